@@ -67,16 +67,18 @@ pub(crate) async fn sqlite(rounds: usize) -> Result<()> {
 pub(crate) async fn postgres(rounds: usize) -> Result<()> {
     let server = Postgres::start();
     let by_hand = hand::postgres(&server.url(), CONNECTIONS).await;
-    let inbox = PostgresInbox::builder(server.url())
-        .deadline(PATIENCE)
-        .connections(CONNECTIONS);
-    let ours = route(inbox.migrate().connect().await?)?;
-    let mut rates = Vec::new();
+    let builder = || PostgresInbox::builder(server.url()).deadline(PATIENCE);
+    let builder = || builder().connections(CONNECTIONS).migrate();
+    let ours = route(builder().connect().await?)?;
+    let prepared = route(builder().prepare_statements().connect().await?)?;
+    let (mut as_shipped, mut with_prepared) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
         let by_hand = rate(by_hand.clone()).await?;
         let ours = rate(ours.clone()).await?;
+        let prepared = rate(prepared.clone()).await?;
         if round > 0 {
-            rates.push((by_hand, ours));
+            as_shipped.push((by_hand, ours));
+            with_prepared.push((by_hand, prepared));
         }
     }
     let table = Table::new(
@@ -86,7 +88,13 @@ pub(crate) async fn postgres(rounds: usize) -> Result<()> {
     tell(
         &table,
         "a handler with one `INSERT`, committed alone",
-        rates,
+        as_shipped,
+        1.5,
+    );
+    tell(
+        &table,
+        "the same, ours with `prepare_statements`",
+        with_prepared,
         1.5,
     );
     Ok(())

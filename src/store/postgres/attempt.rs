@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 use crate::store::sql::micros;
@@ -11,7 +10,7 @@ use super::commands::{Answers, CarriedOut, Commands, Opening};
 use super::error::{Cause, Fault};
 use super::overdue::Commit;
 use super::pruning::{AT_ONCE, Look, SPARE};
-use super::session::Open;
+use super::session::{Link, Open};
 use super::shared::Shared;
 use super::statements;
 
@@ -44,14 +43,14 @@ pub(super) enum Outcome<C: Commands> {
 
 /// Carries out these commands in one transaction, unless it takes until the limit.
 pub(super) async fn attempt<C: Commands>(
-    conn: &mut PgConnection,
+    link: &mut Link,
     shared: &Shared<C>,
     orders: &[&C::Order],
     limit: Instant,
     commit: &Commit,
 ) -> Result<Outcome<C>, Failure> {
     let sent = std::time::Instant::now();
-    let opened = shared.sessions.open(conn).await;
+    let opened = shared.sessions.open(link).await;
     let (mut tx, told) = opened.map_err(Failure::sure)?;
     let opening = Opening { sent, told };
     let carrying_out = (shared.commands).carry_out(tx.conn(), orders, &shared.time, &opening);
@@ -110,12 +109,12 @@ async fn undone(tx: Open<'_>, fault: Fault) -> Failure {
 
 /// Removes some rows whose retention is over, if there are any.
 pub(super) async fn prune<C: Commands>(
-    conn: &mut PgConnection,
+    link: &mut Link,
     shared: &Shared<C>,
     look: Look,
     commit: &Commit,
 ) -> Result<(), Fault> {
-    let (mut tx, told) = shared.sessions.open(conn).await?;
+    let (mut tx, told) = shared.sessions.open(link).await?;
     let at = micros(shared.time.of(told.time).saturating_sub(SPARE));
     let ends =
         statements::prune(tx.conn(), shared.commands.prune(), (look.from, at), AT_ONCE).await?;

@@ -94,6 +94,17 @@ impl PostgresStoreBuilder {
         self
     }
 
+    /// Prepares each statement once for each connection, which spares Postgres the parsing and planning of it each
+    /// time, and the way a round trip.
+    ///
+    /// It is for a Postgres that is reached directly, or by a pooler that keeps a session for each client. Behind
+    /// PgBouncer in transaction mode the next transaction has another session, which does not know the statement:
+    /// where that shows, the store says so in the log and goes on as without.
+    pub fn prepare_statements(mut self) -> Self {
+        self.settings.prepare_statements = true;
+        self
+    }
+
     /// Has [`connect`](Self::connect) fail where the start-up check finds records
     /// [at risk](super::PostgresVerdict::AtRisk), or cannot be made.
     ///

@@ -13,7 +13,8 @@ use crate::store::sql::Place;
 
 use super::error::Fault;
 use super::schema::Part;
-use super::session::Sessions;
+use super::session::{Link, Sessions};
+use super::sql::Sql;
 use super::table::Tables;
 use super::told::Told;
 
@@ -71,7 +72,7 @@ pub(super) trait Commands: Send + Sync + 'static {
     /// What is left to do when commands were answered, outside of a transaction.
     fn afterwards(
         &self,
-        conn: &mut PgConnection,
+        link: &mut Link,
         sessions: &Sessions,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
@@ -79,7 +80,7 @@ pub(super) trait Commands: Send + Sync + 'static {
     fn beside(&self, sessions: Sessions) -> BoxFuture<'static, ()>;
 
     /// Removes up to `$3` rows whose time ended from `$1` to `$2`, and says when each did.
-    fn prune(&self) -> &str;
+    fn prune(&self) -> &Sql;
 }
 
 /// The beginning of a transaction.

@@ -110,6 +110,8 @@ pub(super) enum Cause {
     Undone,
     /// What the statement was planned for has changed.
     Changed,
+    /// The server does not know the statement by its name, or knows another one.
+    Unprepared,
     /// Another transaction holds the record for longer than a command waits.
     Locked,
     /// A limit of time was met.
@@ -146,7 +148,7 @@ impl Fault {
     pub(super) fn may_pass(&self) -> bool {
         matches!(
             self.cause,
-            Cause::Connection | Cause::Away | Cause::Undone | Cause::Changed
+            Cause::Connection | Cause::Away | Cause::Undone | Cause::Changed | Cause::Unprepared
         )
     }
 
@@ -162,6 +164,7 @@ impl Fault {
             Cause::Connection
             | Cause::Away
             | Cause::Changed
+            | Cause::Unprepared
             | Cause::NoSchema
             | Cause::NewerSchema
             | Cause::Tls => true,
@@ -170,9 +173,12 @@ impl Fault {
 
     pub(super) fn kind(&self) -> StoreErrorKind {
         match self.cause {
-            Cause::Connection | Cause::Away | Cause::Undone | Cause::Changed | Cause::Locked => {
-                StoreErrorKind::Unavailable
-            }
+            Cause::Connection
+            | Cause::Away
+            | Cause::Undone
+            | Cause::Changed
+            | Cause::Unprepared
+            | Cause::Locked => StoreErrorKind::Unavailable,
             Cause::Slow => StoreErrorKind::TimedOut,
             Cause::Full => StoreErrorKind::Full,
             Cause::Corrupt => StoreErrorKind::Corrupt,
@@ -252,6 +258,8 @@ pub(super) fn cause_of(code: &str) -> Cause {
         "40001" | "40P01" => Cause::Undone,
         // feature_not_supported: "cached plan must not change result type"; or a standby
         "0A000" => Cause::Changed,
+        // invalid_sql_statement_name, duplicate_prepared_statement
+        "26000" | "42P05" => Cause::Unprepared,
         // lock_not_available
         "55P03" => Cause::Locked,
         // query_canceled
@@ -290,6 +298,8 @@ mod tests {
             ("40001", Unavailable, true),
             ("40P01", Unavailable, true),
             ("0A000", Unavailable, true),
+            ("26000", Unavailable, true),
+            ("42P05", Unavailable, true),
             ("55P03", Unavailable, false),
             ("57014", TimedOut, false),
             ("57P01", Unavailable, true),

@@ -14,6 +14,7 @@ use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind};
 use super::schema::{self, Part};
 use super::session::Sessions;
 use super::settings::options;
+use super::sql::Preparing;
 use super::table::Tables;
 use crate::recorded::{
     JournalError, JournalFilter, JournalLine, JournalPage, JournalPosition, JournalSink, Retained,
@@ -117,7 +118,7 @@ impl PostgresJournal {
     /// A URL that cannot be used.
     pub fn new(url: impl AsRef<str>) -> Result<Self, PostgresConnectError> {
         Ok(Self {
-            sessions: Sessions::new(options(url.as_ref())?, DEADLINE),
+            sessions: Sessions::new(options(url.as_ref())?, DEADLINE, Preparing::default()),
             tables: Tables::default(),
             migrate: false,
             desk: Desk::new(),

@@ -24,6 +24,7 @@ mod server;
 mod session;
 mod settings;
 mod shared;
+mod sql;
 mod statements;
 mod table;
 mod told;
@@ -105,6 +106,9 @@ pub use self::tx_driver::TxDriver;
 /// Transaction mode works, as it is shipped: nothing is prepared under a name, all runs between `BEGIN`
 /// and `COMMIT`, and no startup parameter is sent that it refuses. Migrations work through it too. With
 /// `PGOPTIONS` or `?options=…` it refuses connections.
+///
+/// Where there is no such pooler, [`prepare_statements`](PostgresStoreBuilder::prepare_statements) spares the server
+/// work with each command.
 ///
 /// # What Postgres must be set to
 ///

@@ -11,7 +11,8 @@ use crate::store::sql::{Answer, Order, Place, Placed, decide};
 use super::commands::{CarriedOut, Commands, Opening, ServerTime};
 use super::error::Fault;
 use super::schema::{Part, RECORDS};
-use super::session::Sessions;
+use super::session::{Link, Sessions};
+use super::sql::{Preparing, Sql};
 use super::statements::{self, Statements};
 use super::table::Tables;
 
@@ -21,9 +22,9 @@ pub(super) struct RecordCommands {
 }
 
 impl RecordCommands {
-    pub(super) fn new(tables: &Tables) -> Self {
+    pub(super) fn new(tables: &Tables, preparing: &Preparing) -> Self {
         Self {
-            statements: Statements::new(tables),
+            statements: Statements::new(tables, preparing),
         }
     }
 }
@@ -79,7 +80,7 @@ impl Commands for RecordCommands {
 
     fn committed(&self, (): ()) {}
 
-    async fn afterwards(&self, _: &mut PgConnection, _: &Sessions) -> Result<(), Fault> {
+    async fn afterwards(&self, _: &mut Link, _: &Sessions) -> Result<(), Fault> {
         Ok(())
     }
 
@@ -87,7 +88,7 @@ impl Commands for RecordCommands {
         Box::pin(pending())
     }
 
-    fn prune(&self) -> &str {
+    fn prune(&self) -> &Sql {
         self.statements.prune()
     }
 }

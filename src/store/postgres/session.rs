@@ -11,7 +11,8 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::error::Fault;
-use super::told::{Told, tell, told_by};
+use super::sql::Preparing;
+use super::told::{Told, tell, told, told_by};
 
 /// How to connect, and what each transaction begins with.
 #[derive(Clone)]
@@ -20,17 +21,34 @@ pub(super) struct Sessions {
     deadline: Duration,
     begin: String,
     open: String,
+    /// The same, and what is prepared is planned anew.
+    open_anew: String,
     begin_patient: String,
+    pub(super) preparing: Preparing,
 }
+
+/// A connection that serves one command after the other.
+pub(super) struct Link {
+    pub(super) conn: PgConnection,
+    /// The process of the server that answered first.
+    pid: Option<i32>,
+    /// How often a transaction was opened on it.
+    opened: u32,
+}
+
+/// More than there are statements.
+const PREPARED: usize = 128;
+/// A plan is not used for more transactions than this.
+const PLANNED_FOR: u32 = 256;
 
 /// A command waits no longer than this for one record at a time: it would hold up the others.
 const LOCK_LIMIT: Duration = Duration::from_millis(20);
 
 impl Sessions {
-    pub(super) fn new(options: PgConnectOptions, deadline: Duration) -> Self {
+    pub(super) fn new(options: PgConnectOptions, deadline: Duration, preparing: Preparing) -> Self {
         let options = options
-            // Nothing is prepared under a name, and no parameter is sent that PgBouncer refuses.
-            .statement_cache_capacity(0)
+            .statement_cache_capacity(if preparing.is_on() { PREPARED } else { 0 })
+            // No parameter is sent that PgBouncer refuses.
             .extra_float_digits(None)
             .disable_statement_logging();
         let options = match options.get_application_name() {
@@ -38,12 +56,17 @@ impl Sessions {
             None => options.application_name("tower-webhook"),
         };
         let begin_brief = begin(deadline, LOCK_LIMIT.min(deadline / 2));
+        let open = |before: &str| format!("{begin_brief}; {before}{}", tell());
+        // Commands name their rows: one plan is good for all of them.
+        const ONE_PLAN: &str = "SET LOCAL plan_cache_mode = force_generic_plan; ";
         Self {
-            open: format!("{begin_brief}; {}", tell()),
+            open: open(if preparing.is_on() { ONE_PLAN } else { "" }),
+            open_anew: open(&format!("DISCARD PLANS; {ONE_PLAN}")),
             begin: begin_brief,
             begin_patient: begin(deadline, deadline / 2),
             options,
             deadline,
+            preparing,
         }
     }
 
@@ -75,6 +98,16 @@ impl Sessions {
         }
     }
 
+    /// A connection for one command after the other, within the deadline.
+    pub(super) async fn link(&self) -> Result<Link, Fault> {
+        let conn = self.connect().await?;
+        Ok(Link {
+            conn,
+            pid: None,
+            opened: 0,
+        })
+    }
+
     /// A pool of one connection, for what `sqlx` makes on pools alone.
     #[cfg(feature = "inbox")]
     pub(super) fn one(&self) -> PgPool {
@@ -84,12 +117,18 @@ impl Sessions {
     }
 
     /// Begins a transaction, as `begin` does one that is not patient, and says what the server tells of itself.
-    pub(super) async fn open<'c>(
-        &self,
-        conn: &'c mut PgConnection,
-    ) -> Result<(Open<'c>, Told), Fault> {
-        let told = raw_sql(AssertSqlSafe(self.open.clone()));
+    pub(super) async fn open<'c>(&self, link: &'c mut Link) -> Result<(Open<'c>, Told), Fault> {
+        link.opened = link.opened.wrapping_add(1);
+        let Link { conn, pid, opened } = link;
+        // A table that grows wants other plans: until Postgres looks at it again it goes by what it was.
+        let is_due = opened.is_power_of_two() || *opened % PLANNED_FOR == 0;
+        let sql = match self.preparing.is_on() && is_due {
+            true => &self.open_anew,
+            false => &self.open,
+        };
+        let told = raw_sql(AssertSqlSafe(sql.clone()));
         let told = told_by(&told.fetch_all(&mut *conn).await?)?;
+        self.preparing.go_on(pid, told.pid)?;
         Ok((Open(conn), told))
     }
 
@@ -106,6 +145,21 @@ impl Sessions {
             &self.begin
         };
         Ok(conn.begin_with(AssertSqlSafe(sql.clone())).await?)
+    }
+
+    /// The same where statements may be prepared.
+    pub(super) async fn begin_on<'c>(
+        &self,
+        link: &'c mut Link,
+        is_patient: bool,
+    ) -> Result<Transaction<'c, Postgres>, Fault> {
+        let Link { conn, pid, .. } = link;
+        let mut tx = self.begin(conn, is_patient).await?;
+        if self.preparing.is_on() || pid.is_some() {
+            let told = told(&mut tx).await?;
+            self.preparing.go_on(pid, told.pid)?;
+        }
+        Ok(tx)
     }
 }
 

@@ -18,6 +18,7 @@ use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind as Kind
 use super::schema;
 use super::server::Server;
 use super::session::Sessions;
+use super::sql::Preparing;
 use super::table::Tables;
 use super::transactions::{AnyTxPool, TxPool};
 use super::tx_driver::{Driver, TxDriver};
@@ -39,6 +40,7 @@ pub(super) struct ServerSettings {
     pub(super) deadline: Duration,
     pub(super) connections: u32,
     pub(super) migrate: bool,
+    pub(super) prepare_statements: bool,
     pub(super) refuse_at_risk: bool,
     pub(super) time: ServerTime,
 }
@@ -69,6 +71,7 @@ impl ServerSettings {
             deadline: DEFAULT_DEADLINE,
             connections: DEFAULT_CONNECTIONS,
             migrate: false,
+            prepare_statements: false,
             refuse_at_risk: false,
             time: ServerTime::default(),
         }
@@ -90,7 +93,7 @@ impl ServerSettings {
     /// Begins to serve these commands, without a word to Postgres.
     pub(super) fn build<C: Commands>(
         self,
-        commands: impl FnOnce(&Tables) -> C,
+        commands: impl FnOnce(&Tables, &Preparing) -> C,
     ) -> Result<Server<C>, PostgresConnectError> {
         let tables = self.tables()?;
         let deadline = checked_deadline(self.deadline).map_err(setting)?;
@@ -123,10 +126,12 @@ impl ServerSettings {
                 (options, Some(handlers))
             }
         };
-        let sessions = Sessions::new(options, deadline);
+        let preparing = Preparing::new(self.prepare_statements);
+        let commands = commands(&tables, &preparing);
+        let sessions = Sessions::new(options, deadline, preparing);
         let mut time = self.time;
         time.server = sessions.shown();
-        let database = Database::start(sessions, commands(&tables), self.connections, time);
+        let database = Database::start(sessions, commands, self.connections, time);
         let database = database.map_err(|fault| {
             PostgresConnectError::new(Kind::Unavailable, "no thread can be started")
                 .with_source(fault)
@@ -142,7 +147,7 @@ impl ServerSettings {
     /// The same, connected, with the tables and the settings of the server checked and logged.
     pub(super) async fn connect<C: Commands>(
         self,
-        commands: impl FnOnce(&Tables) -> C,
+        commands: impl FnOnce(&Tables, &Preparing) -> C,
     ) -> Result<Server<C>, PostgresConnectError> {
         let (refuse_at_risk, migrate) = (self.refuse_at_risk, self.migrate);
         let server = self.build(commands)?;
@@ -192,6 +197,7 @@ impl ServerSettings {
             .field("transactions_at_once", &self.transactions_at_once)
             .field("has_driver", &self.driver.is_some())
             .field("migrate", &self.migrate)
+            .field("prepare_statements", &self.prepare_statements)
             .field("refuse_at_risk", &self.refuse_at_risk)
     }
 }

@@ -1,14 +1,13 @@
 //! The statements, and how rows are bound and read.
 //!
-//! None is prepared under a name, and each with parameters runs in a transaction: behind PgBouncer the
-//! next message may go to another server otherwise.
+//! Each with parameters runs in a transaction: behind PgBouncer the next message may go to another server
+//! otherwise.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Postgres, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
@@ -16,6 +15,7 @@ use crate::store::sql::{Change, Found, OpenCounts, Place, Placed, Row, Stored, m
 
 use super::error::{Cause, Fault};
 use super::rows::Rows;
+use super::sql::{Preparing, Sql};
 use super::table::Tables;
 use super::told::{NOW, Told, last_time};
 
@@ -25,17 +25,17 @@ pub(super) const COLUMNS: &str = "namespace, key, name, state, token, attempt, f
 /// The statements on one table.
 #[derive(Debug)]
 pub(super) struct Statements {
-    read_some: String,
-    read_many: String,
-    read_one: String,
-    insert: String,
-    update: String,
-    delete: String,
-    unfinished: String,
-    count_open: String,
-    bound: String,
-    count_done: String,
-    prune: String,
+    read_some: Sql,
+    read_many: Sql,
+    read_one: Sql,
+    insert: Sql,
+    update: Sql,
+    delete: Sql,
+    unfinished: Sql,
+    count_open: Sql,
+    bound: Sql,
+    count_done: Sql,
+    prune: Sql,
 }
 
 /// Rows as columns, each an array.
@@ -44,7 +44,7 @@ const ARRAYS: &str = "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[]
                       $11::bigint[], $12::boolean[], $13::integer[], $14::text[], $15::bytea[])";
 
 impl Statements {
-    pub(super) fn new(tables: &Tables) -> Self {
+    pub(super) fn new(tables: &Tables, preparing: &Preparing) -> Self {
         let records = tables.records();
         let set: Vec<_> = COLUMNS
             .split(", ")
@@ -58,64 +58,65 @@ impl Statements {
                      SELECT {COLUMNS} FROM {records} WHERE {which}) l ON true"
             )
         };
+        let sql = |text: String| Sql::new(text, preparing);
         Self {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the
             // locks: with the last row it is later than the last wait.
-            read_some: some(
+            read_some: sql(some(
                 "(namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY namespace, key FOR UPDATE",
-            ),
+            )),
             // All are of one namespace: a join of pairs takes nearly twice as long.
-            read_many: some("namespace = ($1::text[])[1] AND key = ANY ($2::text[])"),
-            read_one: format!(
+            read_many: sql(some("namespace = ($1::text[])[1] AND key = ANY ($2::text[])")),
+            read_one: sql(format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records} WHERE namespace = $1 AND key = $2) l ON true"
-            ),
-            insert: format!(
+            )),
+            insert: sql(format!(
                 "INSERT INTO {records} ({COLUMNS})
                  SELECT * FROM {ARRAYS} AS u ({COLUMNS}) ORDER BY namespace, key
                  ON CONFLICT (namespace, key) DO NOTHING"
-            ),
-            update: format!(
+            )),
+            update: sql(format!(
                 "UPDATE {records} AS r SET {set} FROM {ARRAYS} AS u ({COLUMNS})
                  WHERE r.namespace = u.namespace AND r.key = u.key"
-            ),
-            delete: format!(
+            )),
+            delete: sql(format!(
                 "DELETE FROM {records} AS r USING unnest($1::text[], $2::text[]) AS u (namespace, key)
                  WHERE r.namespace = u.namespace AND r.key = u.key"
-            ),
-            unfinished: format!(
+            )),
+            unfinished: sql(format!(
                 "SELECT 0::bigint, {COLUMNS} FROM {records}
                  WHERE namespace = $1 AND key >= $2 AND key < $3 AND state <> 2
                    AND kept_until > $4 AND (state = 3 OR lease_ends <= $4)
                  ORDER BY key LIMIT $5"
-            ),
-            count_open: format!(
+            )),
+            count_open: sql(format!(
                 "SELECT count(*) FILTER (WHERE state = 1 AND lease_ends > $3 AND kept_until > $3),
                         count(*) FILTER (WHERE state = 1 AND lease_ends <= $3 AND kept_until > $3),
                         count(*) FILTER (WHERE state = 3 AND kept_until > $3), max(key)
                  FROM (SELECT key, state, lease_ends, kept_until FROM {records}
                        WHERE namespace = $1 AND key > $2 AND state <> 2
                        ORDER BY key LIMIT $4) AS part"
-            ),
-            bound: format!(
+            )),
+            bound: sql(format!(
                 "SELECT kept_until FROM {records} WHERE kept_until > $1
                  ORDER BY kept_until LIMIT 1 OFFSET $2"
-            ),
-            count_done: format!(
+            )),
+            count_done: sql(format!(
                 "SELECT count(*) FROM {records}
                  WHERE kept_until > $2 AND kept_until <= $3 AND state = 2 AND namespace = $1"
-            ),
-            prune: format!(
+            )),
+            prune: sql(format!(
                 "DELETE FROM {records} WHERE (namespace, key) IN (
                      SELECT namespace, key FROM {records}
                      WHERE kept_until >= $1 AND kept_until <= $2
                      ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED)
                  RETURNING kept_until"
-            ),
+            )),
         }
     }
 
-    pub(super) fn prune(&self) -> &str {
+    pub(super) fn prune(&self) -> &Sql {
         &self.prune
     }
 
@@ -141,11 +142,6 @@ impl Statements {
     }
 }
 
-pub(super) fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
-    // Of constant text and names without special characters.
-    sqlx::query(AssertSqlSafe(sql)).persistent(false)
-}
-
 /// What the server tells, and the rows that these commands are about, locked.
 pub(super) async fn read(
     conn: &mut PgConnection,
@@ -168,14 +164,14 @@ pub(super) async fn many(
 
 async fn read_by<'a>(
     conn: &mut PgConnection,
-    sql: &str,
+    sql: &Sql,
     places: impl Iterator<Item = &'a Place>,
 ) -> Result<(Told, Found), Fault> {
     let places: BTreeSet<_> = places
         .map(|place| (place.namespace.as_str(), place.key.as_str()))
         .collect();
     let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
-    let rows = unnamed(sql).bind(namespaces).bind(keys);
+    let rows = sql.query().bind(namespaces).bind(keys);
     let rows = rows.fetch_all(conn).await?;
     let mut found = Found::new();
     for row in &rows {
@@ -195,7 +191,7 @@ pub(super) async fn one(
     statements: &Statements,
     place: &Place,
 ) -> Result<(UnixTime, Option<Stored>), Fault> {
-    let one = unnamed(&statements.read_one).bind(place.namespace.as_str());
+    let one = statements.read_one.query().bind(place.namespace.as_str());
     let rows = one.bind(place.key.as_str()).fetch_all(conn).await?;
     let mut found = None;
     for row in &rows {
@@ -254,15 +250,15 @@ pub(super) async fn write(
     }
     if !gone.0.is_empty() {
         let count = gone.0.len();
-        let query = unnamed(&statements.delete).bind(gone.0).bind(gone.1);
+        let query = statements.delete.query().bind(gone.0).bind(gone.1);
         all_of(count, query.execute(&mut *conn).await?.rows_affected())?;
     }
     if old.len() > 0 {
-        let (count, query) = (old.len(), old.bound_to(unnamed(&statements.update)));
+        let (count, query) = (old.len(), old.bound_to(statements.update.query()));
         all_of(count, query.execute(&mut *conn).await?.rows_affected())?;
     }
     if new.len() > 0 {
-        let (count, query) = (new.len(), new.bound_to(unnamed(&statements.insert)));
+        let (count, query) = (new.len(), new.bound_to(statements.insert.query()));
         let inserted = query.execute(&mut *conn).await?.rows_affected();
         return Ok(all_of(count, inserted).is_ok());
     }
@@ -292,7 +288,9 @@ pub(super) async fn unfinished(
     now: UnixTime,
     limit: i64,
 ) -> Result<Vec<(EventKey, Row)>, Fault> {
-    let rows = unnamed(&statements.unfinished)
+    let rows = statements
+        .unfinished
+        .query()
         .bind(namespace.as_str())
         .bind(from)
         .bind(to)
@@ -322,7 +320,9 @@ pub(super) async fn count_open(
     behind: String,
     now: UnixTime,
 ) -> Result<OpenCounts, Fault> {
-    let row = unnamed(&statements.count_open)
+    let row = statements
+        .count_open
+        .query()
         .bind(namespace.as_str())
         .bind(behind)
         .bind(micros(now))
@@ -345,10 +345,12 @@ pub(super) async fn count_done(
     namespace: &Name,
     after: i64,
 ) -> Result<(i64, Option<i64>), Fault> {
-    let bound = unnamed(&statements.bound).bind(after).bind(AT_ONCE);
+    let bound = statements.bound.query().bind(after).bind(AT_ONCE);
     let bound = bound.fetch_optional(&mut *conn).await?;
     let to = bound.map(|row| row.try_get(0)).transpose()?;
-    let row = unnamed(&statements.count_done)
+    let row = statements
+        .count_done
+        .query()
         .bind(namespace.as_str())
         .bind(after)
         .bind(to.unwrap_or(i64::MAX))
@@ -361,11 +363,11 @@ pub(super) async fn count_done(
 /// each did. What others are at is left to the next time.
 pub(super) async fn prune(
     conn: &mut PgConnection,
-    sql: &str,
+    sql: &Sql,
     (from, to): (i64, i64),
     limit: i64,
 ) -> Result<Vec<i64>, Fault> {
-    let query = unnamed(sql).bind(from).bind(to).bind(limit);
+    let query = sql.query().bind(from).bind(to).bind(limit);
     let rows = query.fetch_all(conn).await?;
     let ends: Result<Vec<_>, _> = rows.iter().map(|row| row.try_get(0)).collect();
     Ok(ends?)

@@ -14,6 +14,7 @@ use crate::store::token::Token;
 use sql_support::{PgBouncer, Postgres};
 
 pub(super) mod plans;
+mod prepared;
 #[path = "../../../tests/sql_support/mod.rs"]
 pub(super) mod sql_support;
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection;
-use sqlx::postgres::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::aside::Aside;
@@ -16,6 +15,7 @@ use super::commands::{Answers, Commands};
 use super::error::{Cause, Fault};
 use super::job::{Job, Work, Write};
 use super::overdue::{Commit, finished};
+use super::session::Link;
 use super::shared::Shared;
 
 /// So long before its time is over a call is told that Postgres takes no connections.
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Worker<C: Commands> {
     number: usize,
     shared: Arc<Shared<C>>,
-    conn: Option<PgConnection>,
+    link: Option<Link>,
     /// So many commands go together: fewer where they took too long.
     most: usize,
     /// What has waited for this worker, and is taken on.
@@ -46,7 +46,7 @@ impl<C: Commands> Worker<C> {
         Self {
             number,
             shared,
-            conn: None,
+            link: None,
             most: MOST,
             ready: Vec::new(),
             aside: Aside::new(),
@@ -74,8 +74,8 @@ impl<C: Commands> Worker<C> {
             }
             self.try_again().await;
         }
-        if let Some(conn) = self.conn.take() {
-            let _ = conn.close().await;
+        if let Some(link) = self.link.take() {
+            let _ = link.conn.close().await;
         }
     }
 
@@ -263,7 +263,7 @@ impl<C: Commands> Worker<C> {
                 // Once the statement is planned anew it is as before, unless this is a standby.
                 Cause::Changed => sent >= 2,
                 // Connecting is tried until the time is over.
-                Cause::Connection | Cause::Away if self.conn.is_none() && !batch.unsure => false,
+                Cause::Connection | Cause::Away if self.link.is_none() && !batch.unsure => false,
                 _ => sent >= ATTEMPTS,
             };
             if !fault.may_pass() || last || batch.is_over() {
@@ -275,7 +275,7 @@ impl<C: Commands> Worker<C> {
             }
             // Who waits is told that nobody listens there, before they are told that it took too long.
             let is_away =
-                self.conn.is_none() && matches!(fault.cause(), Cause::Connection | Cause::Away);
+                self.link.is_none() && matches!(fault.cause(), Cause::Connection | Cause::Away);
             let spare = match is_away {
                 true => (self.shared.sessions.deadline() / 4).min(TIME_TO_TELL),
                 false => Duration::ZERO,
@@ -293,9 +293,9 @@ impl<C: Commands> Worker<C> {
         orders: &[&C::Order],
         give_up: Instant,
     ) -> Result<Outcome<C>, Failure> {
-        let mut conn = match self.conn.take() {
-            Some(conn) => conn,
-            None => match timeout_at(give_up, self.shared.sessions.connect()).await {
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => match timeout_at(give_up, self.shared.sessions.link()).await {
                 Ok(connected) => connected.map_err(Failure::sure)?,
                 Err(_) => return Err(Failure::sure(Fault::slow())),
             },
@@ -303,7 +303,7 @@ impl<C: Commands> Worker<C> {
         // The server has its own limit; this one is for a server that says nothing.
         let limit = give_up.min(self.limit());
         let commit = Commit::default();
-        let attempt = attempt(&mut conn, &self.shared, orders, limit, &commit);
+        let attempt = attempt(&mut link, &self.shared, orders, limit, &commit);
         let tried = finished(&self.shared, self.number, attempt, limit, &commit).await;
         let tried = tried.unwrap_or_else(|| {
             Err(Failure {
@@ -313,30 +313,33 @@ impl<C: Commands> Worker<C> {
             })
         });
         if tried.as_ref().map_or_else(|it| it.is_clean, |_| true) {
-            self.conn = Some(conn);
+            self.link = Some(link);
+        }
+        if let Err(failure) = &tried {
+            self.shared.sessions.preparing.heed(&failure.fault);
         }
         tried
     }
 
     async fn read(&mut self, work: Work) {
         // One that has stood idle may have been closed.
-        if let Some(conn) = &mut self.conn
-            && !self.shared.is_there(conn).await
+        if let Some(link) = &mut self.link
+            && !self.shared.is_there(&mut link.conn).await
         {
-            self.conn = None;
+            self.link = None;
         }
-        let opened = match self.conn.take() {
-            Some(conn) => Ok(conn),
-            None => self.shared.sessions.connect().await,
+        let opened = match self.link.take() {
+            Some(link) => Ok(link),
+            None => self.shared.sessions.link().await,
         };
         match opened {
-            Ok(mut conn) => {
+            Ok(mut link) => {
                 let (limit, commit) = (self.limit(), Commit::default());
-                let reading = read(&mut conn, &self.shared, work);
+                let reading = read(&mut link, &self.shared, work);
                 if let Some(true) =
                     finished(&self.shared, self.number, reading, limit, &commit).await
                 {
-                    self.conn = Some(conn);
+                    self.link = Some(link);
                 }
             }
             Err(fault) => {
@@ -350,8 +353,8 @@ impl<C: Commands> Worker<C> {
     }
 }
 
-async fn read<C: Commands>(conn: &mut PgConnection, shared: &Shared<C>, work: Work) -> bool {
-    match shared.sessions.begin(conn, true).await {
+async fn read<C: Commands>(link: &mut Link, shared: &Shared<C>, work: Work) -> bool {
+    match shared.sessions.begin_on(link, true).await {
         Ok(mut tx) => work(Ok(&mut tx)).await && tx.rollback().await.is_ok(),
         Err(fault) => {
             work(Err(fault)).await;

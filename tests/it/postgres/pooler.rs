@@ -1,7 +1,7 @@
 //! Behind PgBouncer in transaction mode, where each transaction may go to another server connection.
 
 use futures_util::future::join_all;
-use tower_webhook::store::Held;
+use tower_webhook::store::{Held, PostgresStoreBuilder};
 
 use super::*;
 use crate::sql_support::PgBouncer;
@@ -21,6 +21,16 @@ async fn it_keeps_the_contract_behind_pgbouncer() {
 /// another client now and then, with success.
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_commands_of_many_clients_each_land_where_they_belong() {
+    each_lands_where_it_belongs(|builder| builder).await;
+}
+
+/// Names that one client has prepared are unknown to the next session, or another client's.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_does_a_client_that_is_told_to_prepare_them_reach_what_is_another_ones() {
+    each_lands_where_it_belongs(PostgresStoreBuilder::prepare_statements).await;
+}
+
+async fn each_lands_where_it_belongs(set: fn(PostgresStoreBuilder) -> PostgresStoreBuilder) {
     let server = Postgres::start();
     let bouncer = PgBouncer::before(&server, 4);
     let rounds = short_or_long(40, 208);
@@ -29,7 +39,7 @@ async fn thousands_of_commands_of_many_clients_each_land_where_they_belong() {
         async move {
             // Two kinds of client with tables of their own.
             let prefix = ["left_", "right_"][number % 2];
-            let builder = patient(url).connections(1).table_prefix(prefix);
+            let builder = set(patient(url).connections(1).table_prefix(prefix));
             let store = builder.migrate().connect().await.unwrap();
             for round in 0..rounds {
                 let done = claim(&format!("{prefix}{number}-{round}-done"));

@@ -7,7 +7,8 @@
 //! An event counts once its database says that it is done. Our events are deliveries that are verified, and
 //! known by their keys from then on; theirs are texts. `apalis` is set as its documentation says but for this:
 //! it looks every millisecond where it finds nothing, not every 30 seconds, and SQLite has `synchronous=FULL`
-//! on all connections, where its `setup` turns that off on one. Ours has 64 handlers at once; `apalis` begins
+//! on all connections, where its `setup` turns that off on one. Both prepare their statements on Postgres. Ours has
+//! 64 handlers at once; `apalis` begins
 //! all that it has fetched.
 //!
 //! Both take turns in short rounds, each with a database of its own. SQLite is on a disk. Postgres and Redis
@@ -121,6 +122,7 @@ async fn postgres(rounds: usize) -> Result<()> {
         let ours = async |name: &str| {
             let inbox = PostgresInbox::builder(database(name)).deadline(PATIENCE);
             let inbox = inbox.connections(CONNECTIONS).migrate();
+            let inbox = inbox.prepare_statements();
             Ours::of(inbox.connect().await?)
         };
         let ours = rates(ours, "ours", EVENTS).await?;

@@ -121,6 +121,13 @@ impl PostgresInboxBuilder {
         self
     }
 
+    /// Prepares each statement once for each connection, for a Postgres that is reached directly; see
+    /// [`PostgresStoreBuilder::prepare_statements`](crate::store::PostgresStoreBuilder::prepare_statements).
+    pub fn prepare_statements(mut self) -> Self {
+        self.settings.prepare_statements = true;
+        self
+    }
+
     /// Has [`connect`](Self::connect) fail where the start-up check finds entries
     /// [at risk](crate::store::PostgresVerdict::AtRisk), or cannot be made; see
     /// [`PostgresStoreBuilder::refuse_at_risk`](crate::store::PostgresStoreBuilder::refuse_at_risk).
@@ -146,7 +153,9 @@ impl PostgresInboxBuilder {
     pub fn build(self) -> Result<PostgresInbox, PostgresConnectError> {
         let Self { settings, capacity } = self;
         let deadline = settings.deadline;
-        let server = settings.build(|tables| EntryCommands::new(tables, capacity, deadline))?;
+        let server = settings.build(|tables, preparing| {
+            EntryCommands::new(tables, preparing, (capacity, deadline))
+        })?;
         Ok(PostgresInbox::on(server))
     }
 
@@ -161,7 +170,9 @@ impl PostgresInboxBuilder {
     pub async fn connect(self) -> Result<PostgresInbox, PostgresConnectError> {
         let Self { settings, capacity } = self;
         let deadline = settings.deadline;
-        let server = settings.connect(|tables| EntryCommands::new(tables, capacity, deadline));
+        let server = settings.connect(|tables, preparing| {
+            EntryCommands::new(tables, preparing, (capacity, deadline))
+        });
         Ok(PostgresInbox::on(server.await?))
     }
 }

@@ -9,7 +9,8 @@ use sqlx::{Postgres, Row as _};
 
 use crate::inbox::Content;
 use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::{all_of, unnamed};
+use crate::store::postgres::sql::Sql;
+use crate::store::postgres::statements::all_of;
 use crate::store::postgres::told::{Told, last_time, told};
 use crate::store::sql::inbox::{At, Changes, FoundRow, NewRow};
 
@@ -20,14 +21,14 @@ use super::statements::EntryStatements;
 /// What the server tells, and the rows at these places, by a statement that locks them or not.
 pub(super) async fn read(
     conn: &mut PgConnection,
-    sql: &str,
+    sql: &Sql,
     places: &BTreeSet<At>,
 ) -> Result<(Told, HashMap<At, FoundRow>), Fault> {
     if places.is_empty() {
         return Ok((told(conn).await?, HashMap::new()));
     }
     let (namespaces, keys): (Vec<_>, Vec<_>) = places.iter().cloned().unzip();
-    let rows = unnamed(sql).bind(namespaces).bind(keys);
+    let rows = sql.query().bind(namespaces).bind(keys);
     let rows = rows.fetch_all(conn).await?;
     let mut found = HashMap::with_capacity(rows.len());
     let mut pid = 0;
@@ -77,14 +78,16 @@ pub(super) async fn write(
     }
     ids.retain(|id| *id > 0);
     if !ids.is_empty() {
-        unnamed(&statements.drop)
+        statements
+            .drop
+            .query()
             .bind(ids)
             .execute(&mut *conn)
             .await?;
     }
     if !keys.is_empty() {
         let count = keys.len();
-        let query = unnamed(&statements.remove).bind(namespaces).bind(keys);
+        let query = statements.remove.query().bind(namespaces).bind(keys);
         all_of(count, query.execute(&mut *conn).await?.rows_affected())?;
     }
     let (new_contents, old_contents): (Vec<_>, Vec<_>) =
@@ -104,7 +107,7 @@ pub(super) async fn write(
         arrays.push(row);
     }
     let count = arrays.len();
-    let query = contents.bound_to(arrays.bound_to(unnamed(&statements.insert)));
+    let query = contents.bound_to(arrays.bound_to(statements.insert.query()));
     let inserted: i64 = query.fetch_one(conn).await?.try_get(0)?;
     Ok(usize::try_from(inserted).is_ok_and(|inserted| inserted == count))
 }
@@ -128,7 +131,7 @@ pub(super) async fn accept(
         arrays.push(row);
     }
     let query = arrays
-        .bound_as_accepted(unnamed(&statements.accept))
+        .bound_as_accepted(statements.accept.query())
         .bind(now);
     let rows = contents.bound_to(query).fetch_all(conn).await?;
     let places = rows
@@ -157,7 +160,7 @@ pub(super) async fn update(
     let mut arrays = EntryRows::default();
     rows.into_iter().for_each(|row| arrays.push(row));
     let count = arrays.len();
-    let query = arrays.bound_to(unnamed(&statements.update));
+    let query = arrays.bound_to(statements.update.query());
     all_of(count, query.execute(conn).await?.rows_affected())
 }
 
@@ -198,7 +201,7 @@ pub(super) async fn free(
     namespace: &str,
     key: &str,
 ) -> Result<(), Fault> {
-    let query = unnamed(&statements.free_order).bind(namespace).bind(key);
+    let query = statements.free_order.query().bind(namespace).bind(key);
     query.execute(conn).await?;
     Ok(())
 }
@@ -217,7 +220,7 @@ async fn put(
         ids.push(id);
         columns.push(Some(content));
     }
-    let query = columns.bound_to(unnamed(&statements.put).bind(ids));
+    let query = columns.bound_to(statements.put.query().bind(ids));
     let written = query.execute(conn).await?.rows_affected();
     all_of(count, written)
 }
@@ -231,7 +234,7 @@ pub(super) async fn contents(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = unnamed(&statements.contents).bind(ids);
+    let rows = statements.contents.query().bind(ids);
     let mut found = HashMap::new();
     for row in rows.fetch_all(conn).await? {
         let (envelope, body): (Vec<u8>, Vec<u8>) = (row.try_get(1)?, row.try_get(2)?);

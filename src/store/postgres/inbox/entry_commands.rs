@@ -9,12 +9,13 @@ use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 use crate::clock::UnixTime;
-use crate::inbox::{Accepted, EntryCommand as _, Moved, Redrive};
+use crate::inbox::{EntryCommand as _, Redrive};
 use crate::store::error::StoreError;
 use crate::store::postgres::commands::{CarriedOut, Commands, Opening, ServerTime};
 use crate::store::postgres::error::{Cause, Fault};
 use crate::store::postgres::schema::{Part, RECORDS};
-use crate::store::postgres::session::Sessions;
+use crate::store::postgres::session::{Link, Sessions};
+use crate::store::postgres::sql::{Preparing, Sql};
 use crate::store::postgres::table::Tables;
 use crate::store::postgres::told::Told;
 use crate::store::sql::inbox::{
@@ -24,7 +25,7 @@ use crate::store::sql::{Place, Stored};
 
 use super::accepting::{self, Accepting, at, is_accept};
 use super::front::Front;
-use super::news::News;
+use super::news::{News, is_news};
 use super::room::{Reserved, Room};
 use super::schema::INBOX;
 use super::statements::EntryStatements;
@@ -57,9 +58,13 @@ struct Each {
 }
 
 impl EntryCommands {
-    pub(super) fn new(tables: &Tables, capacity: u64, deadline: Duration) -> Self {
+    pub(super) fn new(
+        tables: &Tables,
+        preparing: &Preparing,
+        (capacity, deadline): (u64, Duration),
+    ) -> Self {
         Self {
-            statements: EntryStatements::new(tables),
+            statements: EntryStatements::new(tables, preparing),
             room: Arc::new(Room::new(capacity)),
             longest_take: deadline / 3,
             front: Front::default(),
@@ -245,19 +250,6 @@ fn changes_order(order: &Order) -> bool {
     !matches!(order, Order::Begin(_) | Order::Extend(_))
 }
 
-/// Whether what was told may be news to who waits.
-fn is_news(answer: &Result<Answer, StoreError>) -> bool {
-    match answer {
-        Ok(Answer::Accepted(accepted)) => {
-            matches!(accepted, Accepted::Queued | Accepted::Revived)
-        }
-        Ok(Answer::Moved(moved)) => *moved == Moved::Done,
-        Ok(Answer::Changed(changed)) => *changed,
-        Ok(Answer::Freed) => true,
-        Ok(Answer::Begun(_) | Answer::Held(_) | Answer::Taken(_)) | Err(_) => false,
-    }
-}
-
 impl Commands for EntryCommands {
     type Order = Placed;
     type Answer = Answer;
@@ -373,9 +365,9 @@ impl Commands for EntryCommands {
         self.news.note();
     }
 
-    async fn afterwards(&self, conn: &mut PgConnection, sessions: &Sessions) -> Result<(), Fault> {
+    async fn afterwards(&self, link: &mut Link, sessions: &Sessions) -> Result<(), Fault> {
         if self.room.is_due(Instant::now()) {
-            let mut tx = sessions.begin(conn, false).await?;
+            let mut tx = sessions.begin_on(link, false).await?;
             let counted = self.count(&mut tx).await;
             tx.rollback().await?;
             if let Err(fault) = counted {
@@ -393,7 +385,7 @@ impl Commands for EntryCommands {
         })
     }
 
-    fn prune(&self) -> &str {
+    fn prune(&self) -> &Sql {
         &self.statements.prune
     }
 }

@@ -6,7 +6,6 @@ use sqlx::postgres::PgConnection;
 use crate::event::Name;
 use crate::inbox::{HeldOrderKey, Route};
 use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::unnamed;
 use crate::store::sql::inbox::held_order_key;
 
 use super::statements::EntryStatements;
@@ -19,7 +18,9 @@ pub(super) async fn held(
     route: &Route,
     limit: usize,
 ) -> Result<Vec<HeldOrderKey>, Fault> {
-    let rows = unnamed(&statements.held)
+    let rows = statements
+        .held
+        .query()
         .bind(namespace.as_str())
         .bind(route.as_str())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))

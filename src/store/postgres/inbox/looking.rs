@@ -9,7 +9,6 @@ use crate::event::Name;
 use crate::inbox::{EntryCounts, EntryStatus, EntryView, List, Route};
 use crate::store::postgres::commands::ServerTime;
 use crate::store::postgres::error::{Cause, Fault};
-use crate::store::postgres::statements::unnamed;
 use crate::store::postgres::told::{last_time, told};
 use crate::store::sql::{Place, micros};
 
@@ -37,7 +36,9 @@ pub(super) async fn one(
     place: &Place,
     time: &ServerTime,
 ) -> Result<Option<EntryView>, Fault> {
-    let rows = unnamed(&statements.one)
+    let rows = statements
+        .one
+        .query()
         .bind(place.namespace.as_str())
         .bind(place.key.as_str())
         .fetch_all(conn)
@@ -81,7 +82,8 @@ pub(super) async fn some(
         EntryStatus::Dead => &statements.some_dead,
         _ => &statements.some,
     };
-    let rows = unnamed(sql)
+    let rows = sql
+        .query()
         .bind(namespace.as_str())
         .bind(behind)
         .bind(at_once)
@@ -113,7 +115,9 @@ pub(super) async fn count(
     time: &ServerTime,
 ) -> Result<(EntryCounts, Option<String>), Fault> {
     let now = time.of(told(&mut *conn).await?.time);
-    let row = unnamed(&statements.count)
+    let row = statements
+        .count
+        .query()
         .bind(namespace.as_str())
         .bind(behind)
         .bind(micros(now))
@@ -135,7 +139,7 @@ pub(super) async fn open(
     most: u64,
 ) -> Result<u64, Fault> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let row = unnamed(&statements.open).bind(most).fetch_one(conn).await?;
+    let row = statements.open.query().bind(most).fetch_one(conn).await?;
     let open: i64 = row.try_get(0)?;
     Ok(u64::try_from(open).unwrap_or(0))
 }
@@ -146,7 +150,7 @@ pub(super) async fn paused(
     statements: &EntryStatements,
     namespace: &Name,
 ) -> Result<Vec<Name>, Fault> {
-    let rows = unnamed(&statements.paused).bind(namespace.as_str());
+    let rows = statements.paused.query().bind(namespace.as_str());
     let mut names = Vec::new();
     for row in rows.fetch_all(conn).await? {
         let name: String = row.try_get(0)?;

@@ -15,9 +15,12 @@ use sqlx::{AssertSqlSafe, Connection, Executor as _};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use crate::inbox::{Accepted, Moved};
+use crate::store::error::StoreError;
 use crate::store::postgres::error::{Cause, Fault};
 use crate::store::postgres::session::Sessions;
 use crate::store::postgres::table::Tables;
+use crate::store::sql::inbox::Answer;
 
 /// Who has not heard a word for so long asks for one.
 const QUIET: Duration = Duration::from_secs(60);
@@ -206,5 +209,18 @@ impl News {
                 Err(_) => self.hears.store(false, Ordering::Release),
             }
         }
+    }
+}
+
+/// Whether what was told may be news to who waits.
+pub(super) fn is_news(answer: &Result<Answer, StoreError>) -> bool {
+    match answer {
+        Ok(Answer::Accepted(accepted)) => {
+            matches!(accepted, Accepted::Queued | Accepted::Revived)
+        }
+        Ok(Answer::Moved(moved)) => *moved == Moved::Done,
+        Ok(Answer::Changed(changed)) => *changed,
+        Ok(Answer::Freed) => true,
+        Ok(Answer::Begun(_) | Answer::Held(_) | Answer::Taken(_)) | Err(_) => false,
     }
 }

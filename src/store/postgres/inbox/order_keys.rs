@@ -11,7 +11,6 @@ use sqlx::postgres::PgConnection;
 
 use crate::clock::UnixTime;
 use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::unnamed;
 use crate::store::sql::inbox::{OrderAt, OrderKeys, OrderRow};
 
 use super::statements::EntryStatements;
@@ -40,7 +39,9 @@ pub(super) async fn lock(
     // In one order everywhere, so that two transactions never wait for each other.
     let locks: BTreeSet<_> = places.iter().map(|at| lock_of(statements, at)).collect();
     let locks: Vec<_> = locks.into_iter().collect();
-    unnamed(&statements.lock_orders)
+    statements
+        .lock_orders
+        .query()
         .bind(locks)
         .execute(&mut *conn)
         .await?;
@@ -64,7 +65,7 @@ pub(super) async fn try_lock(
         return Ok((OrderKeys::default(), Queues::new()));
     }
     let locks: Vec<_> = places.keys().map(|at| lock_of(statements, at)).collect();
-    let rows = unnamed(&statements.try_orders).bind(locks);
+    let rows = statements.try_orders.query().bind(locks);
     let rows = rows.fetch_all(&mut *conn).await?;
     let (mut locked, mut wanted, mut most) = (vec![], Places::default(), vec![]);
     for ((at, count), row) in places.into_iter().zip(rows) {
@@ -75,7 +76,9 @@ pub(super) async fn try_lock(
         }
     }
     let order_keys = read(&mut *conn, statements, locked.iter().cloned()).await?;
-    let query = unnamed(&statements.queues)
+    let query = statements
+        .queues
+        .query()
         .bind(wanted.namespaces)
         .bind(wanted.routes)
         .bind(wanted.keys)
@@ -95,7 +98,9 @@ async fn read(
 ) -> Result<OrderKeys, Fault> {
     let mut wanted = Places::default();
     places.for_each(|at| wanted.push(at));
-    let query = unnamed(&statements.read_orders)
+    let query = statements
+        .read_orders
+        .query()
         .bind(wanted.namespaces)
         .bind(wanted.routes)
         .bind(wanted.keys);
@@ -141,7 +146,9 @@ pub(super) async fn write(
         ends.push(row.kept_until);
     }
     if !kept.keys.is_empty() {
-        unnamed(&statements.put_orders)
+        statements
+            .put_orders
+            .query()
             .bind(kept.namespaces)
             .bind(kept.routes)
             .bind(kept.keys)
@@ -154,7 +161,9 @@ pub(super) async fn write(
             .await?;
     }
     if !gone.keys.is_empty() {
-        unnamed(&statements.drop_orders)
+        statements
+            .drop_orders
+            .query()
             .bind(gone.namespaces)
             .bind(gone.routes)
             .bind(gone.keys)

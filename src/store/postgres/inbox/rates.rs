@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use crate::event::Name;
 use crate::inbox::{Rate, RateOf};
 use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::unnamed;
+use crate::store::postgres::sql::Sql;
 use crate::store::sql::inbox::RateRow;
 
 use super::statements::EntryStatements;
@@ -14,10 +14,10 @@ use super::statements::EntryStatements;
 /// The rates that are set, and what was used of them, by a statement that locks them or not.
 pub(super) async fn all(
     conn: &mut PgConnection,
-    sql: &str,
+    sql: &Sql,
     namespace: &Name,
 ) -> Result<Vec<RateRow>, Fault> {
-    let rows = unnamed(sql).bind(namespace.as_str());
+    let rows = sql.query().bind(namespace.as_str());
     let mut rates = Vec::new();
     for row in rows.fetch_all(conn).await? {
         rates.push(RateRow {
@@ -43,7 +43,8 @@ pub(super) async fn set(
         Some(_) => &statements.set_rate,
         None => &statements.lift_rate,
     };
-    let mut query = unnamed(sql)
+    let mut query = sql
+        .query()
         .bind(namespace.as_str())
         .bind(provider.as_str())
         .bind(number(RateRow::number(of)));
@@ -62,7 +63,9 @@ pub(super) async fn note(
     (provider, of): (&Name, i64),
     used_until: i64,
 ) -> Result<(), Fault> {
-    unnamed(&statements.use_rate)
+    statements
+        .use_rate
+        .query()
         .bind(namespace.as_str())
         .bind(provider.as_str())
         .bind(number(of))
@@ -88,8 +91,6 @@ pub(super) async fn set_paused(
         true => &statements.pause,
         false => &statements.resume,
     };
-    let query = unnamed(sql)
-        .bind(namespace.as_str())
-        .bind(provider.as_str());
+    let query = sql.query().bind(namespace.as_str()).bind(provider.as_str());
     Ok(query.execute(conn).await?.rows_affected() > 0)
 }

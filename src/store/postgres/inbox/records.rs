@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::postgres::PgConnection;
 
 use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::{place_of, stored, unnamed};
+use crate::store::postgres::statements::{place_of, stored};
 use crate::store::sql::{Found, Place};
 
 use super::statements::EntryStatements;
@@ -24,7 +24,7 @@ pub(super) async fn read<'a>(
         return Ok(found);
     }
     let (namespaces, keys): (Vec<_>, Vec<_>) = places.into_iter().unzip();
-    let rows = unnamed(&statements.records).bind(namespaces).bind(keys);
+    let rows = statements.records.query().bind(namespaces).bind(keys);
     for row in rows.fetch_all(conn).await? {
         if let Some(at) = place_of(&row)? {
             found.insert(at, stored(&row));

@@ -1,6 +1,7 @@
 //! The statements that commands run.
 
 use crate::inbox::LONE_FROM;
+use crate::store::postgres::sql::{Preparing, Sql};
 use crate::store::postgres::statements::COLUMNS as RECORD;
 use crate::store::postgres::table::Tables;
 use crate::store::postgres::told::NOW;
@@ -12,52 +13,52 @@ use super::schema::Names;
 /// The statements on the tables of one inbox.
 #[derive(Debug)]
 pub(super) struct EntryStatements {
-    pub(super) read: String,
-    pub(super) lock: String,
-    pub(super) accept: String,
-    pub(super) insert: String,
-    pub(super) update: String,
-    pub(super) put: String,
-    pub(super) drop: String,
-    pub(super) remove: String,
-    pub(super) contents: String,
+    pub(super) read: Sql,
+    pub(super) lock: Sql,
+    pub(super) accept: Sql,
+    pub(super) insert: Sql,
+    pub(super) update: Sql,
+    pub(super) put: Sql,
+    pub(super) drop: Sql,
+    pub(super) remove: Sql,
+    pub(super) contents: Sql,
     /// What a store beside the inbox has.
-    pub(super) records: String,
-    pub(super) due: String,
-    pub(super) due_lone: String,
-    pub(super) set_aside: String,
+    pub(super) records: Sql,
+    pub(super) due: Sql,
+    pub(super) due_lone: Sql,
+    pub(super) set_aside: Sql,
     /// The table of order keys.
     pub(super) orders: String,
-    pub(super) lock_orders: String,
-    pub(super) try_orders: String,
-    pub(super) queues: String,
-    pub(super) read_orders: String,
-    pub(super) put_orders: String,
-    pub(super) drop_orders: String,
-    pub(super) free_order: String,
+    pub(super) lock_orders: Sql,
+    pub(super) try_orders: Sql,
+    pub(super) queues: Sql,
+    pub(super) read_orders: Sql,
+    pub(super) put_orders: Sql,
+    pub(super) drop_orders: Sql,
+    pub(super) free_order: Sql,
     /// What runs or is to be tried again is due later; what is dead holds its key back if it was asked to.
-    pub(super) held: String,
-    pub(super) rates: String,
-    pub(super) lock_rates: String,
-    pub(super) set_rate: String,
-    pub(super) lift_rate: String,
-    pub(super) use_rate: String,
-    pub(super) pause: String,
-    pub(super) resume: String,
-    pub(super) paused: String,
-    pub(super) one: String,
-    pub(super) some: String,
-    pub(super) some_dead: String,
-    pub(super) count: String,
-    pub(super) open: String,
-    pub(super) prune: String,
+    pub(super) held: Sql,
+    pub(super) rates: Sql,
+    pub(super) lock_rates: Sql,
+    pub(super) set_rate: Sql,
+    pub(super) lift_rate: Sql,
+    pub(super) use_rate: Sql,
+    pub(super) pause: Sql,
+    pub(super) resume: Sql,
+    pub(super) paused: Sql,
+    pub(super) one: Sql,
+    pub(super) some: Sql,
+    pub(super) some_dead: Sql,
+    pub(super) count: Sql,
+    pub(super) open: Sql,
+    pub(super) prune: Sql,
 }
 
 /// As the statements and the indexes have it.
 const _: () = assert!(LONE_FROM == 2);
 
 impl EntryStatements {
-    pub(super) fn new(tables: &Tables) -> Self {
+    pub(super) fn new(tables: &Tables, preparing: &Preparing) -> Self {
         let Names {
             entries,
             contents,
@@ -88,12 +89,13 @@ impl EntryStatements {
                  ORDER BY l.key"
             )
         };
+        let sql = |text: String| Sql::new(text, preparing);
         Self {
             // Rows are locked in the order of their keys, as everywhere. The time is read above the locks.
-            read: read(""),
-            lock: read("FOR UPDATE"),
-            accept: accept(&Names::of(tables), &tables.records()),
-            insert: format!(
+            read: sql(read("")),
+            lock: sql(read("FOR UPDATE")),
+            accept: sql(accept(&Names::of(tables), &tables.records())),
+            insert: sql(format!(
                 "WITH new AS (
                      INSERT INTO {entries} ({PLACE}, {COLUMNS})
                      SELECT * FROM {ARRAYS} AS u ({PLACE}, {COLUMNS}) ORDER BY namespace, key
@@ -106,39 +108,39 @@ impl EntryStatements {
                          ON u.namespace = new.namespace AND u.key = new.key
                      WHERE u.envelope IS NOT NULL)
                  SELECT count(*) FROM new"
-            ),
-            update: format!(
+            )),
+            update: sql(format!(
                 "UPDATE {entries} AS e SET size = u.size, {set} FROM {ARRAYS} AS u ({PLACE}, {COLUMNS})
                  WHERE e.namespace = u.namespace AND e.key = u.key"
-            ),
-            put: format!(
+            )),
+            put: sql(format!(
                 "INSERT INTO {contents} AS c (id, envelope, body, head, rest)
                  SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[])
                  ON CONFLICT (id) DO UPDATE SET envelope = excluded.envelope, body = excluded.body,
                      head = excluded.head, rest = excluded.rest"
-            ),
-            drop: format!("DELETE FROM {contents} WHERE id = ANY ($1::bigint[])"),
-            remove: format!("DELETE FROM {entries} WHERE (namespace, key) IN ({places})"),
-            contents: format!(
+            )),
+            drop: sql(format!("DELETE FROM {contents} WHERE id = ANY ($1::bigint[])")),
+            remove: sql(format!("DELETE FROM {entries} WHERE (namespace, key) IN ({places})")),
+            contents: sql(format!(
                 "SELECT id, envelope, {WHOLE} FROM {contents} WHERE id = ANY ($1::bigint[])"
-            ),
-            records: format!(
+            )),
+            records: sql(format!(
                 "SELECT 0::bigint, {RECORD} FROM {} WHERE (namespace, key) IN ({places})",
                 tables.records()
-            ),
-            due: due(&Names::of(tables), "deaths < 2"),
-            due_lone: due(&Names::of(tables), "deaths >= 2"),
-            set_aside: format!(
+            )),
+            due: sql(due(&Names::of(tables), "deaths < 2")),
+            due_lone: sql(due(&Names::of(tables), "deaths >= 2")),
+            set_aside: sql(format!(
                 "UPDATE {entries} SET state = 5, due = NULL, since = $3
                  WHERE namespace = $1 AND key = $2"
-            ),
+            )),
             orders: orders.clone(),
-            lock_orders: "SELECT pg_advisory_xact_lock(l) FROM unnest($1::bigint[]) AS u (l)"
-                .to_owned(),
-            try_orders: "SELECT pg_try_advisory_xact_lock(l)
+            lock_orders: sql("SELECT pg_advisory_xact_lock(l) FROM unnest($1::bigint[]) AS u (l)"
+                .to_owned()),
+            try_orders: sql("SELECT pg_try_advisory_xact_lock(l)
                  FROM unnest($1::bigint[]) WITH ORDINALITY AS u (l, n) ORDER BY n"
-                .to_owned(),
-            queues: format!(
+                .to_owned()),
+            queues: sql(format!(
                 "SELECT ARRAY (
                      SELECT e.id FROM {entries} AS e
                      WHERE e.namespace = u.namespace AND e.route = u.route
@@ -146,12 +148,12 @@ impl EntryStatements {
                      ORDER BY e.due, e.id LIMIT u.most)
                  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY
                      AS u (namespace, route, order_key, most, n) ORDER BY u.n"
-            ),
-            read_orders: format!(
+            )),
+            read_orders: sql(format!(
                 "SELECT namespace, route, order_key, holder, applied, applied_until, used_until
                  FROM {orders} WHERE (namespace, route, order_key) IN ({order_places})"
-            ),
-            put_orders: format!(
+            )),
+            put_orders: sql(format!(
                 "INSERT INTO {orders} AS o (namespace, route, order_key, holder, applied, applied_until,
                      used_until, kept_until)
                  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[],
@@ -159,18 +161,18 @@ impl EntryStatements {
                  ON CONFLICT (namespace, route, order_key) DO UPDATE SET holder = excluded.holder,
                      applied = excluded.applied, applied_until = excluded.applied_until,
                      used_until = excluded.used_until, kept_until = excluded.kept_until"
-            ),
-            drop_orders: format!(
+            )),
+            drop_orders: sql(format!(
                 "DELETE FROM {orders} WHERE (namespace, route, order_key) IN ({order_places})"
-            ),
-            free_order: format!(
+            )),
+            free_order: sql(format!(
                 "UPDATE {orders} AS o SET holder = NULL,
                      kept_until = greatest(coalesce(applied_until, 0), coalesce(used_until, 0))
                  FROM {entries} AS e
                  WHERE e.namespace = $1 AND e.key = $2 AND o.namespace = e.namespace
                    AND o.route = e.route AND o.order_key = e.order_key AND o.holder = e.id"
-            ),
-            held: format!(
+            )),
+            held: sql(format!(
                 "SELECT looked.key, looked.name, looked.order_key FROM (
                      (SELECT id, key, name, order_key FROM {entries}
                       WHERE namespace = $1 AND route = $2 AND due IS NOT NULL AND deaths < 2
@@ -182,37 +184,37 @@ impl EntryStatements {
                  JOIN {orders} AS held ON held.namespace = $1 AND held.route = $2
                      AND held.order_key = looked.order_key AND held.holder = looked.id
                  LIMIT $3"
-            ),
-            rates: rates_of(rates, ""),
-            lock_rates: rates_of(rates, "FOR UPDATE"),
-            set_rate: format!(
+            )),
+            rates: sql(rates_of(rates, "")),
+            lock_rates: sql(rates_of(rates, "FOR UPDATE")),
+            set_rate: sql(format!(
                 "INSERT INTO {rates} AS r (namespace, provider, rate_of, entries, per, used_until)
                  VALUES ($1, $2, $3, $4, $5, 0)
                  ON CONFLICT (namespace, provider, rate_of) DO UPDATE SET entries = $4, per = $5,
                      used_until = 0
                      WHERE r.entries <> $4 OR r.per <> $5"
-            ),
-            lift_rate: format!(
+            )),
+            lift_rate: sql(format!(
                 "DELETE FROM {rates} WHERE namespace = $1 AND provider = $2 AND rate_of = $3"
-            ),
-            use_rate: format!(
+            )),
+            use_rate: sql(format!(
                 "UPDATE {rates} SET used_until = $4
                  WHERE namespace = $1 AND provider = $2 AND rate_of = $3"
-            ),
-            pause: format!(
+            )),
+            pause: sql(format!(
                 "INSERT INTO {paused} (namespace, provider) VALUES ($1, $2) ON CONFLICT DO NOTHING"
-            ),
-            resume: format!("DELETE FROM {paused} WHERE namespace = $1 AND provider = $2"),
-            paused: format!("SELECT provider FROM {paused} WHERE namespace = $1 ORDER BY provider"),
-            one: format!(
+            )),
+            resume: sql(format!("DELETE FROM {paused} WHERE namespace = $1 AND provider = $2")),
+            paused: sql(format!("SELECT provider FROM {paused} WHERE namespace = $1 ORDER BY provider")),
+            one: sql(format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT key, name, route, {COLUMNS}, {WHOLE} AS body FROM {entries}
                      LEFT JOIN {contents} AS c USING (id)
                      WHERE namespace = $1 AND key = $2) l ON true"
-            ),
-            some: some(""),
-            some_dead: some("AND state = 5"),
-            count: format!(
+            )),
+            some: sql(some("")),
+            some_dead: sql(some("AND state = 5")),
+            count: sql(format!(
                 "SELECT count(*) FILTER (WHERE state = 1 AND attempts = 0),
                         count(*) FILTER (WHERE state = 1 AND attempts > 0),
                         count(*) FILTER (WHERE state IN (2, 3) AND due > now),
@@ -224,17 +226,17 @@ impl EntryStatements {
                         count(*) FILTER (WHERE state = 8 AND kept_until > now), max(key)
                  FROM (SELECT key, state, attempts, due, kept_until, $3::bigint AS now FROM {entries}
                        WHERE namespace = $1 AND key > $2 ORDER BY key LIMIT $4) AS part"
-            ),
-            open: format!(
+            )),
+            open: sql(format!(
                 "SELECT (SELECT count(*) FROM (SELECT FROM {entries}
                              WHERE due IS NOT NULL AND deaths < 2 LIMIT $1) AS others)
                       + (SELECT count(*) FROM (SELECT FROM {entries}
                              WHERE due IS NOT NULL AND deaths >= 2 LIMIT $1) AS lone)
                       + (SELECT count(*) FROM (SELECT FROM {entries}
                              WHERE state = 5 LIMIT $1) AS dead)"
-            ),
+            )),
             // Of what is over only what was stale has content still.
-            prune: format!(
+            prune: sql(format!(
                 "WITH gone AS (
                      DELETE FROM {entries} WHERE (namespace, key) IN (
                          SELECT namespace, key FROM {entries}
@@ -248,7 +250,7 @@ impl EntryStatements {
                          WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
                          ORDER BY kept_until LIMIT 4 * $3 FOR UPDATE SKIP LOCKED))
                  SELECT kept_until FROM gone"
-            ),
+            )),
         }
     }
 

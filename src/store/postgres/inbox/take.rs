@@ -11,7 +11,6 @@ use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::inbox::{Route, Take, Taken};
 use crate::store::postgres::error::Fault;
-use crate::store::postgres::statements::unnamed;
 use crate::store::sql::inbox::{Due, Limits, Taking, chosen};
 use crate::store::sql::micros;
 
@@ -158,7 +157,8 @@ async fn look(
         true => &statements.due_lone,
         false => &statements.due,
     };
-    let query = unnamed(sql)
+    let query = sql
+        .query()
         .bind(namespace.as_str())
         .bind(texts)
         .bind(providers)
@@ -212,7 +212,9 @@ async fn set_aside(
 ) -> Result<(), Fault> {
     tracing::error!(key, "an entry of the inbox cannot be read, and is dead");
     free(&mut *conn, statements, namespace.as_str(), key).await?;
-    unnamed(&statements.set_aside)
+    statements
+        .set_aside
+        .query()
         .bind(namespace.as_str())
         .bind(key)
         .bind(micros(now))

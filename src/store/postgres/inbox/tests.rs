@@ -79,6 +79,16 @@ async fn it_keeps_the_contract_behind_pgbouncer() {
 
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract_with_prepared_statements() {
+    let server = Postgres::start();
+    let inbox = builder(server.url()).migrate().prepare_statements();
+    let inbox = inbox.connect().await.unwrap();
+    crate::testing::check_inbox(inbox.clone()).await.unwrap();
+    assert!(inbox.server.database.sessions().preparing.is_on());
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract_in_a_database_that_knows_no_unicode() {
     let server = Postgres::start();
     server.ask("CREATE DATABASE old ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0");

@@ -2,6 +2,7 @@
 
 use sqlx::Row as _;
 
+use super::sql::Preparing;
 use super::statements::Statements;
 use super::table::Tables;
 use super::*;
@@ -38,7 +39,7 @@ async fn no_statement_goes_through_the_table() {
     ));
     server.ask("ANALYZE tower_webhook_records");
     let tables = Tables::default();
-    let statements = Statements::new(&tables);
+    let statements = Statements::new(&tables, &Preparing::default());
     let mut conn = beside(&server).await;
     let null = |kind: &str| format!("'{{NULL}}'::{kind}[]");
     let row = [
@@ -52,8 +53,16 @@ async fn no_statement_goes_through_the_table() {
     let mut all = statements.all();
     all.push((&row, statements.update()));
     for (parameters, sql) in all {
-        // As planned without the settings of a transaction, too.
-        for settings in ["SET enable_seqscan = on", "SET enable_seqscan = off"] {
+        // As planned without the settings of a transaction, too, and for any parameters.
+        for settings in [
+            "SET enable_seqscan = on",
+            "SET enable_seqscan = off",
+            "SET plan_cache_mode = force_generic_plan",
+        ] {
+            raw_sql("RESET plan_cache_mode")
+                .execute(&mut conn)
+                .await
+                .unwrap();
             raw_sql(settings).execute(&mut conn).await.unwrap();
             let plan = plan(&mut conn, parameters, sql).await;
             assert!(!plan.contains("Seq Scan on"), "{sql}\n{plan}");

@@ -12,12 +12,12 @@ impl<C: Commands> Worker<C> {
     /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
     /// look.
     pub(super) async fn tidy_up(&mut self) {
-        let Some(mut conn) = self.conn.take() else {
+        let Some(mut link) = self.link.take() else {
             return;
         };
         let (limit, commit) = (self.limit(), Commit::default());
         let sessions = &self.shared.sessions;
-        let afterwards = self.shared.commands.afterwards(&mut conn, sessions);
+        let afterwards = self.shared.commands.afterwards(&mut link, sessions);
         if !matches!(
             finished(&self.shared, self.number, afterwards, limit, &commit).await,
             Some(Ok(()))
@@ -25,13 +25,13 @@ impl<C: Commands> Worker<C> {
             return;
         }
         let Some(look) = self.shared.pruning.due(Instant::now()) else {
-            self.conn = Some(conn);
+            self.link = Some(link);
             return;
         };
         let (limit, commit) = (self.limit(), Commit::default());
-        let pruning = prune(&mut conn, &self.shared, look, &commit);
+        let pruning = prune(&mut link, &self.shared, look, &commit);
         match finished(&self.shared, self.number, pruning, limit, &commit).await {
-            Some(Ok(())) => self.conn = Some(conn),
+            Some(Ok(())) => self.link = Some(link),
             Some(Err(fault)) => {
                 tracing::warn!(%fault, "{} whose retention is over cannot be removed", C::ROWS);
             }

@@ -4,6 +4,7 @@ use sqlx::raw_sql;
 
 use super::*;
 use crate::store::postgres::inbox::statements::EntryStatements;
+use crate::store::postgres::sql::Preparing;
 use crate::store::postgres::table::Tables;
 use crate::store::postgres::tests::plans::plan;
 
@@ -29,7 +30,7 @@ async fn no_statement_goes_through_a_table() {
          SELECT 'default', 'acme', 'order-' || n, n FROM generate_series(1, {count} / 2) n"
     ));
     server.ask("ANALYZE");
-    let statements = EntryStatements::new(&Tables::default());
+    let statements = EntryStatements::new(&Tables::default(), &Preparing::default());
     let mut conn = beside(&server).await;
     let null = |kind: &str| format!("'{{NULL}}'::{kind}[]");
     let row = [
@@ -42,12 +43,20 @@ async fn no_statement_goes_through_a_table() {
     let mut all = statements.all();
     all.push((&row, &statements.update));
     for (parameters, sql) in all {
-        // As planned without the settings of a transaction, too.
-        for settings in ["SET enable_seqscan = on", "SET enable_seqscan = off"] {
+        // As planned without the settings of a transaction, too, and for any parameters.
+        for settings in [
+            "SET enable_seqscan = on",
+            "SET enable_seqscan = off",
+            "SET plan_cache_mode = force_generic_plan",
+        ] {
             // Of a few that are open any may be the first.
-            if sql == statements.open && settings.ends_with("on") {
+            if sql == &*statements.open && settings.ends_with("on") {
                 continue;
             }
+            raw_sql("RESET plan_cache_mode")
+                .execute(&mut conn)
+                .await
+                .unwrap();
             raw_sql(settings).execute(&mut conn).await.unwrap();
             let plan = plan(&mut conn, parameters, sql).await;
             for line in plan.lines().filter(|line| line.contains("Seq Scan on")) {
