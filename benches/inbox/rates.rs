@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use tower_webhook::inbox::{Inbox, PostgresInbox, RedisInbox, Route, SqliteInbox, Take};
 use tower_webhook::store::Token;
-use tower_webhook::{RouterExt, Webhook, event_handler};
+use tower_webhook::{Name, RouterExt, Webhook, event_handler};
 
 use crate::common::measured::{Bound, Table};
 use crate::common::medians::Medians;
@@ -70,7 +70,10 @@ pub(crate) async fn postgres(rounds: usize) -> Result<()> {
     let builder = || PostgresInbox::builder(server.url()).deadline(PATIENCE);
     let builder = || builder().connections(CONNECTIONS).migrate();
     let ours = route(builder().connect().await?)?;
-    let prepared = route(builder().prepare_statements().connect().await?)?;
+    let prepared = builder()
+        .namespace(Name::new("prepared")?)
+        .prepare_statements();
+    let prepared = route(prepared.connect().await?)?;
     let (mut as_shipped, mut with_prepared) = (Vec::new(), Vec::new());
     for round in 0..=rounds {
         let by_hand = rate(by_hand.clone()).await?;

@@ -8,9 +8,10 @@ use crate::store::sql::micros;
 
 use super::commands::{Answers, CarriedOut, Commands, Opening};
 use super::error::{Cause, Fault};
+use super::link::Link;
 use super::overdue::Commit;
 use super::pruning::{AT_ONCE, Look, SPARE};
-use super::session::{Link, Open};
+use super::session::Open;
 use super::shared::Shared;
 use super::statements;
 

@@ -97,9 +97,10 @@ impl PostgresStoreBuilder {
     /// Prepares each statement once for each connection, which spares Postgres the parsing and planning of it each
     /// time, and the way a round trip.
     ///
-    /// It is for a Postgres that is reached directly, or by a pooler that keeps a session for each client. Behind
-    /// PgBouncer in transaction mode the next transaction has another session, which does not know the statement:
-    /// where that shows, the store says so in the log and goes on as without.
+    /// It is for a Postgres that is reached directly, or by a pooler that keeps a session for each client. Behind a pooler
+    /// in transaction mode, as PgBouncer has one, a name may be unknown to the next session, or another client's. As soon
+    /// as another session answers, the store says so in the log and prepares nothing more. What only looks is not
+    /// prepared, and neither are the statements of a handler's [`Tx`](crate::Tx).
     pub fn prepare_statements(mut self) -> Self {
         self.settings.prepare_statements = true;
         self

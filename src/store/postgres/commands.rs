@@ -13,7 +13,7 @@ use crate::store::sql::Place;
 
 use super::error::Fault;
 use super::schema::Part;
-use super::session::{Link, Sessions};
+use super::session::Sessions;
 use super::sql::Sql;
 use super::table::Tables;
 use super::told::Told;
@@ -72,7 +72,7 @@ pub(super) trait Commands: Send + Sync + 'static {
     /// What is left to do when commands were answered, outside of a transaction.
     fn afterwards(
         &self,
-        link: &mut Link,
+        conn: &mut PgConnection,
         sessions: &Sessions,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 

@@ -147,9 +147,6 @@ impl<C: Commands> Database<C> {
                     Ok(conn) => work(conn, &shared).await,
                     Err(fault) => Err(fault),
                 };
-                if let Err(fault) = &result {
-                    shared.sessions.preparing.heed(fault);
-                }
                 let is_good = result.is_ok();
                 let _ = reply.send(result);
                 is_good

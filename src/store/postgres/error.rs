@@ -214,7 +214,9 @@ impl Fault {
                 "TLS is asked for and cannot be had; it needs the feature `postgres-tls`, and a \
                  certificate of the server that is trusted",
             ),
-            Cause::Refused | Cause::Corrupt => (Kind::Refused, "Postgres refuses"),
+            Cause::Refused | Cause::Corrupt | Cause::Unprepared => {
+                (Kind::Refused, "Postgres refuses")
+            }
             _ => return Err(self),
         };
         Ok(PostgresConnectError::new(kind, message).with_source(self))

@@ -15,6 +15,7 @@ mod inbox;
 mod job;
 mod journal;
 mod kept;
+mod link;
 mod overdue;
 mod pruning;
 mod record_commands;

@@ -11,7 +11,7 @@ use crate::store::sql::{Answer, Order, Place, Placed, decide};
 use super::commands::{CarriedOut, Commands, Opening, ServerTime};
 use super::error::Fault;
 use super::schema::{Part, RECORDS};
-use super::session::{Link, Sessions};
+use super::session::Sessions;
 use super::sql::{Preparing, Sql};
 use super::statements::{self, Statements};
 use super::table::Tables;
@@ -80,7 +80,7 @@ impl Commands for RecordCommands {
 
     fn committed(&self, (): ()) {}
 
-    async fn afterwards(&self, _: &mut Link, _: &Sessions) -> Result<(), Fault> {
+    async fn afterwards(&self, _: &mut PgConnection, _: &Sessions) -> Result<(), Fault> {
         Ok(())
     }
 

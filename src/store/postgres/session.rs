@@ -10,9 +10,10 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::error::Fault;
+use super::error::{Cause, Fault};
+use super::link::{Link, Plans, marked};
 use super::sql::Preparing;
-use super::told::{Told, tell, told, told_by};
+use super::told::{Told, tell, told_by};
 
 /// How to connect, and what each transaction begins with.
 #[derive(Clone)]
@@ -21,25 +22,15 @@ pub(super) struct Sessions {
     deadline: Duration,
     begin: String,
     open: String,
-    /// The same, and what is prepared is planned anew.
+    /// The same for a link that prepares statements, and where it plans them anew.
+    open_prepared: String,
     open_anew: String,
     begin_patient: String,
     pub(super) preparing: Preparing,
 }
 
-/// A connection that serves one command after the other.
-pub(super) struct Link {
-    pub(super) conn: PgConnection,
-    /// The process of the server that answered first.
-    pid: Option<i32>,
-    /// How often a transaction was opened on it.
-    opened: u32,
-}
-
 /// More than there are statements.
 const PREPARED: usize = 128;
-/// A plan is not used for more transactions than this.
-const PLANNED_FOR: u32 = 256;
 
 /// A command waits no longer than this for one record at a time: it would hold up the others.
 const LOCK_LIMIT: Duration = Duration::from_millis(20);
@@ -56,12 +47,13 @@ impl Sessions {
             None => options.application_name("tower-webhook"),
         };
         let begin_brief = begin(deadline, LOCK_LIMIT.min(deadline / 2));
-        let open = |before: &str| format!("{begin_brief}; {before}{}", tell());
         // Commands name their rows: one plan is good for all of them.
-        const ONE_PLAN: &str = "SET LOCAL plan_cache_mode = force_generic_plan; ";
+        let one_plan = "SET LOCAL plan_cache_mode = force_generic_plan";
+        let marked = marked(&tell());
         Self {
-            open: open(if preparing.is_on() { ONE_PLAN } else { "" }),
-            open_anew: open(&format!("DISCARD PLANS; {ONE_PLAN}")),
+            open: format!("{begin_brief}; {}", tell()),
+            open_prepared: format!("{begin_brief}; {one_plan}; {marked}"),
+            open_anew: format!("{begin_brief}; DISCARD PLANS; {one_plan}; {marked}"),
             begin: begin_brief,
             begin_patient: begin(deadline, deadline / 2),
             options,
@@ -92,7 +84,7 @@ impl Sessions {
         match timeout(self.deadline, self.options.connect()).await {
             Ok(connected) => Ok(connected?),
             Err(_) => Err(Fault::new(
-                super::error::Cause::Connection,
+                Cause::Connection,
                 format!("no connection within {} ms", self.deadline.as_millis()),
             )),
         }
@@ -101,11 +93,23 @@ impl Sessions {
     /// A connection for one command after the other, within the deadline.
     pub(super) async fn link(&self) -> Result<Link, Fault> {
         let conn = self.connect().await?;
-        Ok(Link {
-            conn,
-            pid: None,
-            opened: 0,
-        })
+        if !self.preparing.is_on() {
+            return Ok(Link::new(conn));
+        }
+        let marking = timeout(self.deadline, Link::prepares(conn));
+        marking.await.unwrap_or_else(|_| Err(Fault::slow()))
+    }
+
+    /// Prepares statements no more where this says that their names do not hold.
+    pub(super) fn heed(&self, fault: &Fault) {
+        if fault.cause() == Cause::Unprepared && self.preparing.stop() {
+            tracing::warn!(
+                target: "tower_webhook",
+                postgres = %self.shown(),
+                "what was prepared is not there any more, or is another client's, as behind a pooler: statements \
+                 are prepared no more; leave `prepare_statements` out"
+            );
+        }
     }
 
     /// A pool of one connection, for what `sqlx` makes on pools alone.
@@ -118,18 +122,15 @@ impl Sessions {
 
     /// Begins a transaction, as `begin` does one that is not patient, and says what the server tells of itself.
     pub(super) async fn open<'c>(&self, link: &'c mut Link) -> Result<(Open<'c>, Told), Fault> {
-        link.opened = link.opened.wrapping_add(1);
-        let Link { conn, pid, opened } = link;
-        // A table that grows wants other plans: until Postgres looks at it again it goes by what it was.
-        let is_due = opened.is_power_of_two() || *opened % PLANNED_FOR == 0;
-        let sql = match self.preparing.is_on() && is_due {
-            true => &self.open_anew,
-            false => &self.open,
+        let sql = match link.plans() {
+            Plans::None => &self.open,
+            Plans::Kept => &self.open_prepared,
+            Plans::Anew => &self.open_anew,
         };
-        let told = raw_sql(AssertSqlSafe(sql.clone()));
-        let told = told_by(&told.fetch_all(&mut *conn).await?)?;
-        self.preparing.go_on(pid, told.pid)?;
-        Ok((Open(conn), told))
+        let rows = raw_sql(AssertSqlSafe(sql.clone()));
+        let rows = rows.fetch_all(&mut link.conn).await?;
+        link.goes_on(&rows)?;
+        Ok((Open(&mut link.conn), told_by(&rows)?))
     }
 
     /// Begins a transaction. A patient one waits for locks for half of the deadline, another one for some
@@ -145,21 +146,6 @@ impl Sessions {
             &self.begin
         };
         Ok(conn.begin_with(AssertSqlSafe(sql.clone())).await?)
-    }
-
-    /// The same where statements may be prepared.
-    pub(super) async fn begin_on<'c>(
-        &self,
-        link: &'c mut Link,
-        is_patient: bool,
-    ) -> Result<Transaction<'c, Postgres>, Fault> {
-        let Link { conn, pid, .. } = link;
-        let mut tx = self.begin(conn, is_patient).await?;
-        if self.preparing.is_on() || pid.is_some() {
-            let told = told(&mut tx).await?;
-            self.preparing.go_on(pid, told.pid)?;
-        }
-        Ok(tx)
     }
 }
 

@@ -66,8 +66,8 @@ impl Statements {
                 "(namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY namespace, key FOR UPDATE",
             )),
             // All are of one namespace: a join of pairs takes nearly twice as long.
-            read_many: sql(some("namespace = ($1::text[])[1] AND key = ANY ($2::text[])")),
-            read_one: sql(format!(
+            read_many: Sql::unnamed(some("namespace = ($1::text[])[1] AND key = ANY ($2::text[])")),
+            read_one: Sql::unnamed(format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT {COLUMNS} FROM {records} WHERE namespace = $1 AND key = $2) l ON true"
             )),
@@ -84,13 +84,13 @@ impl Statements {
                 "DELETE FROM {records} AS r USING unnest($1::text[], $2::text[]) AS u (namespace, key)
                  WHERE r.namespace = u.namespace AND r.key = u.key"
             )),
-            unfinished: sql(format!(
+            unfinished: Sql::unnamed(format!(
                 "SELECT 0::bigint, {COLUMNS} FROM {records}
                  WHERE namespace = $1 AND key >= $2 AND key < $3 AND state <> 2
                    AND kept_until > $4 AND (state = 3 OR lease_ends <= $4)
                  ORDER BY key LIMIT $5"
             )),
-            count_open: sql(format!(
+            count_open: Sql::unnamed(format!(
                 "SELECT count(*) FILTER (WHERE state = 1 AND lease_ends > $3 AND kept_until > $3),
                         count(*) FILTER (WHERE state = 1 AND lease_ends <= $3 AND kept_until > $3),
                         count(*) FILTER (WHERE state = 3 AND kept_until > $3), max(key)
@@ -98,11 +98,11 @@ impl Statements {
                        WHERE namespace = $1 AND key > $2 AND state <> 2
                        ORDER BY key LIMIT $4) AS part"
             )),
-            bound: sql(format!(
+            bound: Sql::unnamed(format!(
                 "SELECT kept_until FROM {records} WHERE kept_until > $1
                  ORDER BY kept_until LIMIT 1 OFFSET $2"
             )),
-            count_done: sql(format!(
+            count_done: Sql::unnamed(format!(
                 "SELECT count(*) FROM {records}
                  WHERE kept_until > $2 AND kept_until <= $3 AND state = 2 AND namespace = $1"
             )),

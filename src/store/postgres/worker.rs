@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::aside::Aside;
@@ -14,8 +15,8 @@ use super::batch::{Answered, Batch};
 use super::commands::{Answers, Commands};
 use super::error::{Cause, Fault};
 use super::job::{Job, Work, Write};
+use super::link::Link;
 use super::overdue::{Commit, finished};
-use super::session::Link;
 use super::shared::Shared;
 
 /// So long before its time is over a call is told that Postgres takes no connections.
@@ -293,7 +294,7 @@ impl<C: Commands> Worker<C> {
         orders: &[&C::Order],
         give_up: Instant,
     ) -> Result<Outcome<C>, Failure> {
-        let mut link = match self.link.take() {
+        let mut link = match self.link() {
             Some(link) => link,
             None => match timeout_at(give_up, self.shared.sessions.link()).await {
                 Ok(connected) => connected.map_err(Failure::sure)?,
@@ -312,11 +313,14 @@ impl<C: Commands> Worker<C> {
                 is_clean: false,
             })
         });
+        if let Err(failure) = &tried {
+            self.shared.sessions.heed(&failure.fault);
+            if failure.fault.cause() == Cause::Slow {
+                link.plan_anew();
+            }
+        }
         if tried.as_ref().map_or_else(|it| it.is_clean, |_| true) {
             self.link = Some(link);
-        }
-        if let Err(failure) = &tried {
-            self.shared.sessions.preparing.heed(&failure.fault);
         }
         tried
     }
@@ -328,14 +332,14 @@ impl<C: Commands> Worker<C> {
         {
             self.link = None;
         }
-        let opened = match self.link.take() {
+        let opened = match self.link() {
             Some(link) => Ok(link),
             None => self.shared.sessions.link().await,
         };
         match opened {
             Ok(mut link) => {
                 let (limit, commit) = (self.limit(), Commit::default());
-                let reading = read(&mut link, &self.shared, work);
+                let reading = read(&mut link.conn, &self.shared, work);
                 if let Some(true) =
                     finished(&self.shared, self.number, reading, limit, &commit).await
                 {
@@ -348,13 +352,19 @@ impl<C: Commands> Worker<C> {
         }
     }
 
+    /// The connection that there is, unless statements are prepared on it and are to be no more.
+    fn link(&mut self) -> Option<Link> {
+        let is_on = self.shared.sessions.preparing.is_on();
+        self.link.take().filter(|link| is_on || !link.has_names())
+    }
+
     fn limit(&self) -> Instant {
         Instant::now() + self.shared.sessions.deadline()
     }
 }
 
-async fn read<C: Commands>(link: &mut Link, shared: &Shared<C>, work: Work) -> bool {
-    match shared.sessions.begin_on(link, true).await {
+async fn read<C: Commands>(conn: &mut PgConnection, shared: &Shared<C>, work: Work) -> bool {
+    match shared.sessions.begin(conn, true).await {
         Ok(mut tx) => work(Ok(&mut tx)).await && tx.rollback().await.is_ok(),
         Err(fault) => {
             work(Err(fault)).await;

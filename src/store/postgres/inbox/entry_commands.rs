@@ -14,7 +14,7 @@ use crate::store::error::StoreError;
 use crate::store::postgres::commands::{CarriedOut, Commands, Opening, ServerTime};
 use crate::store::postgres::error::{Cause, Fault};
 use crate::store::postgres::schema::{Part, RECORDS};
-use crate::store::postgres::session::{Link, Sessions};
+use crate::store::postgres::session::Sessions;
 use crate::store::postgres::sql::{Preparing, Sql};
 use crate::store::postgres::table::Tables;
 use crate::store::postgres::told::Told;
@@ -365,9 +365,9 @@ impl Commands for EntryCommands {
         self.news.note();
     }
 
-    async fn afterwards(&self, link: &mut Link, sessions: &Sessions) -> Result<(), Fault> {
+    async fn afterwards(&self, conn: &mut PgConnection, sessions: &Sessions) -> Result<(), Fault> {
         if self.room.is_due(Instant::now()) {
-            let mut tx = sessions.begin_on(link, false).await?;
+            let mut tx = sessions.begin(conn, false).await?;
             let counted = self.count(&mut tx).await;
             tx.rollback().await?;
             if let Err(fault) = counted {

@@ -172,7 +172,7 @@ impl EntryStatements {
                  WHERE e.namespace = $1 AND e.key = $2 AND o.namespace = e.namespace
                    AND o.route = e.route AND o.order_key = e.order_key AND o.holder = e.id"
             )),
-            held: sql(format!(
+            held: Sql::unnamed(format!(
                 "SELECT looked.key, looked.name, looked.order_key FROM (
                      (SELECT id, key, name, order_key FROM {entries}
                       WHERE namespace = $1 AND route = $2 AND due IS NOT NULL AND deaths < 2
@@ -185,7 +185,7 @@ impl EntryStatements {
                      AND held.order_key = looked.order_key AND held.holder = looked.id
                  LIMIT $3"
             )),
-            rates: sql(rates_of(rates, "")),
+            rates: Sql::unnamed(rates_of(rates, "")),
             lock_rates: sql(rates_of(rates, "FOR UPDATE")),
             set_rate: sql(format!(
                 "INSERT INTO {rates} AS r (namespace, provider, rate_of, entries, per, used_until)
@@ -205,16 +205,16 @@ impl EntryStatements {
                 "INSERT INTO {paused} (namespace, provider) VALUES ($1, $2) ON CONFLICT DO NOTHING"
             )),
             resume: sql(format!("DELETE FROM {paused} WHERE namespace = $1 AND provider = $2")),
-            paused: sql(format!("SELECT provider FROM {paused} WHERE namespace = $1 ORDER BY provider")),
-            one: sql(format!(
+            paused: Sql::unnamed(format!("SELECT provider FROM {paused} WHERE namespace = $1 ORDER BY provider")),
+            one: Sql::unnamed(format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
                      SELECT key, name, route, {COLUMNS}, {WHOLE} AS body FROM {entries}
                      LEFT JOIN {contents} AS c USING (id)
                      WHERE namespace = $1 AND key = $2) l ON true"
             )),
-            some: sql(some("")),
-            some_dead: sql(some("AND state = 5")),
-            count: sql(format!(
+            some: Sql::unnamed(some("")),
+            some_dead: Sql::unnamed(some("AND state = 5")),
+            count: Sql::unnamed(format!(
                 "SELECT count(*) FILTER (WHERE state = 1 AND attempts = 0),
                         count(*) FILTER (WHERE state = 1 AND attempts > 0),
                         count(*) FILTER (WHERE state IN (2, 3) AND due > now),
@@ -227,7 +227,7 @@ impl EntryStatements {
                  FROM (SELECT key, state, attempts, due, kept_until, $3::bigint AS now FROM {entries}
                        WHERE namespace = $1 AND key > $2 ORDER BY key LIMIT $4) AS part"
             )),
-            open: sql(format!(
+            open: Sql::unnamed(format!(
                 "SELECT (SELECT count(*) FROM (SELECT FROM {entries}
                              WHERE due IS NOT NULL AND deaths < 2 LIMIT $1) AS others)
                       + (SELECT count(*) FROM (SELECT FROM {entries}

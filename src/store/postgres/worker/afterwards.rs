@@ -12,12 +12,12 @@ impl<C: Commands> Worker<C> {
     /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
     /// look.
     pub(super) async fn tidy_up(&mut self) {
-        let Some(mut link) = self.link.take() else {
+        let Some(mut link) = self.link() else {
             return;
         };
         let (limit, commit) = (self.limit(), Commit::default());
         let sessions = &self.shared.sessions;
-        let afterwards = self.shared.commands.afterwards(&mut link, sessions);
+        let afterwards = self.shared.commands.afterwards(&mut link.conn, sessions);
         if !matches!(
             finished(&self.shared, self.number, afterwards, limit, &commit).await,
             Some(Ok(()))
@@ -33,6 +33,7 @@ impl<C: Commands> Worker<C> {
         match finished(&self.shared, self.number, pruning, limit, &commit).await {
             Some(Ok(())) => self.link = Some(link),
             Some(Err(fault)) => {
+                self.shared.sessions.heed(&fault);
                 tracing::warn!(%fault, "{} whose retention is over cannot be removed", C::ROWS);
             }
             None => {}
