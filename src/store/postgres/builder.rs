@@ -97,10 +97,11 @@ impl PostgresStoreBuilder {
     /// Prepares each statement once for each connection, which spares Postgres the parsing and planning of it each
     /// time, and the way a round trip.
     ///
-    /// It is for a Postgres that is reached directly, or by a pooler that keeps a session for each client. Behind a pooler
-    /// in transaction mode, as PgBouncer has one, a name may be unknown to the next session, or another client's. As soon
-    /// as another session answers, the store says so in the log and prepares nothing more. What only looks is not
-    /// prepared, and neither are the statements of a handler's [`Tx`](crate::Tx).
+    /// It is for a Postgres that is reached directly, or by a pooler that keeps a session for each client. Behind one in
+    /// transaction mode a name may be unknown to the next session, or another client's; PgBouncer keeps them apart from
+    /// 1.21 on, if `max_prepared_statements` is set. As soon as another session answers, the store says so in the log and
+    /// prepares nothing more; what it had prepared stays in the pooler's sessions for as long as they live. What only
+    /// looks is not prepared, and neither are the statements of a handler's [`Tx`](crate::Tx).
     pub fn prepare_statements(mut self) -> Self {
         self.settings.prepare_statements = true;
         self

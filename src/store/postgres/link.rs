@@ -26,9 +26,10 @@ pub(super) struct Link {
 ///
 /// A name belongs to a session of the server. A pooler that gives each transaction another session makes names of no use,
 /// and worse: under one name that session may know a statement of somebody else. So the session has a mark, and each
-/// transaction first says which mark it finds.
+/// transaction first says which mark it finds, and which process of the server: a pooler may carry the mark along.
 struct Names {
     mark: String,
+    pid: i32,
     /// How often a transaction was opened.
     opened: u32,
     planned: Instant,
@@ -51,19 +52,21 @@ impl Link {
     /// The same, on which statements may be prepared.
     pub(super) async fn prepares(mut conn: PgConnection) -> Result<Self, Fault> {
         let mut random = [0; 16];
-        if getrandom::fill(&mut random).is_err() {
-            return Ok(Self::new(conn));
-        }
+        getrandom::fill(&mut random)
+            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
         let mut mark = String::with_capacity(32);
         for byte in random {
             // Writing to a string does not fail.
             let _ = write!(mark, "{byte:02x}");
         }
         // Outside of a transaction: it is to outlast all of them.
-        let set = format!("SET {MARK} = '{mark}'");
-        conn.execute(raw_sql(AssertSqlSafe(set))).await?;
+        let set = format!(
+            "SELECT pg_catalog.set_config('{MARK}', '{mark}', false), pg_catalog.pg_backend_pid()"
+        );
+        let row = conn.fetch_one(raw_sql(AssertSqlSafe(set))).await?;
         let names = Some(Names {
             mark,
+            pid: row.try_get(1)?,
             opened: 0,
             planned: Instant::now(),
         });
@@ -102,9 +105,11 @@ impl Link {
         let Some(names) = &self.names else {
             return Ok(());
         };
-        let found = rows.last().map(|row| row.try_get(2)).transpose()?;
-        let found: Option<String> = found.flatten();
-        match found.is_some_and(|found| found == names.mark) {
+        let Some(last) = rows.last() else {
+            return Err(Fault::new(Cause::Connection, "no answer at all"));
+        };
+        let (pid, mark): (i32, Option<String>) = (last.try_get(1)?, last.try_get(2)?);
+        match pid == names.pid && mark.is_some_and(|mark| mark == names.mark) {
             true => Ok(()),
             false => Err(Fault::new(
                 Cause::Unprepared,

@@ -91,7 +91,8 @@ pub use self::tx_driver::TxDriver;
 /// waits for the answer; so is what a lost connection leaves open, which every command of a record bears.
 /// While there is no connection, one is tried for until the deadline. Time is that of the server. No
 /// setting of the role or the database matters: each transaction begins with the isolation, the time limits
-/// and the search path that it needs, and nothing is set for the session.
+/// and the search path that it needs, and nothing is set for the session but its mark where statements are
+/// [prepared](PostgresStoreBuilder::prepare_statements).
 ///
 /// A call that is dropped half-way is finished by the store's own task, or not begun. A connection on
 /// which anything failed is closed and not used again, unless the server has undone the transaction because
@@ -109,7 +110,7 @@ pub use self::tx_driver::TxDriver;
 /// `PGOPTIONS` or `?options=…` it refuses connections.
 ///
 /// Where there is no such pooler, [`prepare_statements`](PostgresStoreBuilder::prepare_statements) spares the server
-/// work with each command.
+/// work with each command. The session then has a mark, the setting `tower_webhook.link`.
 ///
 /// # What Postgres must be set to
 ///

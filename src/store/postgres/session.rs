@@ -81,23 +81,33 @@ impl Sessions {
 
     /// A connection, within the deadline.
     pub(super) async fn connect(&self) -> Result<PgConnection, Fault> {
-        match timeout(self.deadline, self.options.connect()).await {
-            Ok(connected) => Ok(connected?),
-            Err(_) => Err(Fault::new(
-                Cause::Connection,
-                format!("no connection within {} ms", self.deadline.as_millis()),
-            )),
-        }
+        let connecting = async { Ok(self.options.connect().await?) };
+        self.in_time(connecting).await
     }
 
     /// A connection for one command after the other, within the deadline.
     pub(super) async fn link(&self) -> Result<Link, Fault> {
-        let conn = self.connect().await?;
-        if !self.preparing.is_on() {
-            return Ok(Link::new(conn));
-        }
-        let marking = timeout(self.deadline, Link::prepares(conn));
-        marking.await.unwrap_or_else(|_| Err(Fault::slow()))
+        let linking = async {
+            let conn = self.options.connect().await?;
+            match self.preparing.is_on() {
+                true => Link::prepares(conn).await,
+                false => Ok(Link::new(conn)),
+            }
+        };
+        self.in_time(linking).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        connecting: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let connected = timeout(self.deadline, connecting).await;
+        connected.unwrap_or_else(|_| {
+            Err(Fault::new(
+                Cause::Connection,
+                format!("no connection within {} ms", self.deadline.as_millis()),
+            ))
+        })
     }
 
     /// Prepares statements no more where this says that their names do not hold.
@@ -129,7 +139,11 @@ impl Sessions {
         };
         let rows = raw_sql(AssertSqlSafe(sql.clone()));
         let rows = rows.fetch_all(&mut link.conn).await?;
-        link.goes_on(&rows)?;
+        if let Err(fault) = link.goes_on(&rows) {
+            // It is somebody else's session: no transaction is left open there.
+            let _ = link.conn.execute(raw_sql("ROLLBACK")).await;
+            return Err(fault);
+        }
         Ok((Open(&mut link.conn), told_by(&rows)?))
     }
 
