@@ -5,11 +5,12 @@
 # Seen:  7,900 waiting tasks are all done; with 8,100 the first fetch fails, none is done, and `run` returns the
 #        error. Its script moves all tasks that are due from the sorted set to the list in one call, by Lua's
 #        `unpack`, which gives 8,000 values at most; a worker that is started again meets the same.
-# Versions: apalis 1.0.0, apalis-redis 1.0.0, tokio 1.54.1 (crates.io), Redis 7.0 (Debian).
+# Versions: apalis 1.0.0, apalis-redis 1.0.0, tokio 1.54.1 (crates.io), Redis 7.0.15 (Debian 12).
 # Source: apalis-redis 1.0.0, lua/fetch_next.lua, "Promote any due scheduled jobs"; Lua 5.1, LUAI_MAXCSTACK.
 set -euo pipefail
 
-command -v redis-server >/dev/null || apt-get install -q -y --no-install-recommends redis-server >&2
+command -v redis-server >/dev/null || apt-get install -q -y --no-install-recommends \
+    redis-server=5:7.0.15-1~deb12u10 >&2
 folder=$(mktemp -d)
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 redis-server --port "$port" --save '' --dir "$folder" >"$folder/redis.log" &
@@ -17,18 +18,9 @@ server=$!
 trap 'kill "$server"; wait "$server" || true; rm -rf "$folder"' EXIT
 until redis-cli -p "$port" ping >/dev/null 2>&1; do sleep 0.1; done
 cd "$folder"
-mkdir src
-cat > Cargo.toml <<'TOML'
-[package]
-name = "backlog"
-version = "0.0.0"
-edition = "2024"
-
-[dependencies]
-apalis = "=1.0.0"
-apalis-redis = "=1.0.0"
-tokio = { version = "=1.54.1", features = ["full"] }
-TOML
+cargo init -q --bin --name backlog --vcs none
+cargo add -q 'apalis@=1.0.0' 'apalis-redis@=1.0.0'
+cargo add -q 'tokio@=1.54.1' --features full
 cat > src/main.rs <<'RUST'
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

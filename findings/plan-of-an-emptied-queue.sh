@@ -6,7 +6,7 @@
 # Seen:  prepared and run six times while the queue was empty, as vacuum had found it, the statement keeps that plan: it
 #        goes through the whole table for each call, and reads 20,000 rows to find one once 20,000 have come. It does so
 #        until DISCARD PLANS is said, or ANALYZE has looked at the table; a new connection reads one row at once.
-# Versions: psycopg 3.3.9 (PyPI), PostgreSQL 15 (Debian 12), Python 3.
+# Versions: psycopg 3.3.9 (PyPI), PostgreSQL 15.18 (Debian 12), Python 3.
 # Source: https://www.postgresql.org/docs/15/sql-prepare.html has the choice between generic and custom plans, and
 #         replanning "whenever database objects used in the statement have undergone definitional (DDL) changes" or
 #         "their planner statistics have been updated", of which the growth of a table is neither.
@@ -19,7 +19,8 @@ rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv venv
 venv/bin/pip install -q --disable-pip-version-check 'psycopg[binary]==3.3.9'
-test -x /usr/lib/postgresql/15/bin/postgres || apt-get install -y -q --no-install-recommends postgresql-15 > /dev/null
+test -x /usr/lib/postgresql/15/bin/postgres || apt-get install -y -q --no-install-recommends \
+    postgresql-15=15.18-0+deb12u1 > /dev/null
 PATH=/usr/lib/postgresql/15/bin:$PATH
 
 # The server does not run as root.

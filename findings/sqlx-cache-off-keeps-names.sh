@@ -5,7 +5,7 @@
 # Seen:  each run of one and the same query prepares it under a new name, and no name is ever closed: after 50 runs the
 #        server knows 50 statements, for as long as the session lives. With a capacity of 1 it is one. What keeps none
 #        is `persistent(false)` on each query.
-# Versions: sqlx 0.9.0, tokio 1.54.1 (crates.io), PostgreSQL 15 (Debian 12).
+# Versions: sqlx 0.9.0, tokio 1.54.1 (crates.io), PostgreSQL 15.18 (Debian 12).
 # Source: sqlx 0.9.0, `PgConnectOptions::statement_cache_capacity`, "the connection's statement cache in a number of
 #         stored distinct statements"; `Query::persistent` has nothing on a cache that is off.
 set -euo pipefail
@@ -15,7 +15,8 @@ database=
 trap 'test -z "$database" || { kill -INT "$database" && wait "$database"; } || true
 rm -rf "$folder"' EXIT
 cd "$folder"
-test -x /usr/lib/postgresql/15/bin/postgres || apt-get install -y -q --no-install-recommends postgresql-15 > /dev/null
+test -x /usr/lib/postgresql/15/bin/postgres || apt-get install -y -q --no-install-recommends \
+    postgresql-15=15.18-0+deb12u1 > /dev/null
 PATH=/usr/lib/postgresql/15/bin:$PATH
 
 # The server does not run as root.
@@ -30,20 +31,10 @@ port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0));
 database=$!
 until pg_isready -q -h 127.0.0.1 -p "$port"; do kill -0 "$database"; sleep 0.2; done
 
-mkdir -p program/src
+cargo init -q --bin --name names --vcs none program
 cd program
-cat > Cargo.toml <<'TOML'
-[package]
-name = "names"
-version = "0.0.0"
-edition = "2024"
-
-[dependencies]
-sqlx = { version = "=0.9.0", default-features = false, features = ["postgres", "runtime-tokio"] }
-tokio = { version = "=1.54.1", features = ["macros", "rt"] }
-
-[workspace]
-TOML
+cargo add -q 'sqlx@=0.9.0' --no-default-features --features postgres,runtime-tokio
+cargo add -q 'tokio@=1.54.1' --features macros,rt
 cat > src/main.rs <<'RUST'
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Row};

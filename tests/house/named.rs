@@ -7,13 +7,14 @@ use crate::source::{files, files_beside};
 
 /// Pages that are to name only what there is. The changelog names what is gone, `docs/mutants.md` what was
 /// judged, and `docs/by-hand.md` other crates.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "SECURITY.md",
     "CONTRIBUTING.md",
     "docs/attacks.md",
     "docs/benchmarks.md",
     "docs/benchmarks.notes.md",
+    "docs/compared.md",
     "docs/exactly-once.md",
     "docs/fuzzing.md",
     "docs/inbox.md",

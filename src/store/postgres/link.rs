@@ -1,11 +1,13 @@
 //! A connection that serves one command after the other, and what the server keeps prepared for it.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, raw_sql};
 use tokio::time::Instant;
+
+use crate::store::token::Token;
 
 use super::error::{Cause, Fault};
 
@@ -51,14 +53,9 @@ impl Link {
 
     /// The same, on which statements may be prepared.
     pub(super) async fn prepares(mut conn: PgConnection) -> Result<Self, Fault> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)
-            .map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-        let mut mark = String::with_capacity(32);
-        for byte in random {
-            // Writing to a string does not fail.
-            let _ = write!(mark, "{byte:02x}");
-        }
+        let random =
+            Token::random().map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+        let mark = HEXLOWER.encode(random.as_bytes());
         // Outside of a transaction: it is to outlast all of them.
         let set = format!(
             "SELECT pg_catalog.set_config('{MARK}', '{mark}', false), pg_catalog.pg_backend_pid()"

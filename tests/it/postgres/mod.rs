@@ -66,6 +66,15 @@ async fn it_keeps_the_contract() {
         .unwrap();
 }
 
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract_with_prepared_statements() {
+    let server = Postgres::start();
+    let store = patient(server.url()).migrate().prepare_statements();
+    let store = store.connect().await.unwrap();
+    tower_webhook::testing::check_store(store).await.unwrap();
+}
+
 /// All that a role and a schema of its own can set against it, and the least that it may be allowed.
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]

@@ -8,8 +8,7 @@
 //! known by their keys from then on; theirs are texts. `apalis` is set as its documentation says but for this:
 //! it looks every millisecond where it finds nothing, not every 30 seconds, and SQLite has `synchronous=FULL`
 //! on all connections, where its `setup` turns that off on one. Both prepare their statements on Postgres. Ours has
-//! 64 handlers at once; `apalis` begins
-//! all that it has fetched.
+//! 64 handlers at once; `apalis` begins all that it has fetched.
 //!
 //! Both take turns in short rounds, each with a database of its own. SQLite is on a disk. Postgres and Redis
 //! keep nothing on one.

@@ -2,6 +2,7 @@
 
 use sqlx::Row as _;
 
+use super::sql_support::until;
 use super::*;
 
 /// How many statements the session of a store's only connection knows by name.
@@ -114,9 +115,7 @@ async fn a_table_that_grows_is_not_gone_through() {
     // A session tells what it has read as it ends.
     drop(store);
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tower-webhook'";
-    while server.ask(sessions) != "0" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it has ended", || server.ask(sessions) == "0");
     let read = server.ask(
         "SELECT idx_tup_read FROM pg_stat_user_indexes
          WHERE indexrelname = 'tower_webhook_records_pkey'",
