@@ -9,7 +9,7 @@ use crate::clock::UnixTime;
 use crate::event::{EventKey, Fingerprint, Order};
 use crate::store::{Grant, Token};
 
-use super::entry::{Entry, EntryStatus};
+use super::entry::{Entry, EntryState, EntryStatus};
 use super::route::Route;
 
 /// An event that was proved, to be kept until a worker has handled it.
@@ -135,6 +135,10 @@ pub struct Take {
     pub lone: bool,
     /// How long what is stale is known: it is skipped.
     pub retention: Duration,
+    /// Whether the first attempt at an entry begins as it is taken: its handler runs at once, and no [`Begin`] is sent.
+    ///
+    /// [`Take::begins`] says of which entries that is so.
+    pub begin: bool,
 }
 
 const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 86_400);
@@ -151,7 +155,23 @@ impl Take {
             max_attempts: u32::MAX,
             lone: false,
             retention: DEFAULT_RETENTION,
+            begin: false,
         }
+    }
+
+    /// Whether taking this entry of a route begins its first attempt.
+    ///
+    /// Never another one: where the answer to a take is lost, nobody runs what it took, and that counts as an attempt
+    /// whose worker died. So it can happen once to each entry. What is to be confirmed first does not begin either.
+    pub fn begins(&self, route: &Route, entry: &Entry) -> bool {
+        let is_first = entry.attempts == 0 && entry.deaths == 0;
+        let waits = matches!(entry.state, EntryState::Queued { .. });
+        waits && is_first && self.begins_any_of(route)
+    }
+
+    /// Whether that may be so of an entry of this route.
+    pub(crate) fn begins_any_of(&self, route: &Route) -> bool {
+        self.begin && !self.lone && self.max_attempts > 1 && !route.is_unconfirmed()
     }
 
     /// With which route it begins: another one each time, since its token is made for it.
@@ -187,7 +207,7 @@ impl Taken {
     }
 }
 
-/// Says that a handler is about to begin on an entry that was taken.
+/// Says that a handler is about to begin on an entry that was taken, and has not [begun](Take::begins) by that.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Begin {

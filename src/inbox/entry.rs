@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::worker_id::WorkerId;
 use crate::clock::UnixTime;
 use crate::event::{Fingerprint, Order};
-use crate::store::Token;
+use crate::store::{Grant, Token};
 
 /// What is kept of one event that was accepted, beside its body and its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +133,15 @@ impl Entry {
             | EntryState::Discarded { .. }
             | EntryState::Stale { .. }
             | EntryState::Mismatched { .. } => None,
+        }
+    }
+
+    /// What its attempt was granted.
+    pub(crate) fn grant(&self) -> Grant {
+        Grant {
+            attempt: self.attempts,
+            fence: self.fence,
+            corrected: self.corrected,
         }
     }
 

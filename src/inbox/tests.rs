@@ -37,7 +37,7 @@ fn content(what: u8) -> Fingerprint {
 fn accept(what: u8) -> Accept {
     Accept {
         key: key(),
-        route: Route::parse("acme").unwrap(),
+        route: acme(),
         fingerprint: content(what),
         has_own_id: false,
         order: None,
@@ -45,6 +45,10 @@ fn accept(what: u8) -> Accept {
         revive_every: PACE,
         was_held: false,
     }
+}
+
+fn acme() -> Route {
+    Route::parse("acme").unwrap()
 }
 
 fn take(who: u8) -> Take {
@@ -95,7 +99,7 @@ impl Scene {
     }
 
     fn take(&mut self, take: &Take, secs: u64) -> TakeOutcome {
-        let step = take.apply(&key(), self.0.as_ref().unwrap(), None, at(secs));
+        let step = take.apply(&key(), (&acme(), self.0.as_ref().unwrap()), None, at(secs));
         if step.write.is_some() {
             self.0 = step.write;
         }

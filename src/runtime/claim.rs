@@ -55,7 +55,10 @@ impl<C> DeliveryTask<C> {
         }
         let claim = Claim {
             key: context.event.identity.key.clone(),
-            token: settings.token().map_err(RejectionCause::from)?,
+            token: match context.hold {
+                Some(hold) => hold.token,
+                None => settings.token().map_err(RejectionCause::from)?,
+            },
             fingerprint: context.event.identity.fingerprint,
             lease: terms.lease,
             retention: terms.retention,
@@ -67,7 +70,7 @@ impl<C> DeliveryTask<C> {
             if context.is_draining() {
                 return Err(Reason::Draining.into());
             }
-            let claimed_at = Instant::now();
+            let claimed_at = context.hold.map_or_else(Instant::now, |hold| hold.since);
             let left = context
                 .request_clock
                 .deadline

@@ -12,7 +12,7 @@ use super::state::RunState;
 use super::transaction_slot::TransactionSlot;
 use crate::authenticated::AuthState;
 use crate::request_clock::RequestClock;
-use crate::store::Grant;
+use crate::store::{Grant, Token};
 
 /// The longest that an outcome takes to be recorded behind the deadline.
 const MOST_LATE: Duration = Duration::from_millis(250);
@@ -24,6 +24,8 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     /// With the body only where somebody asks for it: this outlives the handler's use of that.
     pub(crate) auth: Arc<AuthState>,
     pub(crate) event: IdentifiedEvent,
+    /// How it is held before it is claimed.
+    pub(super) hold: Option<Hold>,
     pub(super) claimed: OnceLock<Claimed>,
     pub(super) unchecked: AtomicBool,
     pub(super) content_differs: AtomicBool,
@@ -38,12 +40,19 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     pub(crate) kept: C,
 }
 
+/// How an event is held whose claim only says so: with which token, and since when at least.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hold {
+    pub(crate) token: Token,
+    pub(crate) since: Instant,
+}
+
 /// An event that this receiver holds, or held.
 pub(super) struct Claimed {
     pub(super) moment: Instant,
     pub(super) grant: Grant,
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
-    pub(super) token: crate::store::Token,
+    pub(super) token: Token,
     pub(super) lease: Lease,
 }
 
@@ -55,11 +64,24 @@ impl<C> RunContext<C> {
         event: IdentifiedEvent,
         kept: C,
     ) -> Arc<Self> {
+        Self::held(state, request_clock, auth, event, None, kept)
+    }
+
+    /// The same of an event that is held so, where it is.
+    pub(crate) fn held(
+        state: Arc<RunState>,
+        request_clock: RequestClock,
+        auth: AuthState,
+        event: IdentifiedEvent,
+        hold: Option<Hold>,
+        kept: C,
+    ) -> Arc<Self> {
         Arc::new(Self {
             state,
             request_clock,
             auth: Arc::new(auth),
             event,
+            hold,
             claimed: OnceLock::new(),
             unchecked: AtomicBool::new(false),
             content_differs: AtomicBool::new(false),

@@ -66,6 +66,8 @@ pub(crate) use ask::judged;
 pub(crate) use caller::Caller;
 pub(crate) use caught::{Panicked, caught, caught_once};
 pub use confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
+#[cfg(feature = "inbox")]
+pub(crate) use context::Hold;
 pub(crate) use context::RunContext;
 pub use delivery::Delivery;
 pub use drain::Drain;

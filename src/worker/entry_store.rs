@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::event::{EventKey, Name};
 use crate::inbox::{Begin, Begun, Extend, Finish, Inbox, SharedInbox, Verdict, WorkerId};
 use crate::store::{
-    Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, SharedStore, Store,
-    StoreError, StoreErrorKind, StoredResponse, Token,
+    Claim, ClaimOutcome, Complete, Counts, Grant, Held, RecordView, Release, Renew, SharedStore,
+    Store, StoreError, StoreErrorKind, StoredResponse, Token,
 };
 
 /// The entries of one worker. Clones share them.
@@ -26,7 +26,7 @@ pub(super) struct EntryStore {
 struct Runs {
     now: HashMap<EventKey, EntryRun>,
     /// What was said of runs that are over, for releases that are sent again in the background.
-    over: VecDeque<(Token, Verdict)>,
+    over: VecDeque<(EventKey, Token, Verdict)>,
 }
 
 /// More than are sent again in the background at once.
@@ -36,6 +36,8 @@ const MOST_OVER: usize = 1_024;
 #[derive(Debug)]
 struct EntryRun {
     taken: Token,
+    /// What its attempt was granted where that has begun with the take, under the same token.
+    begun: Option<Grant>,
     /// The token of the attempt, once it has begun.
     token: Option<Token>,
     /// What became of it, as far as that is known.
@@ -60,13 +62,14 @@ impl EntryStore {
 
     /// Notes an entry that was taken; `false` where this worker has an earlier hold of it that is not
     /// over yet, as where it was cut off for longer than a lease.
-    pub(super) fn enter(&self, key: &EventKey, taken: Token) -> bool {
+    pub(super) fn enter(&self, key: &EventKey, taken: Token, begun: Option<Grant>) -> bool {
         let mut runs = self.runs();
         if runs.now.contains_key(key) {
             return false;
         }
         let run = EntryRun {
             taken,
+            begun,
             token: None,
             verdict: None,
             #[cfg(feature = "metrics")]
@@ -90,7 +93,7 @@ impl EntryStore {
         if runs.over.len() >= MOST_OVER {
             runs.over.pop_front();
         }
-        runs.over.push_back((token, verdict));
+        runs.over.push_back((key.clone(), token, verdict));
     }
 
     /// The inbox has heard how the attempt with this token has ended: nothing is to be sent again.
@@ -98,7 +101,7 @@ impl EntryStore {
         let mut runs = self.runs();
         match runs.now.get_mut(key) {
             Some(run) if run.token == Some(token) => run.verdict = None,
-            _ => runs.over.retain(|over| over.0 != token),
+            _ => (runs.over).retain(|over| over.1 != token || over.0 != *key),
         }
     }
 
@@ -130,7 +133,8 @@ impl EntryStore {
     fn verdict(&self, key: &EventKey, token: Token) -> Verdict {
         let runs = self.runs();
         let run = runs.now.get(key).filter(|run| run.token == Some(token));
-        let over = || Some(&runs.over.iter().rev().find(|over| over.0 == token)?.1);
+        let mut last = runs.over.iter().rev();
+        let over = || Some(&last.find(|over| over.1 == token && over.0 == *key)?.2);
         let said = run.and_then(|run| run.verdict.as_ref()).or_else(over);
         said.cloned().unwrap_or(Verdict::GiveBack {
             after: Duration::ZERO,
@@ -146,6 +150,9 @@ impl Store for EntryStore {
                 return Err(not_taken());
             };
             run.token = Some(claim.token);
+            if let Some(grant) = run.begun.filter(|_| claim.token == run.taken) {
+                return Ok(ClaimOutcome::Claimed(grant));
+            }
             run.taken
         };
         let begin = Begin::new(claim.key.clone(), taken, claim.token, claim.lease);
@@ -261,7 +268,7 @@ mod tests {
         inbox.accept(&accept).await.unwrap();
         let take = Take::new(vec![route], Token::random().unwrap(), 1, LEASE);
         assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
-        assert!(entries.enter(&accept.key, take.token));
+        assert!(entries.enter(&accept.key, take.token, None));
         let token = Token::random().unwrap();
         let claim = Claim::new(accept.key, token, accept.fingerprint, LEASE, LEASE);
         let ClaimOutcome::Claimed(grant) = entries.claim(&claim).await.unwrap() else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::caller::{EntryCaller, finish_later, give_back};
@@ -14,12 +14,14 @@ use super::unconfirmed::UnconfirmedContent;
 use super::work::EntryWork;
 use crate::clock::UnixTime;
 use crate::event::{Handling, Identity};
-use crate::inbox::{Accept, Envelope, Extend, Inbox, Take, Taken, Verdict};
+use crate::inbox::{
+    Accept, EntryState, Envelope, Extend, Inbox, SharedInbox, Take, Taken, Verdict,
+};
 use crate::request_clock::RequestClock;
-use crate::runtime::{Around, DeliveredItem, IdentifiedEvent, RunContext, spawn};
+use crate::runtime::{Around, DeliveredItem, Hold, IdentifiedEvent, RunContext, spawn};
 use crate::store::{Held, StoreError, StoreErrorKind, Token};
 
-/// How long the inbox may take to answer. What it has taken all the same is taken over later.
+/// How long the inbox may take to answer. What it gives later is given back.
 const TAKE_LIMIT: Duration = Duration::from_secs(5);
 /// Who waits for an answer to a delivery has none: nothing of a run ends by a deadline but its limits.
 const NO_DEADLINE: Duration = Duration::from_secs(30 * 86_400);
@@ -30,13 +32,13 @@ impl Shared {
     /// Takes as many as can begin. Says whether there may be more.
     pub(super) async fn take_some(&self) -> Result<bool, StoreError> {
         let free = self.places.available_permits().min(MOST_AT_ONCE);
-        let (token, taken) = self.take(free, false).await?;
+        let (hold, taken) = self.take(free, false).await?;
         // One is always given, however large: where none is, none was found that may run now.
         let may_have_more = !taken.is_empty();
         for entry in taken {
             match Arc::clone(&self.places).try_acquire_owned() {
-                Ok(place) => self.start(entry, token, place),
-                Err(_) => self.give_back(&entry, token, Duration::ZERO),
+                Ok(place) => self.start(entry, hold, place),
+                Err(_) => self.give_back(&entry, hold.token, Duration::ZERO),
             }
         }
         Ok(may_have_more)
@@ -45,7 +47,7 @@ impl Shared {
     /// Takes one whose workers died again and again, if there is one, waits until nothing else runs here,
     /// and starts it with nothing beside it.
     pub(super) async fn take_alone(&self) -> Result<(), StoreError> {
-        let (token, taken) = self.take(1, true).await?;
+        let (hold, taken) = self.take(1, true).await?;
         let Some(entry) = taken.into_iter().next() else {
             return Ok(());
         };
@@ -55,11 +57,11 @@ impl Shared {
             biased;
             () = self.drain.begun() => None,
             places = others => places.ok(),
-            () = self.hold(&entry, token) => None,
+            () = self.hold(&entry, hold.token) => None,
         };
         match places {
-            Some(places) => self.start(entry, token, places),
-            None => self.give_back(&entry, token, Duration::ZERO),
+            Some(places) => self.start(entry, hold, places),
+            None => self.give_back(&entry, hold.token, Duration::ZERO),
         }
         Ok(())
     }
@@ -76,8 +78,10 @@ impl Shared {
         }
     }
 
-    async fn take(&self, limit: usize, lone: bool) -> Result<(Token, Vec<Taken>), StoreError> {
+    /// What the inbox gives, and how it is held. It is run at once: its first attempt begins with this.
+    async fn take(&self, limit: usize, lone: bool) -> Result<(Hold, Vec<Taken>), StoreError> {
         let token = self.entries.worker.token()?;
+        let since = Instant::now();
         let take = Take {
             routes: (self.routes.iter().flat_map(RouteState::routes))
                 .cloned()
@@ -89,22 +93,28 @@ impl Shared {
             max_attempts: self.settings.attempts.most,
             lone,
             retention: self.settings.retention,
+            begin: true,
         };
-        match timeout(TAKE_LIMIT, self.inbox.take(&take)).await {
-            Ok(taken) => {
+        match timeout(TAKE_LIMIT, asked(self.inbox.clone(), take)).await {
+            Ok(Ok(taken)) => {
                 let taken = taken?;
                 let now = UnixTime::now().as_micros();
                 self.last_asked.store(now, Ordering::Relaxed);
-                Ok((token, taken))
+                Ok((Hold { token, since }, taken))
             }
+            // Its task does not panic, so the runtime has gone down.
+            Ok(Err(_)) => Err(StoreError::new(StoreErrorKind::Unavailable)),
             Err(_) => Err(StoreError::new(StoreErrorKind::TimedOut)),
         }
     }
 
-    fn start(&self, entry: Taken, token: Token, place: OwnedSemaphorePermit) {
+    fn start(&self, entry: Taken, hold: Hold, place: OwnedSemaphorePermit) {
+        let token = hold.token;
+        let begun = matches!(entry.entry.state, EntryState::Running { begun: true, .. });
+        let begun = begun.then(|| entry.entry.grant());
         let is_ours = |state: &&RouteState| state.routes().any(|route| *route == entry.route);
         let state = self.routes.iter().find(is_ours);
-        let Some(state) = state.filter(|_| self.entries.enter(&entry.key, token)) else {
+        let Some(state) = state.filter(|_| self.entries.enter(&entry.key, token, begun)) else {
             // Its earlier run is not over here.
             return self.give_back(&entry, token, Duration::from_secs(1));
         };
@@ -152,7 +162,7 @@ impl Shared {
         }
         let started = Instant::now();
         #[cfg(feature = "metrics")]
-        if entry.attempts == 0 && entry.history.last().is_none() {
+        if entry.attempts == u32::from(begun.is_some()) && entry.history.last().is_none() {
             let waited = UnixTime::now().saturating_since(entry.accepted_at);
             crate::metrics::first_attempt(key.provider(), waited);
         }
@@ -177,7 +187,8 @@ impl Shared {
             }),
         };
         let runs = Arc::clone(&state.runs);
-        let context = RunContext::new(runs, request_clock, envelope.auth, event, ());
+        let hold = begun.map(|_| hold);
+        let context = RunContext::held(runs, request_clock, envelope.auth, event, hold, ());
         let work = EntryWork {
             handler: Arc::clone(&state.handler),
             entries: self.entries.clone(),
@@ -199,4 +210,19 @@ impl Shared {
     fn give_back(&self, entry: &Taken, token: Token, after: Duration) {
         give_back(self.inbox.clone(), entry.key.clone(), token, after);
     }
+}
+
+/// Takes, in a task of its own: what comes when nobody waits any more is given back, or it would lie until its lease is
+/// over, and its first attempt would be used up.
+fn asked(inbox: SharedInbox, take: Take) -> oneshot::Receiver<Result<Vec<Taken>, StoreError>> {
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let taken = inbox.take(&take).await;
+        if let Err(Ok(unheard)) = tell.send(taken) {
+            for entry in unheard {
+                give_back(inbox.clone(), entry.key, take.token, Duration::ZERO);
+            }
+        }
+    });
+    told
 }

@@ -48,13 +48,24 @@ impl Server {
     /// A server whose clock is set by [`Server::set_clock`] while it runs.
     pub(crate) fn with_clock() -> Self {
         let clock = Clock::new(folder());
+        let set = clock.environment();
+        let set = set.map(|(name, value)| format!("{name}={}", value.display()));
+        let mut server = Self::in_environment(set);
+        server.clock = Some(clock);
+        server
+    }
+
+    /// A server that was started in a locale of the system.
+    pub(crate) fn in_locale(name: &str) -> Self {
+        Self::in_environment([format!("LC_ALL={name}")])
+    }
+
+    fn in_environment(set: impl IntoIterator<Item = String>) -> Self {
         let mut server = Self::plain("redis-server", &[], free_port(), None, None);
         server.kill();
         server.program = "env".to_owned();
-        let set = clock.environment();
-        let set = set.map(|(name, value)| format!("{name}={}", value.display()));
-        (server.arguments).splice(0..0, set.into_iter().chain(["redis-server".to_owned()]));
-        server.clock = Some(clock);
+        let program = ["redis-server".to_owned()];
+        (server.arguments).splice(0..0, set.into_iter().chain(program));
         server.restart();
         server
     }

@@ -209,7 +209,7 @@ impl Space {
         if !lets(all.as_ref()) || !lets(of_key.as_deref()) {
             return nothing;
         }
-        let step = take.apply(key, &before, order.as_ref(), now);
+        let step = take.apply(key, (&route, &before), order.as_ref(), now);
         let EntryStep { write, outcome, .. } = step;
         let taken = (outcome == TakeOutcome::Taken).then(|| {
             let content = slot.content.clone();

@@ -1,10 +1,12 @@
+use std::time::Duration;
+
 use super::{EntryCommand, EntryStep, kept, sealed};
 use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::inbox::command::{Begin, Begun, Extend, Finish, Verdict};
 use crate::inbox::entry::{Entry, EntryState, FailedAttempt};
 use crate::inbox::order::OrderChange;
-use crate::store::{Grant, Held, Token};
+use crate::store::{Held, Token};
 
 impl sealed::Sealed for Begin {}
 impl sealed::Sealed for Extend {}
@@ -21,21 +23,19 @@ impl EntryCommand for Begin {
         let Some(entry) = kept(entry, now) else {
             return EntryStep::leave(Begun::Fenced);
         };
-        let (attempts, fence) = match entry.state {
+        let next = match entry.state {
             EntryState::Running {
                 token,
                 begun: false,
                 ..
-            } if token == self.taken => (
-                entry.attempts.saturating_add(1),
-                // The time keeps it growing where the entry was lost, the count where the clock
-                // stands still.
-                entry.fence.saturating_add(1).max(now.as_micros()),
-            ),
+            } if token == self.taken => begun(entry, self.token, self.lease, now),
             // The reply was lost: the same one once more.
             EntryState::Running {
                 token, begun: true, ..
-            } if token == self.token => (entry.attempts, entry.fence),
+            } if token == self.token => Entry {
+                state: running(self.token, self.lease, now),
+                ..entry.clone()
+            },
             EntryState::Running { .. }
             | EntryState::Queued { .. }
             | EntryState::Done { .. }
@@ -44,23 +44,28 @@ impl EntryCommand for Begin {
             | EntryState::Stale { .. }
             | EntryState::Mismatched { .. } => return EntryStep::leave(Begun::Fenced),
         };
-        let next = Entry {
-            state: EntryState::Running {
-                token: self.token,
-                lease_ends: now.saturating_add(self.lease),
-                lease: self.lease,
-                begun: true,
-            },
-            attempts,
-            fence,
-            ..entry.clone()
-        };
-        let grant = Grant {
-            attempt: attempts,
-            fence,
-            corrected: entry.corrected,
-        };
+        let grant = next.grant();
         EntryStep::write(next, Begun::Granted(grant))
+    }
+}
+
+/// The entry with one more attempt, which begins now.
+pub(super) fn begun(entry: &Entry, token: Token, lease: Duration, now: UnixTime) -> Entry {
+    Entry {
+        state: running(token, lease, now),
+        attempts: entry.attempts.saturating_add(1),
+        // The time keeps it growing where the entry was lost, the count where the clock stands still.
+        fence: entry.fence.saturating_add(1).max(now.as_micros()),
+        ..entry.clone()
+    }
+}
+
+fn running(token: Token, lease: Duration, now: UnixTime) -> EntryState {
+    EntryState::Running {
+        token,
+        lease_ends: now.saturating_add(lease),
+        lease,
+        begun: true,
     }
 }
 
@@ -160,7 +165,7 @@ impl Finish {
         }
     }
 
-    fn queued(&self, after: std::time::Duration, now: UnixTime) -> EntryState {
+    fn queued(&self, after: Duration, now: UnixTime) -> EntryState {
         EntryState::Queued {
             due: now.saturating_add(after),
             by: Some(self.token),

@@ -1,8 +1,10 @@
 use super::EntryStep;
+use super::run::begun;
 use crate::clock::UnixTime;
 use crate::inbox::command::Take;
 use crate::inbox::entry::{Entry, EntryState, FailedAttempt};
 use crate::inbox::order::{OrderChange, OrderState};
+use crate::inbox::route::Route;
 
 /// What becomes of an entry that a worker would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +21,12 @@ pub enum TakeOutcome {
 }
 
 impl Take {
-    /// What taking this entry comes to; `order` is what is kept of its order key, if it has one,
+    /// What taking this entry of a route comes to; `order` is what is kept of its order key, if it has one,
     /// [empty](OrderState::default) where nothing is.
     pub fn apply<Id: PartialEq>(
         &self,
         id: &Id,
-        entry: &Entry,
+        (route, entry): (&Route, &Entry),
         order: Option<&OrderState<Id>>,
         now: UnixTime,
     ) -> EntryStep<TakeOutcome> {
@@ -67,12 +69,16 @@ impl Take {
                 return EntryStep::write(next, TakeOutcome::NotNow);
             }
         }
-        next.state = EntryState::Running {
-            token: self.token,
-            lease_ends: now.saturating_add(self.lease),
-            lease: self.lease,
-            begun: false,
-        };
+        if self.begins(route, entry) {
+            next = begun(entry, self.token, self.lease, now);
+        } else {
+            next.state = EntryState::Running {
+                token: self.token,
+                lease_ends: now.saturating_add(self.lease),
+                lease: self.lease,
+                begun: false,
+            };
+        }
         let holds = entry.order.as_ref().map(|_| OrderChange::Hold);
         EntryStep::write(next, TakeOutcome::Taken).and(holds)
     }

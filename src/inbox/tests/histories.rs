@@ -8,7 +8,7 @@ use crate::store::Held;
 #[derive(Debug, Clone)]
 enum Deed {
     Accept { what: u8, own: bool },
-    Take { who: u8, lone: bool },
+    Take { who: u8, lone: bool, begin: bool },
     Begin { who: u8 },
     Extend { who: u8 },
     Finish { who: u8, verdict: Verdict },
@@ -32,7 +32,8 @@ fn deeds() -> impl Strategy<Value = Deed> {
     let who = || 1..4_u8;
     prop_oneof![
         4 => (0..3_u8, any::<bool>()).prop_map(|(what, own)| Deed::Accept { what, own }),
-        4 => (who(), prop::bool::weighted(0.2)).prop_map(|(who, lone)| Deed::Take { who, lone }),
+        4 => (who(), prop::bool::weighted(0.2), any::<bool>())
+            .prop_map(|(who, lone, begin)| Deed::Take { who, lone, begin }),
         5 => who().prop_map(|who| Deed::Begin { who }),
         1 => who().prop_map(|who| Deed::Extend { who }),
         4 => (who(), verdicts()).prop_map(|(who, verdict)| Deed::Finish { who, verdict }),
@@ -178,12 +179,18 @@ proptest! {
                     let outcome = scene.run(&accept, now);
                     known.accepted(what, own, outcome);
                 }
-                Deed::Take { who, lone } => {
+                Deed::Take { who, lone, begin } => {
                     let Some(entry) = scene.0.clone().filter(|entry| entry.is_kept(at(now))) else {
                         continue;
                     };
-                    let outcome = scene.take(&Take { lone, ..take(who) }, now);
+                    let waits = matches!(entry.state, EntryState::Queued { .. });
+                    let begins = begin && !lone && waits && (entry.attempts, entry.deaths) == (0, 0);
+                    let own = token(if begins { who + 100 } else { who });
+                    let outcome = scene.take(&Take { lone, begin, token: own, ..take(who) }, now);
                     known.taken(who, outcome);
+                    if begins && outcome == TakeOutcome::Taken {
+                        known.began(who, Begun::Granted(scene.entry().grant()));
+                    }
                     // A worker's death sends an entry back to be taken alone.
                     if outcome == TakeOutcome::NotNow && *scene.entry() != entry {
                         known.holder = None;

@@ -49,7 +49,7 @@ impl Thing {
 
     fn take(&mut self, id: u8, take: &Take, secs: u64) -> TakeOutcome {
         let scene = self.entries.get_mut(&id).unwrap();
-        let step = take.apply(&id, scene.entry(), Some(&self.order), at(secs));
+        let step = take.apply(&id, (&acme(), scene.entry()), Some(&self.order), at(secs));
         if step.write.is_some() {
             scene.0 = step.write;
         }

@@ -5,21 +5,13 @@ use std::collections::HashSet;
 use sqlx::postgres::PgConnection;
 
 use crate::clock::UnixTime;
-use crate::store::error::StoreError;
 use crate::store::postgres::error::Fault;
-use crate::store::sql::inbox::{Answer, At, Found, Order, Placed, decide};
+use crate::store::sql::inbox::{At, Found, Order, Placed, decide};
 use crate::store::sql::{Place, micros};
 
 use super::entries;
+use super::so_far::SoFar;
 use super::statements::EntryStatements;
-
-/// What was accepted.
-pub(super) struct Accepting {
-    /// The answers of those, at their places among all commands.
-    pub(super) answers: Vec<Option<Result<Answer, StoreError>>>,
-    /// How many entries there are now that were not there before.
-    pub(super) opened: i64,
-}
 
 /// Accepts the events of which nothing is known, as far as there is room for all that could be. What is known, or
 /// is about to be as another transaction ends, has no answer, and neither has a command of another kind.
@@ -29,14 +21,11 @@ pub(super) async fn new_ones(
     placed: &[&Placed],
     now: UnixTime,
     room: u64,
-) -> Result<Accepting, Fault> {
-    let mut accepting = Accepting {
-        answers: placed.iter().map(|_| None).collect(),
-        opened: 0,
-    };
+    so_far: &mut SoFar,
+) -> Result<(), Fault> {
     let (numbers, accepts) = candidates(placed);
     if accepts.is_empty() || u64::try_from(accepts.len()).is_ok_and(|wanted| wanted > room) {
-        return Ok(accepting);
+        return Ok(());
     }
     let mut nothing = Found {
         next_id: i64::MIN,
@@ -46,17 +35,18 @@ pub(super) async fn new_ones(
     let (answers, changes) = decide(&accepts, &mut nothing, now);
     let new = (changes.rows, changes.contents);
     let inserted = entries::accept(conn, statements, new, micros(now)).await?;
-    accepting.opened = i64::try_from(inserted.len()).unwrap_or(i64::MAX);
+    so_far.wrote |= !inserted.is_empty();
+    so_far.opened = i64::try_from(inserted.len()).unwrap_or(i64::MAX);
     let told = numbers.into_iter().zip(accepts).zip(answers);
     for ((number, accept), answer) in told {
         let was_new = |place: &Place| inserted.contains(&at(place));
         if accept.place.as_ref().is_some_and(was_new)
-            && let Some(place) = accepting.answers.get_mut(number)
+            && let Some(answer) = answer
         {
-            *place = answer;
+            so_far.answer(number, answer);
         }
     }
-    Ok(accepting)
+    Ok(())
 }
 
 /// What is accepted, and has no command of another kind beside it, with its numbers among all commands.

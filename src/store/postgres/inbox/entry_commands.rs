@@ -23,13 +23,14 @@ use crate::store::sql::inbox::{
 };
 use crate::store::sql::{Place, Stored};
 
-use super::accepting::{self, Accepting, at, is_accept};
+use super::accepting::{self, at, is_accept};
 use super::front::Front;
 use super::news::{News, is_news};
 use super::room::{Reserved, Room};
 use super::schema::INBOX;
+use super::so_far::SoFar;
 use super::statements::EntryStatements;
-use super::{entries, looking, order_keys, rates, records, take};
+use super::{ending, entries, looking, order_keys, rates, records, take};
 
 pub(super) struct EntryCommands {
     pub(super) statements: EntryStatements,
@@ -276,9 +277,9 @@ impl Commands for EntryCommands {
         }
     }
 
-    /// What is accepted: each is a transaction's worth less where they go together.
+    /// What is accepted, and what ends: each is a transaction's worth less where they go together.
     fn gathers(placed: &Placed) -> bool {
-        is_accept(placed)
+        matches!(placed.order, Order::Accept(_) | Order::Finish(_))
     }
 
     /// A second look cannot say what was there; and what a take without an answer has taken is another one's
@@ -314,33 +315,29 @@ impl Commands for EntryCommands {
         }
         let reserved = self.room.reserve(accepts);
         let now = time.answered(opening.sent, opening.told.time);
-        let statements = &self.statements;
-        let accepting = accepting::new_ones(&mut *conn, statements, placed, now, reserved.places);
-        let Accepting {
-            mut answers,
-            mut opened,
-        } = accepting.await?;
-        let mut wrote = opened > 0;
-        let rest = placed.iter().zip(&answers);
-        let rest: Vec<_> = rest
-            .filter_map(|(it, answer)| answer.is_none().then_some(*it))
-            .collect();
+        let (statements, mut so_far) = (&self.statements, SoFar::nothing_of(placed));
+        accepting::new_ones(
+            &mut *conn,
+            statements,
+            placed,
+            now,
+            reserved.places,
+            &mut so_far,
+        )
+        .await?;
+        let room = reserved.places.saturating_sub(so_far.opened.unsigned_abs());
+        ending::end(&mut *conn, statements, placed, now, &mut so_far).await?;
+        let rest = so_far.rest(placed);
         if !rest.is_empty() {
-            let room = reserved.places.saturating_sub(opened.unsigned_abs());
             let Some(done) = self.each(&mut *conn, &rest, time, room).await? else {
                 return Ok(None);
             };
-            wrote |= done.wrote;
-            opened = opened.saturating_add(done.opened);
-            let missing = answers.iter_mut().filter(|answer| answer.is_none());
-            for (place, answer) in missing.zip(done.answers) {
-                *place = Some(answer);
-            }
+            so_far.wrote |= done.wrote;
+            so_far.opened = so_far.opened.saturating_add(done.opened);
+            so_far.fill(done.answers);
         }
-        let answers: Vec<_> = answers
-            .into_iter()
-            .map(|it| it.unwrap_or_else(mixed_up))
-            .collect();
+        let (wrote, opened) = (so_far.wrote, so_far.opened);
+        let answers = so_far.into_answers();
         Ok(Some(CarriedOut {
             wrote,
             effect: Effect {

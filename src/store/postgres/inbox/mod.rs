@@ -2,6 +2,7 @@
 
 mod accepting;
 mod builder;
+mod ending;
 mod entries;
 mod entry_commands;
 mod front;
@@ -15,6 +16,7 @@ mod records;
 mod room;
 mod rows;
 mod schema;
+mod so_far;
 mod statements;
 mod take;
 

@@ -18,6 +18,7 @@ pub(super) struct EntryStatements {
     pub(super) accept: Sql,
     pub(super) insert: Sql,
     pub(super) update: Sql,
+    pub(super) done: Sql,
     pub(super) put: Sql,
     pub(super) drop: Sql,
     pub(super) remove: Sql,
@@ -112,6 +113,18 @@ impl EntryStatements {
             update: sql(format!(
                 "UPDATE {entries} AS e SET size = u.size, {set} FROM {ARRAYS} AS u ({PLACE}, {COLUMNS})
                  WHERE e.namespace = u.namespace AND e.key = u.key"
+            )),
+            // One with an order key frees it, and has more to write.
+            done: sql(format!(
+                "WITH done AS (
+                     UPDATE {entries} AS e SET state = 4, due = NULL, lease = NULL, kept_until = u.kept_until
+                     FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[])
+                         AS u (namespace, key, token, kept_until)
+                     WHERE e.namespace = u.namespace AND e.key = u.key AND e.state IN (2, 3)
+                       AND e.token = u.token AND e.order_key IS NULL
+                     RETURNING e.id, e.namespace, e.key),
+                 dropped AS (DELETE FROM {contents} AS c USING done WHERE c.id = done.id)
+                 SELECT namespace, key FROM done"
             )),
             put: sql(format!(
                 "INSERT INTO {contents} AS c (id, envelope, body, head, rest)
@@ -261,6 +274,7 @@ impl EntryStatements {
         vec![
             ("'{a,b}', '{a,b}'", &self.read),
             ("'{a,b}', '{a,b}'", &self.lock),
+            ("'{a,b}', '{a,b}', '{a,b}', '{1,1}'", &self.done),
             ("'{1}'", &self.drop),
             ("'{a,b}', '{a,b}'", &self.remove),
             ("'{1,2}'", &self.contents),

@@ -9,13 +9,12 @@ local entry, answer = find(key)
 if answer then return answer end
 local before = entry and member_of(key, entry)
 local had_past = redis.call('EXISTS', past) == 1
-local keys = { key, past, index }
 
 -- What was found untrue keeps no place from other content.
 local makes_way = entry and entry.untrue and entry.fingerprint ~= fingerprint
 if not entry or entry.is_over or makes_way then
   local record, answer
-  if not makes_way or entry.is_over then record, answer = read(inline) end
+  if not makes_way or entry.is_over then record, answer = read_record(inline) end
   if answer then return answer end
   if record and record.state == CLAIMED and record.lease_ends > now then return { 8, now } end
   if record and record.state == DONE then
@@ -48,7 +47,7 @@ elseif entry.state == DEAD then
   entry.attempts, entry.deaths, entry.revived = 0, 0, u64(now)
 else
   -- Where the index was lost, it is there again; what no worker would find is not acknowledged.
-  local reply = redis.pcall('ZADD', index, 0, before)
+  local reply = redis.pcall('ZADD', index, '0', before)
   local waits = entry.state == QUEUED or entry.state == TAKEN or entry.state == BEGUN
   if waits and type(reply) == 'table' and redis.call('ZLEXCOUNT', index, '[' .. before, '[' .. before) == 0 then
     return reply

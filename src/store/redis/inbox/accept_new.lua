@@ -1,18 +1,16 @@
--- Keeps an event that is new. After layout.lua, before entry.lua, ../record.lua and accept.lua.
+-- Keeps an event that is new. After layout.lua and what gives it these, before ../record.lua, entry.lua and accept.lua:
 --
--- KEYS  the entry, its history, the index, the record of a store beside the inbox
--- ARGV  fingerprint; '1' where other content under this key is a duplicate; for how many microseconds a
---       revival bars another; route and key, each behind its length; route; length of the content; the
---       content; how many entries that are not over the partition holds, or '' where that does not count; order
---       key; order
+-- keys  the entry, its history, the index, the record of a store beside the inbox
+-- fingerprint, has_own_id, revive_every, names, route, size, content, room, order_key, order
+--       has_own_id: '1' where other content under this key is a duplicate; revive_every: for how many microseconds a
+--       revival bars another; names: route and key, each behind its length; size: length of the content; room: how many
+--       entries that are not over the partition holds, or '' where that does not count
 --
 -- Answers { what became of it, now }: 1 queued, 2 corrected, 3 revived, 4 a duplicate, 5 the same with
 -- other content, 6 a conflict, 7 dead, 8 held inline, 9 full, 0 unreadable; and the order that its entry no longer
 -- has, where it held an order key.
 
-local key, past, index, inline = unpack(KEYS)
-local fingerprint, has_own_id, revive_every, names, route, size, content, room, order_key, order =
-  unpack(ARGV)
+local key, past, index, inline = unpack(keys)
 
 local function drop_what_is_over()
   for _, kind in ipairs({ 'e', 'f', 'g', 'h' }) do
@@ -27,18 +25,17 @@ end
 
 do
   -- All else is for accept.lua.
-  if redis.call('EXISTS', key, inline) == 0 then
+  if redis.call('EXISTS', key, past, inline) == 0 then
     if is_full() then return { 9, now } end
     local head = struct.pack('>BBc16c8c8I4I4c8c16c8c8I4', VERSION, QUEUED, NOBODY, u64(now), u64(0), 0, 0,
       u64(0), fingerprint, u64(now), u64(0), size)
     local reply = redis.pcall('SET', key,
       head .. names .. struct.pack('>I2', #order_key) .. order_key .. order .. content)
     if reply.err then return reply end
-    redis.call('DEL', past)
-    redis.call('ZADD', index, 0, 'a0' .. route .. '\0' .. u64(now) .. struct.pack('>I4', size)
+    redis.call('ZADD', index, '0', 'a0' .. route .. '\0' .. u64(now) .. struct.pack('>I4', size)
       .. order_in_index(order) .. name_of(key))
-    -- One in eight does it for all.
-    if now % 8 == 0 then drop_what_is_over() end
+    -- One in 32 does it for all.
+    if now % 32 == 0 then drop_what_is_over() end
     return { 1, now }
   end
 end

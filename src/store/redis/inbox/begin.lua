@@ -10,14 +10,7 @@ if answer then return answer end
 if not entry then return { 2, now } end
 local before = member_of(keys[1], entry)
 if entry.state == TAKEN and entry.token == taken then
-  -- Larger than the last fence; by the time where the entry was lost, by one where the clock stands
-  -- still. At the end of the range it stays there.
-  local high, low = struct.unpack('>I4I4', entry.fence)
-  low = low + 1
-  if low == HALF then high, low = high + 1, 0 end
-  if high == HALF then high, low = HALF - 1, HALF - 1 end
-  local fence, by_time = struct.pack('>I4I4', high, low), u64(now)
-  entry.fence = by_time > fence and by_time or fence
+  entry.fence = fence_after(entry.fence)
   entry.attempts = math.min(entry.attempts + 1, HALF - 1)
 elseif not (entry.state == BEGUN and entry.token == token) then
   return { 2, now }

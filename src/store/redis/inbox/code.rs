@@ -23,6 +23,24 @@ macro_rules! indexes {
     };
 }
 
+/// What an acceptance is asked with, behind its keys.
+macro_rules! accept_words {
+    () => {
+        "fingerprint, has_own_id, revive_every, names, route, size, content, room, order_key, order"
+    };
+}
+
+/// How the record of a store beside the inbox is read. What else ../record.lua defines has other names here.
+macro_rules! read_record {
+    () => {
+        concat!(
+            "local read_record\ndo\n",
+            include_str!("../record.lua"),
+            "read_record = read\nend\n",
+        )
+    };
+}
+
 /// What a beginning is asked with, behind its keys.
 macro_rules! begin_words {
     () => {
@@ -41,8 +59,9 @@ macro_rules! finish_words {
 pub(crate) const ACCEPT: &str = concat!(
     include_str!("../layout.lua"),
     include_str!("layout.lua"),
+    concat!("local keys, ", accept_words!(), " = KEYS, unpack(ARGV)\n"),
     include_str!("accept_new.lua"),
-    include_str!("../record.lua"),
+    read_record!(),
     include_str!("entry.lua"),
     include_str!("accept.lua"),
 );
@@ -50,7 +69,13 @@ pub(crate) const ACCEPT: &str = concat!(
 /// Which entries are due.
 pub(crate) const PEEK: &str = indexes!("peek.lua");
 /// Entries that were due.
-pub(crate) const TAKE: &str = entries!("take.lua");
+pub(crate) const TAKE: &str = concat!(
+    include_str!("../layout.lua"),
+    include_str!("layout.lua"),
+    include_str!("plain.lua"),
+    include_str!("entry.lua"),
+    include_str!("take.lua"),
+);
 /// The beginning of an attempt.
 pub(crate) const BEGIN: &str = concat!(
     include_str!("../layout.lua"),
@@ -65,6 +90,7 @@ pub(crate) const EXTEND: &str = entries!("extend.lua");
 pub(crate) const FINISH: &str = concat!(
     include_str!("../layout.lua"),
     include_str!("layout.lua"),
+    include_str!("plain.lua"),
     include_str!("entry.lua"),
     concat!("local keys, ", finish_words!(), " = KEYS, unpack(ARGV)\n"),
     include_str!("finish.lua"),
@@ -84,12 +110,18 @@ pub(crate) const ORDER: &str = concat!(
     include_str!("order.lua"),
     include_str!("orders.lua"),
 );
-/// Beginnings, ends and order keys that go together.
+/// Acceptances, beginnings, ends and order keys that go together.
 pub(crate) const EACH: &str = concat!(
     include_str!("../layout.lua"),
     include_str!("layout.lua"),
+    include_str!("plain.lua"),
     include_str!("entry.lua"),
     include_str!("order.lua"),
+    concat!("local function accept(keys, ", accept_words!(), ")\n"),
+    include_str!("accept_new.lua"),
+    read_record!(),
+    include_str!("accept.lua"),
+    "end\n",
     concat!("local function begin(keys, ", begin_words!(), ")\n"),
     include_str!("begin.lua"),
     "end\n",

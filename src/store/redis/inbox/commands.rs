@@ -102,7 +102,7 @@ impl Inbox for RedisInbox {
         let place = self.place(&accept.key);
         let sent = Instant::now();
         let call = scripts::accept(accept, &place, self.room());
-        let accepted = self.call(place.partition, &call, answers::accept_answer);
+        let accepted = self.call_with_others(place.partition, call, answers::accept_answer);
         let (accepted, left) = accepted.await?;
         let left = left.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(left.as_slice()).await;

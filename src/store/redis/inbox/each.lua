@@ -8,7 +8,12 @@
 -- carried out by another.
 
 -- Each with the number of its keys and of its words.
-local KNOWN = { begin = { begin, 3, 3 }, finish = { finish, 3, 4 }, order = { order_alone, 1, ORDER_WORDS } }
+local KNOWN = {
+  accept = { accept, 4, 10 },
+  begin = { begin, 3, 3 },
+  finish = { finish, 3, 4 },
+  order = { order_alone, 1, ORDER_WORDS },
+}
 
 local answers, key, word = {}, 1, 1
 while word <= #ARGV do

@@ -4,7 +4,7 @@
 -- The entry under a key, or nil; and the answer to give at once, if there is one. What is over is
 -- there too, and says so.
 local function find(key)
-  local value = redis.pcall('GETRANGE', key, 0, FIRST)
+  local value = redis.pcall('GETRANGE', key, '0', FIRST)
   if type(value) == 'table' then
     if string.find(value.err, 'WRONGTYPE', 1, true) then return nil, { UNREADABLE, now } end
     return nil, value
@@ -18,11 +18,11 @@ local function find(key)
   if version ~= VERSION or state < QUEUED then return nil, { UNREADABLE, now } end
   -- Route, key and order key, each behind its length.
   local to = HEAD + 2 + length
-  if #value < to + 4 then value = redis.call('GETRANGE', key, 0, to + 3) end
+  if #value < to + 4 then value = redis.call('GETRANGE', key, '0', to + 3) end
   if #value < to + 4 then return nil, { UNREADABLE, now } end
   local behind = to + 4 + struct.unpack('>I4', value, to + 1)
   -- As much more as the longest order takes.
-  if #value < behind + 127 then value = redis.call('GETRANGE', key, 0, behind + 126) end
+  if #value < behind + 127 then value = redis.call('GETRANGE', key, '0', behind + 126) end
   if #value < behind + 2 then return nil, { UNREADABLE, now } end
   local order_length, order_key, order = struct.unpack('>I2', value, behind + 1), '', ''
   if order_length > 0 then
@@ -89,6 +89,17 @@ local function head_of(entry)
   return head .. entry.names .. struct.pack('>I2', #entry.order_key) .. entry.order_key .. entry.order
 end
 
+-- Larger than the last fence; by the time where the entry was lost, by one where the clock stands still. At the end
+-- of the range it stays there.
+local function fence_after(fence)
+  local high, low = struct.unpack('>I4I4', fence)
+  low = low + 1
+  if low == HALF then high, low = high + 1, 0 end
+  if high == HALF then high, low = HALF - 1, HALF - 1 end
+  local by_one, by_time = struct.pack('>I4I4', high, low), u64(now)
+  return is_below(by_one, by_time) and by_time or by_one
+end
+
 local function has_flag(entry, flag)
   return entry.order ~= '' and bit.band(string.byte(entry.order, 1), flag) ~= 0
 end
@@ -96,7 +107,7 @@ end
 -- Whether it is older than this version, and nobody wants it run all the same.
 local function is_overtaken(entry, applied)
   return applied ~= '' and has_flag(entry, HAS_VERSION) and not has_flag(entry, FORCED)
-    and string.sub(entry.order, 2, 9) < applied
+    and is_below(string.sub(entry.order, 2, 9), applied)
 end
 
 -- Writes an entry that was found, `before` being its member until now; with content where that is new,
@@ -122,14 +133,14 @@ local function write(keys, entry, before, content, history)
   elseif content then
     reply = redis.pcall('SET', key, head_of(entry) .. content)
   else
-    reply = redis.pcall('SETRANGE', key, 0, head_of(entry))
+    reply = redis.pcall('SETRANGE', key, '0', head_of(entry))
   end
   if type(reply) == 'table' and reply.err then
-    if before and before ~= member then redis.pcall('ZADD', index, 0, before) end
+    if before and before ~= member then redis.pcall('ZADD', index, '0', before) end
     return reply
   end
   -- Before all that is of less weight: what is not in the index no worker finds.
-  redis.call('ZADD', index, 0, member)
+  redis.call('ZADD', index, '0', member)
   if entry.state == STALE then redis.call('PEXPIREAT', key, ends) end
   if entry.state == FINISHED or entry.state == DISCARDED or entry.state == STALE then
     redis.call('PEXPIREAT', past, ends)

@@ -1,4 +1,4 @@
--- Says what became of an entry. After layout.lua and entry.lua, and after what gives it these:
+-- Says what became of an entry. After layout.lua, plain.lua and entry.lua, and after what gives it these:
 --
 -- keys  the entry, its history, its index
 -- token, verdict, span, reason  verdict: 'done', 'retry', 'back', 'bury' or 'untrue'; for how many microseconds it
@@ -7,6 +7,22 @@
 -- Answers { 1, now } where it was held, { 2, now } where fenced, { 0, now } where unreadable; and behind the
 -- first its order and until when it is known, where it holds its order key no more.
 
+if verdict == 'done' then
+  local key, past, index = unpack(keys)
+  local value = redis.pcall('GETRANGE', key, '0', FIRST)
+  local to = plain(value, BEGUN)
+  if to and string.sub(value, 3, 18) == token then
+    local name, ends = name_of(key), u64(now + span)
+    local before = plain_member('c', value, to, string.sub(value, 19, 26), name)
+    local head = struct.pack('>BBc16c8c8', VERSION, string.byte(value, 2) - BEGUN + FINISHED, token, ends, u64(0))
+    local written = head .. string.sub(value, 35, to + 6)
+    local at = string.format('%.0f', math.ceil((now + span) / 1000))
+    local refused = replace(index, before, 'e' .. ends .. name, 'SET', key, written, 'PXAT', at)
+    if refused then return refused end
+    redis.call('PEXPIREAT', past, at)
+    return { 1, now }
+  end
+end
 local entry, answer = kept(keys[1])
 if answer then return answer end
 if not entry or entry.token ~= token then return { 2, now } end

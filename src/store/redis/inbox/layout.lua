@@ -44,7 +44,7 @@ local BY, REVIVED, OTHER_CONTENT, HOLDS, UNTRUE = 8, 16, 32, 64, 128
 local HAS_VERSION, HOLDS_BACK, FORCED = 1, 2, 4
 local HEAD, NOBODY = 86, string.rep('\0', 16)
 -- As much of an entry as holds its head, its route and a short key.
-local FIRST = 255
+local FIRST = '255'
 -- An entry whose workers died so often runs alone.
 local LONE_FROM = 2
 
@@ -58,5 +58,13 @@ local function order_in_index(order)
 end
 
 local function name_of(key)
-  return string.match(key, '}:~i:(.*)$')
+  local _, last = string.find(key, '}:~i:', 1, true)
+  return string.sub(key, last + 1)
+end
+
+-- Whether these 8 bytes are the smaller number. Lua compares strings as the locale of the server sorts words.
+local function is_below(one, other)
+  local high, low = struct.unpack('>I4I4', one)
+  local other_high, other_low = struct.unpack('>I4I4', other)
+  return high < other_high or (high == other_high and low < other_low)
 end

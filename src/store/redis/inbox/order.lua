@@ -89,7 +89,7 @@ local function order(key, what, id, token, version, known_until, share, slack, a
     if version ~= '' then
       local high, low = struct.unpack('>I4I4', known_until)
       known = math.max(known, high * HALF + low)
-      if not newest or newest < version then newest = version end
+      if not newest or is_below(newest, version) then newest = version end
       redis.call('HSET', key, 'v', newest, 'u', text(known))
     end
     if not holder then redis.call('PEXPIREAT', key, text(math.ceil(math.max(known, used) / 1000))) end

@@ -9,34 +9,59 @@
 
 -- So many ranges are looked at: others get their turn between two calls.
 local MOST_RANGES = 1000
+-- Of a partition with fewer than these one question tells all: most have nothing to run, or not much.
+local FEW = 8
 
-local wanted, lone, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local wanted, lone, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local answers, behind, partitions = { now, 0, {} }, 3, #KEYS / 2
-local ranges, looked_at, until_now = {}, 0, u64(now + 1)
+local ranges, by_prefix, looked_at, until_now = {}, {}, 0, u64(now + 1)
 for place = 4, #ARGV, 2 do
   for _, kind in ipairs({ 'a', 'b', 'c' }) do
     local prefix = kind .. lone .. ARGV[place] .. '\0'
-    ranges[#ranges + 1] = { place / 2 - 2, '[' .. prefix, '(' .. prefix .. until_now, ARGV[place + 1] }
+    local range = {
+      route = place / 2 - 2,
+      from = '[' .. prefix,
+      to = '(' .. prefix .. until_now,
+      provider = ARGV[place + 1],
+    }
+    ranges[#ranges + 1], by_prefix[prefix] = range, range
   end
 end
+
+-- Those of a few members that are due, by their ranges.
+local function due_among(few)
+  local due = {}
+  for _, member in ipairs(few) do
+    local last = string.find(member, '\0', 1, true) or 0
+    local range = by_prefix[string.sub(member, 1, last)]
+    local at = string.sub(member, last + 1, last + 8)
+    if range and #at == 8 and is_below(at, until_now) then
+      due[range] = due[range] or {}
+      if #due[range] < wanted then table.insert(due[range], member) end
+    end
+  end
+  return due
+end
+
 -- As many as one partition may have.
-local each = #ranges * tonumber(wanted)
+local each = #ranges * wanted
 for partition = 1, partitions do
   local found = (behind - 3) / 3
   if partition > 1 and (found + each > most or looked_at + #ranges > MOST_RANGES) then break end
   local index, paused = KEYS[partition * 2 - 1], KEYS[partition * 2]
-  -- Most have nothing to run: one question tells.
-  local some = redis.pcall('ZRANGEBYLEX', index, '[a', '(d', 'LIMIT', 0, 1)
-  if some.err then
-    if not string.find(some.err, 'WRONGTYPE', 1, true) then return some end
+  local few = redis.pcall('ZRANGEBYLEX', index, '[a', '(d', 'LIMIT', '0', FEW)
+  if few.err then
+    if not string.find(few.err, 'WRONGTYPE', 1, true) then return few end
     table.insert(answers[3], partition - 1)
-  elseif some[1] then
-    looked_at = looked_at + #ranges
+  elseif few[1] then
+    local known = #few < FEW and due_among(few)
+    if not known then looked_at = looked_at + #ranges end
     for _, range in ipairs(ranges) do
-      local due = redis.call('ZRANGEBYLEX', index, range[2], range[3], 'LIMIT', 0, wanted)
-      if due[1] and redis.call('SISMEMBER', paused, range[4]) == 0 then
+      local due = known and (known[range] or {})
+        or redis.call('ZRANGEBYLEX', index, range.from, range.to, 'LIMIT', '0', wanted)
+      if due[1] and redis.call('SISMEMBER', paused, range.provider) == 0 then
         for _, member in ipairs(due) do
-          answers[behind + 1], answers[behind + 2], answers[behind + 3] = partition - 1, range[1], member
+          answers[behind + 1], answers[behind + 2], answers[behind + 3] = partition - 1, range.route, member
           behind = behind + 3
         end
       end

@@ -207,7 +207,7 @@ pub(super) fn peek(
 /// Takes so many of these.
 pub(super) fn take(take: &Take, candidates: &[Candidate], wanted: usize) -> Call {
     let count = candidates.len();
-    let args = count.saturating_mul(4).saturating_add(7);
+    let args = count.saturating_mul(5).saturating_add(7);
     let call = Call::on(&TAKE, count.saturating_mul(4), args);
     let call = candidates.iter().fold(call, |call, candidate| {
         call.word(&candidate.place.entry)
@@ -228,6 +228,7 @@ pub(super) fn take(take: &Take, candidates: &[Candidate], wanted: usize) -> Call
             .word(candidate.route.provider().as_str())
             .word(optional(candidate.applied.as_ref()))
             .word(u8::from(candidate.may_run))
+            .word(u8::from(take.begins_any_of(&candidate.route)))
     })
 }
 

@@ -1,11 +1,11 @@
--- Takes entries that are due. After layout.lua and entry.lua.
+-- Takes entries that are due. After layout.lua, plain.lua and entry.lua.
 --
 -- KEYS  for each: the entry, its history, its index, and the set of providers that are paused
 -- ARGV  token, lease in microseconds, how many attempts an entry has, '1' where those are wanted whose
 --       workers died twice, what is said of an attempt whose worker died, for how many microseconds what is
 --       stale is known, how many are wanted; then for each: its member in the index as it was seen, its provider,
---       the newest version of its order key that was completed, and '1' where it may run: it holds its order key, or
---       has none
+--       the newest version of its order key that was completed, '1' where it may run: it holds its order key, or
+--       has none, and '1' where its first attempt begins with this
 --
 -- Answers { now, for each { outcome, entry, history } }: 1 taken, 2 changed and not taken, 3 not as it was
 -- seen, 4 stale, 5 buried, 6 not wanted any more, 0 unreadable and out of the way now. What fails is 3 too, and its
@@ -15,37 +15,68 @@ local token, lease, max_attempts, lone, died, retention, wanted = unpack(ARGV)
 local lease_ends = now + lease
 wanted = tonumber(wanted)
 
-local function taken(key, past)
+local function taken(value, past)
   wanted = wanted - 1
+  -- Nobody had it before.
+  if not past then return { 1, value, false } end
   local history = redis.pcall('GET', past)
   -- What is no history stops none of the others: they are taken by now.
   if type(history) == 'table' then history = false end
-  return { 1, redis.call('GET', key), history }
+  return { 1, value, history }
+end
+
+-- Takes a usual entry as it was seen, if it is one; nothing where the rest is to see to it.
+local function usual(key, past, index, paused, member, provider, begins)
+  local value = redis.pcall('GET', key)
+  local to = plain(value, QUEUED)
+  if not to or string.sub(value, 35, 38) ~= NONE then return nil end
+  local name, high, low = name_of(key), struct.unpack('>I4I4', value, 19)
+  if member ~= plain_member('a', value, to, string.sub(value, 19, 26), name) or high * HALF + low > now
+    or redis.call('SISMEMBER', paused, provider) == 1 then
+    return nil
+  end
+  local flags, attempts, fence = string.byte(value, 2) - QUEUED, 0, string.sub(value, 43, 50)
+  if flags == 0 then past = nil end
+  if flags % (2 * BY) < BY then flags = flags + BY end
+  local state = TAKEN
+  if begins == '1' then state, attempts, fence = BEGUN, 1, fence_after(fence) end
+  local ends = u64(lease_ends)
+  local head = struct.pack('>Bc16c8c8I4I4c8', flags + state, token, ends, u64(lease), attempts, 0, fence)
+  local refused = replace(index, member, plain_member('c', value, to, ends, name), 'SETRANGE', key, '1', head)
+  if refused then return refused end
+  return taken(string.sub(value, 1, 1) .. head .. string.sub(value, 51), past)
 end
 
 -- It is among the dead, for who looks at it, and in nobody's way.
 local function aside(key, index, member)
   redis.call('ZREM', index, member)
-  redis.call('ZADD', index, 0, 'd' .. name_of(key))
+  redis.call('ZADD', index, '0', 'd' .. name_of(key))
   return { 0 }
 end
 
 local function one(number)
   local first = (number - 1) * 4
   local key, past, index, paused = unpack(KEYS, first + 1, first + 4)
-  local member, provider, applied, may_run = unpack(ARGV, 4 + number * 4, 7 + number * 4)
+  local member, provider, applied, may_run, begins = unpack(ARGV, 3 + number * 5, 7 + number * 5)
+  if lone == '0' and may_run == '1' and wanted > 0 then
+    local done = usual(key, past, index, paused, member, provider, begins)
+    if done then return done end
+  end
   local entry, answer = find(key)
   if answer then return answer.err and answer or aside(key, index, member) end
   if not entry then
     redis.call('ZREM', index, member)
     return { 3 }
   end
-  if entry.state == TAKEN and entry.token == token and entry.at > now then return taken(key, past) end
+  local is_held = entry.state == TAKEN or (entry.state == BEGUN and begins == '1')
+  if is_held and entry.token == token and entry.at > now then
+    return taken(redis.call('GET', key), past)
+  end
   if may_run == '1' and wanted <= 0 then return { 6 } end
   local current = member_of(key, entry)
   if current ~= member then
     redis.call('ZREM', index, member)
-    redis.call('ZADD', index, 0, current)
+    redis.call('ZADD', index, '0', current)
     return { 3 }
   end
   if entry.state > BEGUN or entry.at > now or string.sub(member, 2, 2) ~= lone
@@ -71,13 +102,18 @@ local function one(number)
     end
   end
   if outcome == 1 then
-    entry.state, entry.token, entry.at, entry.lease = TAKEN, token, lease_ends, tonumber(lease)
+    if begins == '1' and entry.state == QUEUED and entry.attempts == 0 and entry.deaths == 0 then
+      entry.state, entry.attempts, entry.fence = BEGUN, 1, fence_after(entry.fence)
+    else
+      entry.state = TAKEN
+    end
+    entry.token, entry.at, entry.lease = token, lease_ends, tonumber(lease)
     entry.holds = entry.order ~= ''
   end
   local refused = write({ key, past, index }, entry, member, nil, history)
   if refused then return refused end
   if outcome > 1 then return { outcome } end
-  return taken(key, past)
+  return taken(redis.call('GET', key), past)
 end
 
 local answers, taken, refused = { now }, false, nil

@@ -125,7 +125,7 @@ impl<'a> Taking<'a> {
             if !may_use(&all) || !may_use(&of_key) {
                 continue;
             }
-            let step = self.take.apply(&due.id, &due.entry, order.as_ref(), now);
+            let step = (self.take).apply(&due.id, (&due.route, &due.entry), order.as_ref(), now);
             let (mut next, mut change) = (step.write, step.order);
             match (step.outcome, contents.remove(&due.id), &next) {
                 (TakeOutcome::Taken, Some(content), Some(entry)) => {

@@ -29,6 +29,7 @@ enum Deed {
         who: u8,
         limit: usize,
         lone: bool,
+        begin: bool,
         lease: u64,
     },
     Begin {
@@ -87,8 +88,10 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let deed = prop_oneof![
         6 => (id(), 0..3_u8, any::<bool>(), orders())
             .prop_map(|(id, what, own, order)| Deed::Accept { id, what, own, order }),
-        5 => (who(), takes(), prop::bool::weighted(0.2))
-            .prop_map(|(who, (limit, lease), lone)| Deed::Take { who, limit, lone, lease }),
+        5 => (who(), takes(), (prop::bool::weighted(0.2), any::<bool>()))
+            .prop_map(|(who, (limit, lease), (lone, begin))| {
+                Deed::Take { who, limit, lone, begin, lease }
+            }),
         7 => (id(), who()).prop_map(|(id, who)| Deed::Begin { id, who }),
         1 => (prop::collection::vec(id(), 0..4), who())
             .prop_map(|(ids, who)| Deed::Extend { ids, who }),
@@ -158,12 +161,13 @@ async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
             who,
             limit,
             lone,
+            begin,
             lease,
         } => {
             let routes = ["acme", "acme/mail", "shop#cards"];
             let routes = routes.map(|route| Route::parse(route).unwrap()).into();
-            let mut take = Take::new(routes, token(who, false), limit, steps(lease));
-            (take.lone, take.max_attempts) = (lone, 3);
+            let mut take = Take::new(routes, token(who, begin), limit, steps(lease));
+            (take.lone, take.max_attempts, take.begin) = (lone, 3, begin);
             take.retention = steps(30);
             let mut all = Vec::new();
             loop {

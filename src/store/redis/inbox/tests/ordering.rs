@@ -325,3 +325,25 @@ async fn of_two_events_of_a_key_the_one_that_was_due_first_runs_first_wherever_t
     }
     assert_eq!(all, [before, beside, older]);
 }
+
+/// As one that is started by hand in a terminal: Lua compares strings as the locale sorts words.
+#[tokio::test]
+async fn versions_are_compared_as_numbers_whatever_the_locale_of_the_server() {
+    let server = Server::in_locale("de_DE.utf8");
+    let sorts_words = server.ask(&["EVAL", "return tostring('a' < 'B')", "0"]);
+    assert_eq!(sorts_words, "true", "scripts/test makes this locale");
+    let inbox = inbox(&server, 4).await;
+    let [older, between, newer] = [b'B', b'P', b'a'].map(i64::from);
+    for version in [older, newer] {
+        let id = version.to_string();
+        inbox.accept(&ordered(&id, version)).await.unwrap();
+        let take = take(1);
+        assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
+        let finish = Finish::new(key(&id), take.token, Verdict::Done, DAY);
+        assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+    }
+    inbox.accept(&ordered("between", between)).await.unwrap();
+    assert_eq!(taken(&inbox, 1).await, [""; 0]);
+    let view = inbox.lookup(&key("between")).await.unwrap().unwrap();
+    assert_eq!(view.status, EntryStatus::Stale);
+}

@@ -244,6 +244,7 @@ impl Pair {
         let (token, lease) = (self.token(), self.span());
         let mut take = Take::new(Vec::new(), token, 10, lease);
         (take.lone, take.max_attempts) = (lone, self.dice.one_of(&[1, 3, u32::MAX]));
+        take.begin = self.dice.roll(2) == 0;
         let mut chosen: BTreeMap<_, Candidate> = BTreeMap::new();
         while self.seen_due.len() > 12 {
             self.seen_due.remove(0);
@@ -276,8 +277,9 @@ impl Pair {
         };
         let is_paused = self.paused && candidate.route.provider().as_str() == "shop";
         let is_ours = matches!(kept.entry.state, crate::inbox::EntryState::Running {
-            token, begun: false, lease_ends, ..
-        } if token == take.token && lease_ends > now);
+            token, begun, lease_ends, ..
+        } if token == take.token && lease_ends > now
+            && (!begun || take.begins_any_of(&candidate.route)));
         // One that has changed and is due again as it was is another one by its time.
         let as_seen = kept.route == candidate.route
             && kept.entry.due().map(UnixTime::as_micros) == Some(candidate.at)
@@ -289,18 +291,22 @@ impl Pair {
             TakenOrNot::Taken(value, history) => {
                 if !is_ours {
                     assert!(as_seen && !is_paused, "{candidate:?} of {kept:?}");
-                    let step = take.apply(&0, &kept.entry, None, now);
+                    let step = take.apply(&0, (&kept.route, &kept.entry), None, now);
                     assert_eq!(step.outcome, TakeOutcome::Taken, "{take:?} of {kept:?}");
                     kept.entry = step.write.unwrap();
                 }
                 let stored = codec::decode(value, history).unwrap();
                 assert_eq!(stored.entry, kept.entry);
                 assert_eq!(stored.content, kept.content);
-                "Taken"
+                let state = &kept.entry.state;
+                match state {
+                    crate::inbox::EntryState::Running { begun: true, .. } => "Begun",
+                    _ => "Taken",
+                }
             }
             TakenOrNot::Changed | TakenOrNot::Buried => {
                 assert!(as_seen && !is_paused && !is_ours);
-                let step = take.apply(&0, &kept.entry, None, now);
+                let step = take.apply(&0, (&kept.route, &kept.entry), None, now);
                 assert_ne!(step.outcome, TakeOutcome::Taken, "{take:?} of {kept:?}");
                 kept.entry = step.write.unwrap();
                 match step.outcome {
@@ -309,7 +315,7 @@ impl Pair {
                 }
             }
             TakenOrNot::Missed => {
-                let step = take.apply(&0, &kept.entry, None, now);
+                let step = take.apply(&0, (&kept.route, &kept.entry), None, now);
                 assert!(
                     !as_seen || is_paused || step.write.is_none(),
                     "{candidate:?} of {kept:?}"
@@ -342,7 +348,7 @@ impl Pair {
 }
 
 /// What a history has to meet before it tells something.
-const KINDS: [&str; 26] = [
+const KINDS: [&str; 27] = [
     "accept Queued, written",
     "accept Corrected, written",
     "accept Revived, written",
@@ -353,6 +359,7 @@ const KINDS: [&str; 26] = [
     "accept against a record Conflict",
     "accept against a record HeldInline",
     "take Taken",
+    "take Begun",
     "take Buried",
     "take Set aside",
     "take Missed",

@@ -24,6 +24,7 @@ pub(in crate::store) enum Deed {
         limit: usize,
         bytes: usize,
         lone: bool,
+        begin: bool,
         lease: u64,
     },
     Begin {
@@ -73,8 +74,10 @@ pub(in crate::store) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let deed = prop_oneof![
         6 => (id(), 0..3_u8, any::<bool>(), orders())
             .prop_map(|(id, what, own, order)| Deed::Accept { id, what, own, order }),
-        4 => (who(), 0..5_usize, 0..200_usize, prop::bool::weighted(0.2), 0..20_u64)
-            .prop_map(|(who, limit, bytes, lone, lease)| Deed::Take { who, limit, bytes, lone, lease }),
+        4 => (who(), 0..5_usize, 0..200_usize, (prop::bool::weighted(0.2), any::<bool>()), 0..20_u64)
+            .prop_map(|(who, limit, bytes, (lone, begin), lease)| {
+                Deed::Take { who, limit, bytes, lone, begin, lease }
+            }),
         6 => (id(), who()).prop_map(|(id, who)| Deed::Begin { id, who }),
         1 => (prop::collection::vec(id(), 0..4), who())
             .prop_map(|(ids, who)| Deed::Extend { ids, who }),
@@ -148,17 +151,19 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
             limit,
             bytes,
             lone,
+            begin,
             lease,
         } => {
             let routes = ["acme", "acme/mail", "shop#cards"];
             let routes = routes.map(|route| Route::parse(route).unwrap()).into();
             let mut take = Take::new(
                 routes,
-                token(*who, false),
+                token(*who, *begin),
                 *limit,
                 Duration::from_secs(*lease),
             );
             (take.max_bytes, take.lone, take.max_attempts) = (*bytes, *lone, 3);
+            take.begin = *begin;
             format!("{:?}", inbox.take(&take).await.unwrap())
         }
         Deed::Begin { id, who } => {
