@@ -18,15 +18,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use sql_support::Postgres;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tower::ServiceExt;
 use tower_webhook::inbox::{
-    Begin, Finish, Inbox, PostgresInbox, RedisInbox, Route, SqliteInbox, Take, Verdict,
+    Finish, Inbox, PostgresInbox, RedisInbox, Route, SqliteInbox, Take, Verdict,
 };
 use tower_webhook::provider::{self, blendfi};
-use tower_webhook::store::Token;
+use tower_webhook::store::{self, Token};
 use tower_webhook::testing::TestDelivery;
 use tower_webhook::worker::InboxExt;
 use tower_webhook::{Provider, RouterExt, Webhook, WebhookLayer, event_handler};
@@ -216,7 +217,7 @@ impl Fetches {
     }
 }
 
-/// Accepts so many events a second for a while, and takes and finishes them as they come.
+/// Accepts so many events a second for a while, and takes and finishes them as they come, as a worker does.
 async fn fetches(
     inbox: &PostgresInbox,
     receiver: &Receiver,
@@ -236,24 +237,23 @@ async fn fetches(
             while begun.elapsed() < time {
                 ticks.tick().await;
                 let numbers = (0..per_second / 10).map(|_| numbers.fetch_add(1, Ordering::Relaxed));
-                futures_util::future::join_all(numbers.map(|number| receiver.deliver(number)))
-                    .await;
+                join_all(numbers.map(|number| receiver.deliver(number))).await;
                 accepted.fetch_add(per_second / 10, Ordering::Relaxed);
             }
         }
     });
     let (mut fetches, mut handled) = (Fetches::default(), 0);
     while !accepting.is_finished() || handled < accepted.load(Ordering::Relaxed) {
-        let take = Take::new(vec![route.clone()], Token::random().unwrap(), 64, PATIENCE);
+        let mut take = Take::new(vec![route.clone()], Token::random().unwrap(), 64, PATIENCE);
+        (take.begin, take.max_attempts) = (true, 30);
         let asked = Instant::now();
         let taken = inbox.take(&take).await.unwrap();
         fetches.0.push(asked.elapsed());
-        for taken in &taken {
-            let token = Token::random().unwrap();
-            let begin = Begin::new(taken.key.clone(), take.token, token, PATIENCE);
-            inbox.begin(&begin).await.unwrap();
-            let finish = Finish::new(taken.key.clone(), begin.token, Verdict::Done, PATIENCE);
-            inbox.finish(&finish).await.unwrap();
+        let finishes: Vec<_> = (taken.iter())
+            .map(|it| Finish::new(it.key.clone(), take.token, Verdict::Done, PATIENCE))
+            .collect();
+        for held in join_all(finishes.iter().map(|finish| inbox.finish(finish))).await {
+            assert_eq!(held.unwrap(), store::Held::Held);
             handled += 1;
         }
         if taken.is_empty() {

@@ -135,9 +135,7 @@ pub struct Take {
     pub lone: bool,
     /// How long what is stale is known: it is skipped.
     pub retention: Duration,
-    /// Whether the first attempt at an entry begins as it is taken: its handler runs at once, and no [`Begin`] is sent.
-    ///
-    /// [`Take::begins`] says of which entries that is so.
+    /// Whether the first attempt at an entry begins as it is taken, as [`Take::begins`] says: its handler runs at once.
     pub begin: bool,
 }
 
@@ -161,8 +159,8 @@ impl Take {
 
     /// Whether taking this entry of a route begins its first attempt.
     ///
-    /// Never another one: where the answer to a take is lost, nobody runs what it took, and that counts as an attempt
-    /// whose worker died. So it can happen once to each entry. What is to be confirmed first does not begin either.
+    /// Never another one: where the answer to a take is lost, that counts as an attempt whose worker died. So it can
+    /// happen once to each entry. What is to be confirmed first does not begin either.
     pub fn begins(&self, route: &Route, entry: &Entry) -> bool {
         let is_first = entry.attempts == 0 && entry.deaths == 0;
         let waits = matches!(entry.state, EntryState::Queued { .. });

@@ -60,7 +60,8 @@
 //! Any number of workers, in any number of processes, may work on one inbox: each entry is one worker's at
 //! a time. Each worker says what it serves; entries of other routes wait for theirs. Where a worker dies
 //! or is cut off, its entries are taken over once their leases are over, and the attempts that had begun
-//! count. An entry whose worker died twice is then run with no other beside it.
+//! count: the first one at an event begins when it is [taken](crate::inbox::Take::begins). An entry whose worker died
+//! twice is then run with no other beside it.
 //!
 //! Where a rule says what events are [about](crate::event::OrderRule), those of one thing run one at a time, also
 //! with many workers; and a [rate](crate::inbox::Rate) bounds all of them together.

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::inbox::{Inbox, SharedInbox};
 
 mod accepting;
+mod beginning;
 mod content;
 mod crowd;
 mod dead;
@@ -73,6 +74,8 @@ pub enum InboxRule {
     OneHolder,
     /// An attempt counts when it begins, and not where its entry is given back.
     AttemptsCount,
+    /// A first attempt begins with the take that asks for that, and no other one does.
+    BegunByTheTake,
     /// A command whose reply was lost can be sent again: it finds itself.
     CommandsSentAgain,
     /// What a dead worker held is taken over once its lease is over, and its attempt counts.
@@ -120,6 +123,7 @@ impl InboxRule {
         Self::KeysApart,
         Self::OneHolder,
         Self::AttemptsCount,
+        Self::BegunByTheTake,
         Self::CommandsSentAgain,
         Self::TakenOver,
         Self::LateButAlone,
@@ -147,6 +151,7 @@ impl InboxRule {
             Self::KeysApart => "keys_apart",
             Self::OneHolder => "one_holder",
             Self::AttemptsCount => "attempts_count",
+            Self::BegunByTheTake => "begun_by_the_take",
             Self::CommandsSentAgain => "commands_sent_again",
             Self::TakenOver => "taken_over",
             Self::LateButAlone => "late_but_alone",
@@ -186,6 +191,7 @@ impl InboxRule {
             Self::KeysApart => Box::pin(content::keys_apart(inbox)),
             Self::OneHolder => Box::pin(holding::one_holder(inbox)),
             Self::AttemptsCount => Box::pin(holding::attempts_count(inbox)),
+            Self::BegunByTheTake => Box::pin(beginning::begun_by_the_take(inbox)),
             Self::CommandsSentAgain => Box::pin(holding::commands_sent_again(inbox)),
             Self::TakenOver => Box::pin(holding::taken_over(inbox)),
             Self::LateButAlone => Box::pin(holding::late_but_alone(inbox)),

@@ -30,6 +30,7 @@ async fn each_flaw_breaks_the_rule_that_is_there_for_it() {
         (Flaw::HoldsNothing, InboxRule::OneHolder),
         (Flaw::HearsStrangers, InboxRule::OneHolder),
         (Flaw::CountsWhatIsGivenBack, InboxRule::AttemptsCount),
+        (Flaw::BeginsNothing, InboxRule::BegunByTheTake),
         (Flaw::StandingFence, InboxRule::AttemptsCount),
         (Flaw::ForgetsWhoHasEndedIt, InboxRule::CommandsSentAgain),
         (Flaw::HoldsForEver, InboxRule::TakenOver),

@@ -1,7 +1,7 @@
 //! A worker whose inbox is away for a while: what it says, and how well it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tower_webhook::Name;
@@ -10,21 +10,28 @@ use tower_webhook::inbox::{
     Accept, Accepted, Begin, Begun, Discard, EntryCounts, EntryStatus, EntryView, Extend, Finish,
     Inbox, List, MemoryInbox, Moved, Rate, RateOf, RateView, Redrive, Take, Taken,
 };
+use tower_webhook::runtime::Failure;
 use tower_webhook::store::{Held, StoreError, StoreErrorKind, StoreIdentity};
 use tower_webhook::worker::InboxExt;
-use tower_webhook::{EventKey, Webhook};
+use tower_webhook::{Delivery, EventKey, Webhook, WebhookLayer};
 
 use super::{Working, entry_with, send};
 use crate::support::blendfi::{event, key};
 use crate::support::log::Log;
 use crate::support::presets::{Preset, clock};
 
-/// An inbox that answers nothing while it is away.
+/// An inbox that answers nothing while it is away, and gives what is taken late while it is slow.
 #[derive(Clone, Default)]
 struct Remote {
     inbox: MemoryInbox,
     is_away: Arc<AtomicBool>,
+    is_slow: Arc<AtomicBool>,
+    /// How often it was told that an attempt begins.
+    begins: Arc<AtomicU32>,
 }
+
+/// Longer than a worker waits for what it takes.
+const LATE: Duration = Duration::from_secs(8);
 
 impl Remote {
     fn reach(&self) -> Result<&MemoryInbox, StoreError> {
@@ -52,10 +59,21 @@ impl Inbox for Remote {
         self.inbox.wait(limit).await;
     }
 
+    async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
+        let taken = self.reach()?.take(take).await;
+        if self.is_slow.load(Ordering::SeqCst) {
+            tokio::time::sleep(LATE).await;
+        }
+        taken
+    }
+
+    async fn begin(&self, begin: &Begin) -> Result<Begun, StoreError> {
+        self.begins.fetch_add(1, Ordering::SeqCst);
+        self.reach()?.begin(begin).await
+    }
+
     while_reached! {
         accept(accept: &Accept) -> Accepted;
-        take(take: &Take) -> Vec<Taken>;
-        begin(begin: &Begin) -> Begun;
         extend(extensions: &[Extend]) -> Vec<Held>;
         finish(finish: &Finish) -> Held;
         lookup(key: &EventKey) -> Option<EntryView>;
@@ -105,4 +123,70 @@ async fn a_worker_says_that_its_inbox_is_away_and_that_it_works_again() {
     assert_eq!(working.worker.health().to_string(), "ready");
     assert_eq!(layer.health().await.to_string(), "ready");
     working.end().await;
+}
+
+fn served_by(remote: &Remote) -> WebhookLayer {
+    let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
+    webhook.inbox(remote.clone()).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_attempts_begin_with_the_take_and_others_by_a_step_of_their_own() {
+    let remote = Remote::default();
+    let layer = served_by(&remote);
+    let handler = async |delivery: Delivery| match delivery.attempt() {
+        1 if delivery.key().to_string().ends_with("evt_2") => Err(Failure::retry("closed")),
+        _ => Ok(()),
+    };
+    let working = Working::start(remote.worker().on(&layer, handler));
+    for (id, attempts, begins) in [("evt_1", 1, 0), ("evt_2", 2, 1)] {
+        send(&layer, &event(id, "{}")).await;
+        let done = entry_with(&remote.inbox, &key(id), EntryStatus::Done).await;
+        assert_eq!(done.entry.attempts, attempts);
+        assert_eq!(remote.begins.load(Ordering::SeqCst), begins, "{id}");
+    }
+    working.end().await;
+}
+
+/// Before its lease is over, and with no attempt that nobody has made.
+#[tokio::test(start_paused = true)]
+async fn what_comes_too_late_is_given_back() {
+    let remote = Remote::default();
+    let layer = served_by(&remote);
+    send(&layer, &event("evt_1", "{}")).await;
+    remote.is_slow.store(true, Ordering::SeqCst);
+    let hour = Duration::from_secs(3_600);
+    let working = Working::start(remote.worker().lease(hour).on(&layer, async || {}));
+    tokio::time::sleep(LATE / 2).await;
+    remote.is_slow.store(false, Ordering::SeqCst);
+    let began = tokio::time::Instant::now();
+    let done = entry_with(&remote.inbox, &key("evt_1"), EntryStatus::Done).await;
+    assert!(began.elapsed() < 4 * LATE, "{:?}", began.elapsed());
+    assert_eq!((done.entry.attempts, done.entry.deaths), (1, 0));
+    assert_eq!(done.entry.history.last(), None);
+    working.end().await;
+}
+
+/// Whoever drops a worker half-way, as by a `select!`.
+#[tokio::test(start_paused = true)]
+async fn what_comes_to_a_worker_that_was_dropped_is_given_back() {
+    let remote = Remote::default();
+    let layer = served_by(&remote);
+    remote.is_slow.store(true, Ordering::SeqCst);
+    let worker = remote.worker().on(&layer, async || {}).build().unwrap();
+    let second = Duration::from_secs(1);
+    // The first thing that it asks for is what is to run alone.
+    let begun = async {
+        tokio::time::sleep(2 * LATE).await;
+        send(&layer, &event("evt_1", "{}")).await;
+        let taken = entry_with(&remote.inbox, &key("evt_1"), EntryStatus::Running).await;
+        assert_eq!(taken.entry.attempts, 1);
+        tokio::time::sleep(second).await;
+    };
+    tokio::select! {
+        () = worker.run() => unreachable!("nobody has ended it"),
+        () = begun => {}
+    }
+    let back = entry_with(&remote.inbox, &key("evt_1"), EntryStatus::Queued).await;
+    assert_eq!((back.entry.attempts, back.entry.deaths), (0, 0));
 }

@@ -1,6 +1,7 @@
 //! How much of its place an inbox takes for what waits in it.
 
 use axum::http::Request as HttpRequest;
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use tower_webhook::inbox::{Inbox, SharedInbox};
 use tower_webhook::testing::Random;
@@ -69,8 +70,12 @@ pub(super) async fn queued<I: Inbox + Clone>(
 ) {
     let layer = layer(inbox);
     let mut random = Random::new(12);
-    // What the first one makes is there for all.
-    send(&layer, &event("evt_first", "{}")).await;
+    // What the first ones make is there for all: as a script for one alone, and one for those that come together.
+    let first: Vec<_> = (0..64)
+        .map(|it| event(&format!("evt_first{it}"), "{}"))
+        .collect();
+    send(&layer, &first[0]).await;
+    join_all(first.iter().map(|event| send(&layer, event))).await;
     for length in lengths {
         let count = (4_000_000 / (length + 1_000)).min(2_000);
         let (mut bytes, number_of) = (0, u64::try_from(count).unwrap());

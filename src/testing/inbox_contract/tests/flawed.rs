@@ -22,6 +22,7 @@ pub(super) enum Flaw {
     HoldsNothing,
     HearsStrangers,
     CountsWhatIsGivenBack,
+    BeginsNothing,
     StandingFence,
     ForgetsWhoHasEndedIt,
     HoldsForEver,
@@ -116,6 +117,7 @@ impl Inbox for Flawed {
         let mut take = take.clone();
         take.lease = self.lease(take.lease);
         match self.flaw {
+            Flaw::BeginsNothing => take.begin = false,
             Flaw::TakesOneMore => take.limit += 1,
             Flaw::TakesLargeOnesToo => take.max_bytes = usize::MAX,
             Flaw::FirstRouteOnly => take.routes.truncate(1),

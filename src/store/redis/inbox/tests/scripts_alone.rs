@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::support::dice::Dice;
 use super::*;
 use crate::amount::short_or_long;
-use crate::inbox::{Entry, EntryCommand, TakeOutcome};
+use crate::inbox::{Entry, EntryCommand, EntryState, TakeOutcome};
 use crate::store::command::{Claim, Complete, Grant, Release, StoredResponse};
 use crate::store::record::{Command, Record};
 use crate::store::redis::inbox::answers::{Peeked, TakenOrNot, ToldOfMove};
@@ -276,7 +276,7 @@ impl Pair {
             return;
         };
         let is_paused = self.paused && candidate.route.provider().as_str() == "shop";
-        let is_ours = matches!(kept.entry.state, crate::inbox::EntryState::Running {
+        let is_ours = matches!(kept.entry.state, EntryState::Running {
             token, begun, lease_ends, ..
         } if token == take.token && lease_ends > now
             && (!begun || take.begins_any_of(&candidate.route)));
@@ -298,11 +298,8 @@ impl Pair {
                 let stored = codec::decode(value, history).unwrap();
                 assert_eq!(stored.entry, kept.entry);
                 assert_eq!(stored.content, kept.content);
-                let state = &kept.entry.state;
-                match state {
-                    crate::inbox::EntryState::Running { begun: true, .. } => "Begun",
-                    _ => "Taken",
-                }
+                let begun = matches!(kept.entry.state, EntryState::Running { begun: true, .. });
+                if begun { "Begun" } else { "Taken" }
             }
             TakenOrNot::Changed | TakenOrNot::Buried => {
                 assert!(as_seen && !is_paused && !is_ours);
