@@ -159,8 +159,8 @@ impl Take {
 
     /// Whether taking this entry of a route begins its first attempt.
     ///
-    /// Never another one: where the answer to a take is lost, that counts as an attempt whose worker died. So it can
-    /// happen once to each entry. What is to be confirmed first does not begin either.
+    /// Never another one: where the answer to a take is lost, that counts as an attempt whose worker died, and by that
+    /// alone no entry is dead, or runs alone. What is to be confirmed first does not begin either.
     pub fn begins(&self, route: &Route, entry: &Entry) -> bool {
         let is_first = entry.attempts == 0 && entry.deaths == 0;
         let waits = matches!(entry.state, EntryState::Queued { .. });

@@ -45,8 +45,9 @@
 //! - **One holder.** At any time at most one token holds an entry.
 //! - **One step each.** A command on an entry happens as a whole or not at all.
 //! - **Sent twice, done once.** Any command but [`Take`] may be sent again when its reply was lost. What
-//!   a lost reply to a [`Take`] has taken is taken over once its lease is over, and no attempt is counted.
-//! - **An attempt counts when its handler begins.** Being taken, or given back, costs none.
+//!   a lost reply to a [`Take`] has taken is taken over once its lease is over.
+//! - **An attempt counts when its handler begins**: the first one [with the take](Take::begins), which has it run at
+//!   once, others by [`Begin`]. Being given back costs none.
 //! - **The overtaken change nothing.** A holder whose lease is over still holds until somebody else
 //!   takes the entry.
 //! - **Fences grow**, from one attempt to the next and through every revival.

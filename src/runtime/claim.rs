@@ -70,7 +70,8 @@ impl<C> DeliveryTask<C> {
             if context.is_draining() {
                 return Err(Reason::Draining.into());
             }
-            let claimed_at = context.hold.map_or_else(Instant::now, |hold| hold.since);
+            let hold = context.hold.filter(|hold| hold.is_young(terms.lease));
+            let claimed_at = hold.map_or_else(Instant::now, |hold| hold.since);
             let left = context
                 .request_clock
                 .deadline

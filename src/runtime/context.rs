@@ -40,11 +40,18 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     pub(crate) kept: C,
 }
 
-/// How an event is held whose claim only says so: with which token, and since when at least.
+/// How an event is held before it is claimed: with which token, and since when at least.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hold {
     pub(crate) token: Token,
     pub(crate) since: Instant,
+}
+
+impl Hold {
+    /// Whether so much of its lease is left that a claim need not ask for it: else it may be another one's.
+    pub(crate) fn is_young(&self, lease: Duration) -> bool {
+        self.since.elapsed() < lease / 3
+    }
 }
 
 /// An event that this receiver holds, or held.

@@ -26,7 +26,8 @@ pub(super) struct EntryCaller {
     pub(super) taken: Token,
     #[cfg(feature = "metrics")]
     pub(super) started: tokio::time::Instant,
-    pub(super) _place: OwnedSemaphorePermit,
+    /// Kept until it is over, or given back.
+    pub(super) place: Option<OwnedSemaphorePermit>,
     pub(super) _bytes: BytesInFlight,
 }
 
@@ -54,7 +55,14 @@ impl Caller<()> for EntryCaller {
                     Reason::Draining => Duration::ZERO,
                     _ => LEFT_ALONE,
                 };
-                give_back(self.inbox.clone(), self.key.clone(), self.taken, after);
+                let place = self.place.take();
+                give_back(
+                    self.inbox.clone(),
+                    self.key.clone(),
+                    self.taken,
+                    after,
+                    place,
+                );
             }
             Outcome::LeaseLost => tracing::error!(
                 target: "tower_webhook",
@@ -92,16 +100,31 @@ impl EntryCaller {
     }
 }
 
-/// Gives an entry back that was taken and not begun. Where the inbox does not hear it, the end of the
-/// lease does as well.
-pub(super) fn give_back(inbox: SharedInbox, key: EventKey, taken: Token, after: Duration) {
-    finish_later(inbox, key, taken, Verdict::GiveBack { after });
+/// Gives an entry back that was taken and does not run. Where the inbox does not hear it, the entry is another's once its
+/// lease is over, and what has begun with the take counts. A place that it has is kept until then: a worker ends behind it.
+pub(super) fn give_back(
+    inbox: SharedInbox,
+    key: EventKey,
+    taken: Token,
+    after: Duration,
+    place: Option<OwnedSemaphorePermit>,
+) {
+    finish_later(inbox, key, taken, Verdict::GiveBack { after }, place);
 }
 
-/// Says what became of an entry that was taken and not begun.
-pub(super) fn finish_later(inbox: SharedInbox, key: EventKey, taken: Token, verdict: Verdict) {
+/// Says what became of an entry that was taken and does not run.
+pub(super) fn finish_later(
+    inbox: SharedInbox,
+    key: EventKey,
+    taken: Token,
+    verdict: Verdict,
+    place: Option<OwnedSemaphorePermit>,
+) {
     let finish = Finish::new(key, taken, verdict, Duration::ZERO);
-    tokio::spawn(async move { finish_now(&inbox, &finish).await });
+    tokio::spawn(async move {
+        finish_now(&inbox, &finish).await;
+        drop(place);
+    });
 }
 
 /// The same, until the inbox has heard it or does not answer.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::event::{EventKey, Name};
 use crate::inbox::{Begin, Begun, Extend, Finish, Inbox, SharedInbox, Verdict, WorkerId};
+use crate::runtime::Hold;
 use crate::store::{
     Claim, ClaimOutcome, Complete, Counts, Grant, Held, RecordView, Release, Renew, SharedStore,
     Store, StoreError, StoreErrorKind, StoredResponse, Token,
@@ -35,7 +36,7 @@ const MOST_OVER: usize = 1_024;
 /// An entry that this worker has.
 #[derive(Debug)]
 struct EntryRun {
-    taken: Token,
+    hold: Hold,
     /// What its attempt was granted where that has begun with the take, under the same token.
     begun: Option<Grant>,
     /// The token of the attempt, once it has begun.
@@ -62,13 +63,13 @@ impl EntryStore {
 
     /// Notes an entry that was taken; `false` where this worker has an earlier hold of it that is not
     /// over yet, as where it was cut off for longer than a lease.
-    pub(super) fn enter(&self, key: &EventKey, taken: Token, begun: Option<Grant>) -> bool {
+    pub(super) fn enter(&self, key: &EventKey, hold: Hold, begun: Option<Grant>) -> bool {
         let mut runs = self.runs();
         if runs.now.contains_key(key) {
             return false;
         }
         let run = EntryRun {
-            taken,
+            hold,
             begun,
             token: None,
             verdict: None,
@@ -150,10 +151,11 @@ impl Store for EntryStore {
                 return Err(not_taken());
             };
             run.token = Some(claim.token);
-            if let Some(grant) = run.begun.filter(|_| claim.token == run.taken) {
+            let is_held = claim.token == run.hold.token && run.hold.is_young(claim.lease);
+            if let Some(grant) = run.begun.filter(|_| is_held) {
                 return Ok(ClaimOutcome::Claimed(grant));
             }
-            run.taken
+            run.hold.token
         };
         let begin = Begin::new(claim.key.clone(), taken, claim.token, claim.lease);
         Ok(match self.inbox.begin(&begin).await? {
@@ -252,23 +254,31 @@ mod tests {
         EventKey::new(Name::new("acme").unwrap(), [number.to_string()]).unwrap()
     }
 
-    /// Takes and begins an entry, as a worker does.
-    async fn begun(entries: &EntryStore, inbox: &MemoryInbox, number: usize) -> (Token, Grant) {
-        let route = Route::parse("acme").unwrap();
-        let accept = Accept {
+    fn hold(token: Token) -> Hold {
+        let since = tokio::time::Instant::now();
+        Hold { token, since }
+    }
+
+    fn accept(number: usize) -> Accept {
+        Accept {
             key: key(number),
-            route: route.clone(),
+            route: Route::parse("acme").unwrap(),
             fingerprint: Fingerprint::of(b"a"),
             has_own_id: false,
             order: None,
             content: Content::new(Bytes::from_static(b"{}"), Bytes::from_static(b"a")),
             revive_every: LEASE,
             was_held: false,
-        };
+        }
+    }
+
+    /// Takes and begins an entry, as a worker does.
+    async fn begun(entries: &EntryStore, inbox: &MemoryInbox, number: usize) -> (Token, Grant) {
+        let accept = accept(number);
         inbox.accept(&accept).await.unwrap();
-        let take = Take::new(vec![route], Token::random().unwrap(), 1, LEASE);
+        let take = Take::new(vec![accept.route], Token::random().unwrap(), 1, LEASE);
         assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
-        assert!(entries.enter(&accept.key, take.token, None));
+        assert!(entries.enter(&accept.key, hold(take.token), None));
         let token = Token::random().unwrap();
         let claim = Claim::new(accept.key, token, accept.fingerprint, LEASE, LEASE);
         let ClaimOutcome::Claimed(grant) = entries.claim(&claim).await.unwrap() else {
@@ -300,5 +310,34 @@ mod tests {
         assert_eq!(entry.attempts, 1);
         assert_eq!(&*entry.history.last().unwrap().reason, "down");
         assert!(entries.runs().over.is_empty());
+    }
+
+    /// As where all threads were busy for longer than the lease, or the process stood still.
+    #[tokio::test(start_paused = true)]
+    async fn a_hold_that_is_old_is_asked_for_before_its_handler_runs() {
+        for (waited, is_over) in [(LEASE / 4, false), (LEASE / 2, false), (LEASE / 2, true)] {
+            let inbox = MemoryInbox::new();
+            let entries = EntryStore::new(SharedInbox::new(inbox.clone()), WorkerId::random());
+            let accept = accept(1);
+            inbox.accept(&accept).await.unwrap();
+            let token = Token::random().unwrap();
+            let mut take = Take::new(vec![accept.route], token, 1, LEASE);
+            (take.begin, take.max_attempts) = (true, 9);
+            let taken = inbox.take(&take).await.unwrap();
+            let grant = taken[0].entry.grant();
+            assert!(entries.enter(&accept.key, hold(token), Some(grant)));
+            if is_over {
+                // Another worker has taken it over, and handled it.
+                let done = Finish::new(accept.key.clone(), token, Verdict::Done, LEASE);
+                inbox.finish(&done).await.unwrap();
+            }
+            tokio::time::advance(waited).await;
+            let claim = Claim::new(accept.key, token, accept.fingerprint, LEASE, LEASE);
+            let expected = match is_over {
+                true => ClaimOutcome::Done(StoredResponse::new(200)),
+                false => ClaimOutcome::Claimed(grant),
+            };
+            assert_eq!(entries.claim(&claim).await.unwrap(), expected, "{waited:?}");
+        }
     }
 }

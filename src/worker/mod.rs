@@ -77,6 +77,7 @@
 //! the windows that the [crate](crate#what-is-guaranteed) names; an attempt that fails after its effect
 //! is one of them.
 
+mod asking;
 mod backoff;
 mod builder;
 mod caller;

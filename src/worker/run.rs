@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
@@ -145,6 +146,7 @@ impl Shared {
     async fn work(&self) {
         let mut failures = 0_u32;
         let mut lone_at = Instant::now();
+        let (mut some, mut lone) = (None, None);
         loop {
             // Nothing is taken that could not begin. What is asked for is waited for: an answer that
             // nobody hears would keep its entries from others until their leases end.
@@ -153,14 +155,14 @@ impl Shared {
                 let _ = self.places.acquire().await;
             };
             if !self.unless_draining(can_begin).await {
-                return;
+                break;
             }
             let now = Instant::now();
-            let asked = if now >= lone_at {
+            let asked = if lone.is_some() || now >= lone_at {
                 lone_at = now + LONE_EVERY;
-                self.take_alone().await.map(|()| true)
+                self.take_alone(&mut lone).await.map(|()| true)
             } else {
-                self.take_some().await
+                self.take_some(&mut some).await
             };
             match asked {
                 Ok(may_have_more) => {
@@ -190,6 +192,7 @@ impl Shared {
                 }
             }
         }
+        join(self.end(some), self.end(lone)).await;
     }
 
     /// Waits for this unless the drain begins, and says whether it has not.

@@ -4,25 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use futures_util::future::join_all;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep};
 
-use super::caller::{EntryCaller, finish_later, give_back};
+use super::asking::Asked;
+use super::caller::{EntryCaller, finish_later, finish_now, give_back};
 use super::route_state::RouteState;
 use super::run::Shared;
 use super::unconfirmed::UnconfirmedContent;
 use super::work::EntryWork;
 use crate::clock::UnixTime;
 use crate::event::{Handling, Identity};
-use crate::inbox::{
-    Accept, EntryState, Envelope, Extend, Inbox, SharedInbox, Take, Taken, Verdict,
-};
+use crate::inbox::{Accept, EntryState, Envelope, Extend, Finish, Inbox, Take, Taken, Verdict};
 use crate::request_clock::RequestClock;
 use crate::runtime::{Around, DeliveredItem, Hold, IdentifiedEvent, RunContext, spawn};
 use crate::store::{Held, StoreError, StoreErrorKind, Token};
 
-/// How long the inbox may take to answer. What it gives later is given back.
-const TAKE_LIMIT: Duration = Duration::from_secs(5);
 /// Who waits for an answer to a delivery has none: nothing of a run ends by a deadline but its limits.
 const NO_DEADLINE: Duration = Duration::from_secs(30 * 86_400);
 /// So many entries are taken at once at most.
@@ -30,15 +28,15 @@ const MOST_AT_ONCE: usize = 256;
 
 impl Shared {
     /// Takes as many as can begin. Says whether there may be more.
-    pub(super) async fn take_some(&self) -> Result<bool, StoreError> {
+    pub(super) async fn take_some(&self, asked: &mut Option<Asked>) -> Result<bool, StoreError> {
         let free = self.places.available_permits().min(MOST_AT_ONCE);
-        let (hold, taken) = self.take(free, false).await?;
+        let (hold, taken) = self.take(asked, free, false).await?;
         // One is always given, however large: where none is, none was found that may run now.
         let may_have_more = !taken.is_empty();
         for entry in taken {
             match Arc::clone(&self.places).try_acquire_owned() {
                 Ok(place) => self.start(entry, hold, place),
-                Err(_) => self.give_back(&entry, hold.token, Duration::ZERO),
+                Err(_) => self.give_back(&entry, hold.token, Duration::ZERO, None),
             }
         }
         Ok(may_have_more)
@@ -46,8 +44,8 @@ impl Shared {
 
     /// Takes one whose workers died again and again, if there is one, waits until nothing else runs here,
     /// and starts it with nothing beside it.
-    pub(super) async fn take_alone(&self) -> Result<(), StoreError> {
-        let (hold, taken) = self.take(1, true).await?;
+    pub(super) async fn take_alone(&self, asked: &mut Option<Asked>) -> Result<(), StoreError> {
+        let (hold, taken) = self.take(asked, 1, true).await?;
         let Some(entry) = taken.into_iter().next() else {
             return Ok(());
         };
@@ -61,7 +59,7 @@ impl Shared {
         };
         match places {
             Some(places) => self.start(entry, hold, places),
-            None => self.give_back(&entry, hold.token, Duration::ZERO),
+            None => self.give_back(&entry, hold.token, Duration::ZERO, None),
         }
         Ok(())
     }
@@ -78,15 +76,33 @@ impl Shared {
         }
     }
 
-    /// What the inbox gives, and how it is held. It is run at once: its first attempt begins with this.
-    async fn take(&self, limit: usize, lone: bool) -> Result<(Hold, Vec<Taken>), StoreError> {
-        let token = self.entries.worker.token()?;
-        let since = Instant::now();
-        let take = Take {
+    /// What the inbox gives, and how it is held: what it was asked for and has not answered, or this. It is run at once,
+    /// for its first attempt begins with this.
+    async fn take(
+        &self,
+        asked: &mut Option<Asked>,
+        limit: usize,
+        lone: bool,
+    ) -> Result<(Hold, Vec<Taken>), StoreError> {
+        let waiting = match asked {
+            Some(waiting) => waiting,
+            None => asked.insert(Asked::of(self.inbox.clone(), self.wanted(limit, lone)?)),
+        };
+        let answer = waiting.answer().await;
+        let answer = answer.ok_or_else(|| StoreError::new(StoreErrorKind::TimedOut))?;
+        *asked = None;
+        let taken = answer?;
+        let now = UnixTime::now().as_micros();
+        self.last_asked.store(now, Ordering::Relaxed);
+        Ok(taken)
+    }
+
+    fn wanted(&self, limit: usize, lone: bool) -> Result<Take, StoreError> {
+        Ok(Take {
             routes: (self.routes.iter().flat_map(RouteState::routes))
                 .cloned()
                 .collect(),
-            token,
+            token: self.entries.worker.token()?,
             limit,
             max_bytes: self.bytes.left(),
             lease: self.settings.lease,
@@ -94,18 +110,20 @@ impl Shared {
             lone,
             retention: self.settings.retention,
             begin: true,
+        })
+    }
+
+    /// Gives back what comes of what was asked for, if it comes soon.
+    pub(super) async fn end(&self, asked: Option<Asked>) {
+        let Some(mut asked) = asked else { return };
+        let Some(Ok((hold, taken))) = asked.answer().await else {
+            return;
         };
-        match timeout(TAKE_LIMIT, asked(self.inbox.clone(), take)).await {
-            Ok(Ok(taken)) => {
-                let taken = taken?;
-                let now = UnixTime::now().as_micros();
-                self.last_asked.store(now, Ordering::Relaxed);
-                Ok((Hold { token, since }, taken))
-            }
-            // Its task does not panic, so the runtime has gone down.
-            Ok(Err(_)) => Err(StoreError::new(StoreErrorKind::Unavailable)),
-            Err(_) => Err(StoreError::new(StoreErrorKind::TimedOut)),
-        }
+        let after = Duration::ZERO;
+        let back =
+            |entry: Taken| Finish::new(entry.key, hold.token, Verdict::GiveBack { after }, after);
+        let ends: Vec<_> = taken.into_iter().map(back).collect();
+        join_all(ends.iter().map(|finish| finish_now(&self.inbox, finish))).await;
     }
 
     fn start(&self, entry: Taken, hold: Hold, place: OwnedSemaphorePermit) {
@@ -114,9 +132,9 @@ impl Shared {
         let begun = begun.then(|| entry.entry.grant());
         let is_ours = |state: &&RouteState| state.routes().any(|route| *route == entry.route);
         let state = self.routes.iter().find(is_ours);
-        let Some(state) = state.filter(|_| self.entries.enter(&entry.key, token, begun)) else {
+        let Some(state) = state.filter(|_| self.entries.enter(&entry.key, hold, begun)) else {
             // Its earlier run is not over here.
-            return self.give_back(&entry, token, Duration::from_secs(1));
+            return self.give_back(&entry, token, Duration::from_secs(1), Some(place));
         };
         let Taken {
             key,
@@ -131,7 +149,8 @@ impl Shared {
             self.entries.leave(&key);
             let reason = "what was kept of its delivery cannot be read by this version".to_owned();
             tracing::error!(target: "tower_webhook", key = %key.escaped(), detail = reason, "a queued event is dead");
-            return finish_later(self.inbox.clone(), key, token, Verdict::Bury { reason });
+            let verdict = Verdict::Bury { reason };
+            return finish_later(self.inbox.clone(), key, token, verdict, Some(place));
         };
         let unconfirmed = state.unconfirmed.as_ref().filter(|it| it.route == route);
         if let Some(route) = unconfirmed {
@@ -201,28 +220,19 @@ impl Shared {
             taken: token,
             #[cfg(feature = "metrics")]
             started,
-            _place: place,
+            place: Some(place),
             _bytes: bytes,
         };
         spawn(context, Some(content.body), work, caller);
     }
 
-    fn give_back(&self, entry: &Taken, token: Token, after: Duration) {
-        give_back(self.inbox.clone(), entry.key.clone(), token, after);
+    fn give_back(
+        &self,
+        entry: &Taken,
+        token: Token,
+        after: Duration,
+        place: Option<OwnedSemaphorePermit>,
+    ) {
+        give_back(self.inbox.clone(), entry.key.clone(), token, after, place);
     }
-}
-
-/// Takes, in a task of its own: what comes when nobody waits any more is given back, or it would lie until its lease is
-/// over, and its first attempt would be used up.
-fn asked(inbox: SharedInbox, take: Take) -> oneshot::Receiver<Result<Vec<Taken>, StoreError>> {
-    let (tell, told) = oneshot::channel();
-    tokio::spawn(async move {
-        let taken = inbox.take(&take).await;
-        if let Err(Ok(unheard)) = tell.send(taken) {
-            for entry in unheard {
-                give_back(inbox.clone(), entry.key, take.token, Duration::ZERO);
-            }
-        }
-    });
-    told
 }

@@ -91,7 +91,7 @@ async fn died(inbox: &SharedInbox) -> Verdict {
     Ok(())
 }
 
-/// What runs alone, has one attempt, or is to be confirmed first.
+/// What has one attempt, or is to be confirmed first.
 async fn never_begun(inbox: &SharedInbox) -> Verdict {
     let scene = Scene::new(inbox)?;
     scene.accepted("a").await?;

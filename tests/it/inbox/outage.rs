@@ -190,3 +190,26 @@ async fn what_comes_to_a_worker_that_was_dropped_is_given_back() {
     let back = entry_with(&remote.inbox, &key("evt_1"), EntryStatus::Queued).await;
     assert_eq!((back.entry.attempts, back.entry.deaths), (0, 0));
 }
+
+/// What a worker is given as it is about to end is given back before it has ended: its process ends with it.
+#[tokio::test(start_paused = true)]
+async fn an_orderly_end_costs_no_attempt_also_while_the_inbox_is_slow() {
+    let remote = Remote::default();
+    let layer = served_by(&remote);
+    remote.is_slow.store(true, Ordering::SeqCst);
+    let working = Working::start(remote.worker().on(&layer, async || {}));
+    tokio::time::sleep(2 * LATE).await;
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        send(&layer, &event(id, "{}")).await;
+    }
+    entry_with(&remote.inbox, &key("evt_1"), EntryStatus::Running).await;
+    working.end().await;
+    for id in ["evt_1", "evt_2", "evt_3"] {
+        let entry = remote.inbox.lookup(&key(id)).await.unwrap().unwrap();
+        assert_eq!(
+            (entry.status, entry.entry.attempts),
+            (EntryStatus::Queued, 0),
+            "{id}"
+        );
+    }
+}

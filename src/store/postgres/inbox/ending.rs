@@ -31,7 +31,7 @@ pub(super) async fn end(
     if ended.is_empty() {
         return Ok(());
     }
-    // As everywhere, so that two transactions do not wait for each other.
+    // In the order of their keys, in which they are mostly locked: two transactions hardly wait for each other.
     ended.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     let (mut namespaces, mut keys, mut tokens, mut ends) = (vec![], vec![], vec![], vec![]);
     for ((namespace, key), _, finish) in &ended {

@@ -15,16 +15,45 @@ local KNOWN = {
   order = { order_alone, 1, ORDER_WORDS },
 }
 
-local answers, key, word = {}, 1, 1
-while word <= #ARGV do
-  local one, keys, words = unpack(KNOWN[ARGV[word]])
-  local done, answer = pcall(one, { unpack(KEYS, key, key + keys - 1) }, unpack(ARGV, word + 1, word + words))
-  key, word = key + keys, word + words + 1
-  if type(answer) == 'table' and answer.err then
-    answer = answer.err
-  elseif not done then
-    answer = 'ERR ' .. tostring(answer)
+-- Nothing stands where new events come to stand, and most of what ends has no history: one question tells.
+local function find_absent()
+  local asked, key, word = {}, 1, 1
+  while word <= #ARGV do
+    local called, _, keys, words = ARGV[word], unpack(KNOWN[ARGV[word]])
+    if called == 'accept' then
+      for _, place in ipairs({ key, key + 1, key + 3 }) do asked[#asked + 1] = KEYS[place] end
+    elseif called == 'finish' then
+      asked[#asked + 1] = KEYS[key + 1]
+    end
+    key, word = key + keys, word + words + 1
   end
-  answers[#answers + 1] = answer
+  if asked[1] and redis.call('EXISTS', unpack(asked)) == 0 then
+    for _, one in ipairs(asked) do absent[one] = true end
+  end
 end
+
+-- Those that may keep something new come first: behind another one's write Redis refuses nothing for want of memory.
+local function carry_out(accepts, answers)
+  local key, word, number = 1, 1, 0
+  while word <= #ARGV do
+    local called, one, keys, words = ARGV[word], unpack(KNOWN[ARGV[word]])
+    number = number + 1
+    if (called == 'accept') == accepts then
+      local done, answer = pcall(one, { unpack(KEYS, key, key + keys - 1) }, unpack(ARGV, word + 1, word + words))
+      if type(answer) == 'table' and answer.err then
+        answer = answer.err
+      elseif not done then
+        local text = tostring(answer)
+        answer = string.find(text, '^%u+ ') and text or 'ERR ' .. text
+      end
+      answers[number] = answer
+    end
+    key, word = key + keys, word + words + 1
+  end
+end
+
+find_absent()
+local answers = {}
+carry_out(true, answers)
+carry_out(false, answers)
 return answers

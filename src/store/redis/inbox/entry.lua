@@ -139,13 +139,17 @@ local function write(keys, entry, before, content, history)
     if before and before ~= member then redis.pcall('ZADD', index, '0', before) end
     return reply
   end
+  absent[key] = nil
   -- Before all that is of less weight: what is not in the index no worker finds.
   redis.call('ZADD', index, '0', member)
   if entry.state == STALE then redis.call('PEXPIREAT', key, ends) end
   if entry.state == FINISHED or entry.state == DISCARDED or entry.state == STALE then
     redis.call('PEXPIREAT', past, ends)
   end
-  if history then redis.call('SET', past, history) end
+  if history then
+    absent[past] = nil
+    redis.call('SET', past, history)
+  end
 end
 
 -- The history under a key with one more failed attempt, the oldest left out where there are more than 8;

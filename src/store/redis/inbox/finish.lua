@@ -19,7 +19,7 @@ if verdict == 'done' then
     local at = string.format('%.0f', math.ceil((now + span) / 1000))
     local refused = replace(index, before, 'e' .. ends .. name, 'SET', key, written, 'PXAT', at)
     if refused then return refused end
-    redis.call('PEXPIREAT', past, at)
+    if not absent[past] then redis.call('PEXPIREAT', past, at) end
     return { 1, now }
   end
 end

@@ -48,6 +48,9 @@ local FIRST = '255'
 -- An entry whose workers died so often runs alone.
 local LONE_FROM = 2
 
+-- Keys at which nothing stands, as far as a script has found that out for several at once.
+local absent = {}
+
 local function u64(number)
   local low = number % HALF
   return struct.pack('>I4I4', (number - low) / HALF, low)

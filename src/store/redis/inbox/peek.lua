@@ -10,7 +10,7 @@
 -- So many ranges are looked at: others get their turn between two calls.
 local MOST_RANGES = 1000
 -- Of a partition with fewer than these one question tells all: most have nothing to run, or not much.
-local FEW = 8
+local FEW = '8'
 
 local wanted, lone, most = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local answers, behind, partitions = { now, 0, {} }, 3, #KEYS / 2
@@ -30,17 +30,39 @@ end
 
 -- Those of a few members that are due, by their ranges.
 local function due_among(few)
-  local due = {}
+  local found, by_range = {}, {}
   for _, member in ipairs(few) do
     local last = string.find(member, '\0', 1, true) or 0
     local range = by_prefix[string.sub(member, 1, last)]
     local at = string.sub(member, last + 1, last + 8)
     if range and #at == 8 and is_below(at, until_now) then
-      due[range] = due[range] or {}
-      if #due[range] < wanted then table.insert(due[range], member) end
+      local due = by_range[range]
+      if not due then
+        due = { range = range }
+        found[#found + 1], by_range[range] = due, due
+      end
+      if #due < wanted then due[#due + 1] = member end
     end
   end
-  return due
+  return found
+end
+
+-- The same of all that there are in an index.
+local function due_in(index)
+  local found = {}
+  for _, range in ipairs(ranges) do
+    local due = redis.call('ZRANGEBYLEX', index, range.from, range.to, 'LIMIT', '0', wanted)
+    due.range = range
+    found[#found + 1] = due
+  end
+  return found
+end
+
+-- Whether its provider is paused here: also where what tells that is of another type. Other errors are raised.
+local function is_paused(paused, provider)
+  local reply = redis.pcall('SISMEMBER', paused, provider)
+  if type(reply) ~= 'table' then return reply == 1 end
+  return string.find(reply.err, 'WRONGTYPE', 1, true) or error(reply.err)
 end
 
 -- As many as one partition may have.
@@ -54,14 +76,12 @@ for partition = 1, partitions do
     if not string.find(few.err, 'WRONGTYPE', 1, true) then return few end
     table.insert(answers[3], partition - 1)
   elseif few[1] then
-    local known = #few < FEW and due_among(few)
-    if not known then looked_at = looked_at + #ranges end
-    for _, range in ipairs(ranges) do
-      local due = known and (known[range] or {})
-        or redis.call('ZRANGEBYLEX', index, range.from, range.to, 'LIMIT', '0', wanted)
-      if due[1] and redis.call('SISMEMBER', paused, range.provider) == 0 then
+    local is_all = #few < tonumber(FEW)
+    looked_at = looked_at + (is_all and #few or #ranges)
+    for _, due in ipairs(is_all and due_among(few) or due_in(index)) do
+      if due[1] and not is_paused(paused, due.range.provider) then
         for _, member in ipairs(due) do
-          answers[behind + 1], answers[behind + 2], answers[behind + 3] = partition - 1, range.route, member
+          answers[behind + 1], answers[behind + 2], answers[behind + 3] = partition - 1, due.range.route, member
           behind = behind + 3
         end
       end

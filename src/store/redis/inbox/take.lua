@@ -15,28 +15,49 @@ local token, lease, max_attempts, lone, died, retention, wanted = unpack(ARGV)
 local lease_ends = now + lease
 wanted = tonumber(wanted)
 
+-- A body up to here is read together with its head.
+local SMALL = 2048
+local QUEUED_MEMBER = string.byte('a')
+
+-- Mostly nobody is paused and nothing has failed before, and one question tells.
+local asked = {}
+for first = 1, #KEYS, 4 do asked[#asked + 1], asked[#asked + 2] = KEYS[first + 1], KEYS[first + 3] end
+if redis.call('EXISTS', unpack(asked)) == 0 then
+  for _, one in ipairs(asked) do absent[one] = true end
+end
+
+-- Whether its provider is paused; and the error where that cannot be told.
+local function is_paused(paused, provider)
+  if absent[paused] then return false end
+  local reply = redis.pcall('SISMEMBER', paused, provider)
+  if type(reply) == 'table' then return true, reply end
+  return reply == 1
+end
+
 local function taken(value, past)
   wanted = wanted - 1
-  -- Nobody had it before.
-  if not past then return { 1, value, false } end
-  local history = redis.pcall('GET', past)
+  local history = not absent[past] and redis.pcall('GET', past)
   -- What is no history stops none of the others: they are taken by now.
   if type(history) == 'table' then history = false end
   return { 1, value, history }
 end
 
--- Takes a usual entry as it was seen, if it is one; nothing where the rest is to see to it.
+-- Takes a usual entry as it was seen, if it is a small one; nothing where the rest is to see to it.
 local function usual(key, past, index, paused, member, provider, begins)
+  local last = string.find(member, '\0', 1, true) or #member
+  if string.byte(member, 1) ~= QUEUED_MEMBER or #member < last + 13 or string.byte(member, last + 13) ~= 0
+    or struct.unpack('>I4', member, last + 9) > SMALL then
+    return nil
+  end
   local value = redis.pcall('GET', key)
   local to = plain(value, QUEUED)
   if not to or string.sub(value, 35, 38) ~= NONE then return nil end
   local name, high, low = name_of(key), struct.unpack('>I4I4', value, 19)
   if member ~= plain_member('a', value, to, string.sub(value, 19, 26), name) or high * HALF + low > now
-    or redis.call('SISMEMBER', paused, provider) == 1 then
+    or is_paused(paused, provider) then
     return nil
   end
   local flags, attempts, fence = string.byte(value, 2) - QUEUED, 0, string.sub(value, 43, 50)
-  if flags == 0 then past = nil end
   if flags % (2 * BY) < BY then flags = flags + BY end
   local state = TAKEN
   if begins == '1' then state, attempts, fence = BEGUN, 1, fence_after(fence) end
@@ -79,10 +100,9 @@ local function one(number)
     redis.call('ZADD', index, '0', current)
     return { 3 }
   end
-  if entry.state > BEGUN or entry.at > now or string.sub(member, 2, 2) ~= lone
-    or redis.call('SISMEMBER', paused, provider) == 1 then
-    return { 3 }
-  end
+  if entry.state > BEGUN or entry.at > now or string.sub(member, 2, 2) ~= lone then return { 3 } end
+  local stands, unknown = is_paused(paused, provider)
+  if stands then return unknown or { 3 } end
   local history, outcome = nil, 1
   if is_overtaken(entry, applied) then
     entry.state, entry.token, entry.at, entry.lease, outcome = STALE, nil, now + retention, 0, 4

@@ -344,3 +344,27 @@ async fn a_look_finds_no_more_than_it_may() {
         (2, 40)
     );
 }
+
+/// Behind a write of the same script Redis refuses nothing for want of memory.
+#[tokio::test]
+async fn a_redis_that_is_full_accepts_nothing_beside_what_ends() {
+    let server = Server::with(&["--maxmemory-policy", "noeviction"]);
+    let inbox = inbox(&server, 4).await;
+    let known: Vec<_> = (0..100).map(|it| accept(&it.to_string(), "a")).collect();
+    join_all(known.iter().map(|accept| inbox.accept(accept))).await;
+    let take = take(100);
+    assert_eq!(inbox.take(&take).await.unwrap().len(), 100);
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    let new: Vec<_> = (100..200).map(|it| accept(&it.to_string(), "a")).collect();
+    let ends = known.into_iter();
+    let ends: Vec<_> = ends
+        .map(|it| Finish::new(it.key, take.token, Verdict::Done, DAY))
+        .collect();
+    let each = ends.iter().zip(&new).map(async |(finish, accept)| {
+        let (held, accepted) = futures_util::join!(inbox.finish(finish), inbox.accept(accept));
+        (held.unwrap(), accepted.map_err(|error| error.kind()))
+    });
+    for outcome in join_all(each).await {
+        assert_eq!(outcome, (Held::Held, Err(StoreErrorKind::Full)));
+    }
+}

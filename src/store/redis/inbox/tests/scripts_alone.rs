@@ -176,7 +176,7 @@ impl Pair {
             key,
         };
         let call = scripts::accept(&accept, &self.inbox.place(&accept.key), 1_000);
-        let answer = self.ask(call, answers::accept_answer).await;
+        let answer = self.ask_either(call, answers::accept_answer).await;
         let (now, (outcome, left)) = (answer.now, answer.outcome);
         assert_eq!(left, None);
         let outcome = outcome.unwrap();
