@@ -1,5 +1,6 @@
 //! An inbox on a real Postgres: the contract, the rules of an entry, and what it does when the server fails.
 
+mod ending;
 mod faults;
 mod gathering;
 mod ordering;
