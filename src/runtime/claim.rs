@@ -70,18 +70,19 @@ impl<C> DeliveryTask<C> {
             if context.is_draining() {
                 return Err(Reason::Draining.into());
             }
+            let asked_at = Instant::now();
             let hold = context.hold.filter(|hold| hold.is_young(terms.lease));
-            let claimed_at = hold.map_or_else(Instant::now, |hold| hold.since);
+            let claimed_at = hold.map_or(asked_at, |hold| hold.since);
             let left = context
                 .request_clock
                 .deadline
-                .saturating_duration_since(claimed_at);
+                .saturating_duration_since(asked_at);
             // A handler that is run unchecked needs time as well.
             let limit = CALL_LIMIT.min(if settings.fail_open { left / 2 } else { left });
             let mut is_late = settings.is_timed;
             let until = || {
                 is_late = true;
-                claimed_at + limit
+                asked_at + limit
             };
             let cause: RejectionCause = match within(until, terms.store.claim(&claim)).await {
                 Some(Ok(ClaimOutcome::Claimed(grant))) => {

@@ -11,14 +11,15 @@ use crate::inbox::{Inbox, SharedInbox, Take, Taken};
 use crate::runtime::Hold;
 use crate::store::{StoreError, StoreErrorKind, Token};
 
-/// An inbox that has not answered by then is said not to answer. It is waited for all the same, for as long as a lease
-/// or the longer one of these.
+/// An inbox that has not answered by then is said not to answer. It is waited for all the same, for a lease and no longer
+/// than the second of these.
 const LIMIT: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Entries that an inbox was asked for.
 pub(super) struct Asked {
     hold: Hold,
+    until: Instant,
     given: oneshot::Receiver<Result<Given, StoreError>>,
 }
 
@@ -32,9 +33,11 @@ struct Given {
 impl Asked {
     pub(super) fn of(inbox: SharedInbox, take: Take) -> Self {
         let (token, since) = (take.token, Instant::now());
+        let until = since + take.lease.min(LONGEST);
         let (tell, given) = oneshot::channel();
         tokio::spawn(async move {
-            let taken = timeout(take.lease.min(LONGEST), inbox.take(&take)).await;
+            // Behind that it is somebody else's.
+            let taken = timeout(take.lease, inbox.take(&take)).await;
             let taken = taken.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::TimedOut)));
             let given = taken.map(|entries| Given {
                 inbox,
@@ -45,12 +48,15 @@ impl Asked {
             let _ = tell.send(given);
         });
         let hold = Hold { token, since };
-        Self { hold, given }
+        Self { hold, until, given }
     }
 
     /// What it was given, and how that is held; nothing where it is to be waited for again.
     pub(super) async fn answer(&mut self) -> Option<Result<(Hold, Vec<Taken>), StoreError>> {
-        let answer = timeout(LIMIT, &mut self.given).await.ok()?;
+        let Ok(answer) = timeout(LIMIT, &mut self.given).await else {
+            let is_over = Instant::now() >= self.until;
+            return is_over.then(|| Err(StoreError::new(StoreErrorKind::TimedOut)));
+        };
         Some(match answer {
             Ok(given) => given.map(|mut given| (self.hold, std::mem::take(&mut given.entries))),
             // Its task has panicked, or the runtime has gone down.

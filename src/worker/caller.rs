@@ -2,7 +2,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::entry_store::EntryStore;
 use super::in_flight::BytesInFlight;
@@ -17,6 +17,8 @@ const LEFT_ALONE: Duration = Duration::from_secs(1);
 /// How often, and how far apart, an entry is given back that the inbox does not take back.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long the inbox may take to hear it each time.
+const TRY_LIMIT: Duration = Duration::from_secs(5);
 
 /// Who has taken an entry, and is told how its attempt has ended.
 pub(super) struct EntryCaller {
@@ -130,9 +132,10 @@ pub(super) fn finish_later(
 /// The same, until the inbox has heard it or does not answer.
 pub(super) async fn finish_now(inbox: &SharedInbox, finish: &Finish) {
     for _ in 0..TRIES {
-        match inbox.finish(finish).await {
-            Ok(Held::Held | Held::Fenced) => return,
-            Err(_) => sleep(PAUSE).await,
+        match timeout(TRY_LIMIT, inbox.finish(finish)).await {
+            Ok(Ok(Held::Held | Held::Fenced)) => return,
+            Ok(Err(_)) => sleep(PAUSE).await,
+            Err(_) => {}
         }
     }
 }

@@ -148,8 +148,8 @@ impl Shared {
         let mut lone_at = Instant::now();
         let (mut some, mut lone) = (None, None);
         loop {
-            // Nothing is taken that could not begin. What is asked for is waited for: an answer that
-            // nobody hears would keep its entries from others until their leases end.
+            // Nothing is taken that could not begin. What was asked for is waited for before anything else: what
+            // it brings is held already.
             let can_begin = async {
                 self.bytes.some_left().await;
                 let _ = self.places.acquire().await;
@@ -158,7 +158,7 @@ impl Shared {
                 break;
             }
             let now = Instant::now();
-            let asked = if lone.is_some() || now >= lone_at {
+            let asked = if lone.is_some() || (some.is_none() && now >= lone_at) {
                 lone_at = now + LONE_EVERY;
                 self.take_alone(&mut lone).await.map(|()| true)
             } else {
@@ -188,7 +188,9 @@ impl Shared {
                     }
                     let doublings = failures.saturating_sub(1).min(16);
                     let pause = FIRST_PAUSE.saturating_mul(1 << doublings);
-                    self.unless_draining(sleep(pause.min(LONGEST_PAUSE))).await;
+                    if some.is_none() && lone.is_none() {
+                        self.unless_draining(sleep(pause.min(LONGEST_PAUSE))).await;
+                    }
                 }
             }
         }

@@ -33,12 +33,14 @@ impl Shared {
         let (hold, taken) = self.take(asked, free, false).await?;
         // One is always given, however large: where none is, none was found that may run now.
         let may_have_more = !taken.is_empty();
+        let mut back = Vec::new();
         for entry in taken {
             match Arc::clone(&self.places).try_acquire_owned() {
                 Ok(place) => self.start(entry, hold, place),
-                Err(_) => self.give_back(&entry, hold.token, Duration::ZERO, None),
+                Err(_) => back.push(entry),
             }
         }
+        self.give_all_back(hold, back).await;
         Ok(may_have_more)
     }
 
@@ -59,7 +61,7 @@ impl Shared {
         };
         match places {
             Some(places) => self.start(entry, hold, places),
-            None => self.give_back(&entry, hold.token, Duration::ZERO, None),
+            None => self.give_all_back(hold, vec![entry]).await,
         }
         Ok(())
     }
@@ -119,11 +121,18 @@ impl Shared {
         let Some(Ok((hold, taken))) = asked.answer().await else {
             return;
         };
+        self.give_all_back(hold, taken).await;
+    }
+
+    /// Returns once the inbox has heard it, or does not answer.
+    async fn give_all_back(&self, hold: Hold, entries: Vec<Taken>) {
         let after = Duration::ZERO;
-        let back =
-            |entry: Taken| Finish::new(entry.key, hold.token, Verdict::GiveBack { after }, after);
-        let ends: Vec<_> = taken.into_iter().map(back).collect();
-        join_all(ends.iter().map(|finish| finish_now(&self.inbox, finish))).await;
+        let back = entries.into_iter().map(|entry| {
+            let verdict = Verdict::GiveBack { after };
+            Finish::new(entry.key, hold.token, verdict, Duration::ZERO)
+        });
+        let back: Vec<_> = back.collect();
+        join_all(back.iter().map(|finish| finish_now(&self.inbox, finish))).await;
     }
 
     fn start(&self, entry: Taken, hold: Hold, place: OwnedSemaphorePermit) {
@@ -134,7 +143,8 @@ impl Shared {
         let state = self.routes.iter().find(is_ours);
         let Some(state) = state.filter(|_| self.entries.enter(&entry.key, hold, begun)) else {
             // Its earlier run is not over here.
-            return self.give_back(&entry, token, Duration::from_secs(1), Some(place));
+            let inbox = self.inbox.clone();
+            return give_back(inbox, entry.key, token, Duration::from_secs(1), Some(place));
         };
         let Taken {
             key,
@@ -162,6 +172,7 @@ impl Shared {
                 key,
                 token,
                 lease: self.settings.lease,
+                since: hold.since,
                 accepted_at: entry.accepted_at,
                 accept: Accept {
                     key: envelope.identity.key,
@@ -224,15 +235,5 @@ impl Shared {
             _bytes: bytes,
         };
         spawn(context, Some(content.body), work, caller);
-    }
-
-    fn give_back(
-        &self,
-        entry: &Taken,
-        token: Token,
-        after: Duration,
-        place: Option<OwnedSemaphorePermit>,
-    ) {
-        give_back(self.inbox.clone(), entry.key.clone(), token, after, place);
     }
 }

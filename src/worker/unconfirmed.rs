@@ -32,6 +32,8 @@ pub(super) struct UnconfirmedContent {
     pub(super) key: EventKey,
     pub(super) token: Token,
     pub(super) lease: Duration,
+    /// Since when it is held, at least.
+    pub(super) since: Instant,
     pub(super) accepted_at: UnixTime,
     /// What it is once it is confirmed.
     pub(super) accept: Accept,
@@ -43,7 +45,7 @@ impl UnconfirmedContent {
     /// Finds out what becomes of it, and says so. Each step may be made again by who takes it over.
     pub(super) async fn settle(self) {
         // Within the lease: it is not renewed.
-        let until = Instant::now() + ASKED_FOR.min(self.lease / 2);
+        let until = self.since + ASKED_FOR.min(self.lease / 2);
         let verdict = tokio::select! {
             biased;
             () = self.drain.begun() => Verdict::GiveBack { after: Duration::ZERO },

@@ -58,11 +58,14 @@ local function due_in(index)
   return found
 end
 
--- Whether its provider is paused here: also where what tells that is of another type. Other errors are raised.
-local function is_paused(paused, provider)
+-- Whether its provider is paused here: also where what tells that is of another type, and its partition is told of as
+-- one whose index is. Other errors are raised.
+local function is_paused(paused, provider, partition)
   local reply = redis.pcall('SISMEMBER', paused, provider)
   if type(reply) ~= 'table' then return reply == 1 end
-  return string.find(reply.err, 'WRONGTYPE', 1, true) or error(reply.err)
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err) end
+  table.insert(answers[3], partition - 1)
+  return true
 end
 
 -- As many as one partition may have.
@@ -79,7 +82,7 @@ for partition = 1, partitions do
     local is_all = #few < tonumber(FEW)
     looked_at = looked_at + (is_all and #few or #ranges)
     for _, due in ipairs(is_all and due_among(few) or due_in(index)) do
-      if due[1] and not is_paused(paused, due.range.provider) then
+      if due[1] and not is_paused(paused, due.range.provider, partition) then
         for _, member in ipairs(due) do
           answers[behind + 1], answers[behind + 2], answers[behind + 3] = partition - 1, due.range.route, member
           behind = behind + 3

@@ -138,7 +138,8 @@ end
 
 local answers, taken, refused = { now }, false, nil
 for number = 1, #KEYS / 4 do
-  local answer = one(number)
+  local done, answer = pcall(one, number)
+  if not done then answer = { err = tostring(answer) } end
   if answer.err then
     refused, answer = refused or answer, { 3 }
   end

@@ -68,7 +68,8 @@ impl Turn {
         for partition in broken.difference(&self.broken) {
             tracing::error!(
                 partition,
-                "an index of the inbox is of another type: the entries of its partition are not found"
+                "an index of the inbox, or its set of paused providers, is of another type: the entries of its partition are \
+                 not found"
             );
         }
         self.broken = broken;
