@@ -109,8 +109,8 @@ async fn many_forgeries_before_and_after_the_truth_change_nothing() {
     super::unconfirmed::forged_before_and_after(&inbox(server.url()).await, 2_000).await;
 }
 
-#[cfg(feature = "testing")]
 /// Without what the server keeps for connections, such as room for their next commands.
+#[cfg(feature = "testing")]
 fn used(server: &Server) -> u64 {
     let bytes = |field| -> u64 { server.info(field).unwrap().parse().unwrap() };
     bytes("used_memory") - bytes("mem_clients_normal")
