@@ -33,8 +33,10 @@ until pg_isready -q -h 127.0.0.1 -p "$port"; do kill -0 "$database"; sleep 0.2; 
 
 cargo init -q --bin --name names --vcs none program
 cd program
-cargo add -q 'sqlx@=0.9.0' --no-default-features --features postgres,runtime-tokio
-cargo add -q 'tokio@=1.54.1' --features macros,rt
+cargo add -q sqlx@0.9.0 --no-default-features --features postgres,runtime-tokio
+cargo add -q tokio@1.54.1 --features macros,rt
+cargo update -q -p sqlx --precise 0.9.0
+cargo update -q -p tokio --precise 1.54.1
 cat > src/main.rs <<'RUST'
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Row};
