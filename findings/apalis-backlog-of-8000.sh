@@ -19,8 +19,11 @@ trap 'kill "$server"; wait "$server" || true; rm -rf "$folder"' EXIT
 until redis-cli -p "$port" ping >/dev/null 2>&1; do sleep 0.1; done
 cd "$folder"
 cargo init -q --bin --name backlog --vcs none
-cargo add -q 'apalis@=1.0.0' 'apalis-redis@=1.0.0'
-cargo add -q 'tokio@=1.54.1' --features full
+cargo add -q apalis@1.0.0 apalis-redis@1.0.0
+cargo add -q tokio@1.54.1 --features full
+cargo update -q -p apalis --precise 1.0.0
+cargo update -q -p apalis-redis --precise 1.0.0
+cargo update -q -p tokio --precise 1.54.1
 cat > src/main.rs <<'RUST'
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
