@@ -318,12 +318,7 @@ impl JournalSink for PostgresJournal {
             let mut is_more = false;
             for (authenticated, kept) in kinds {
                 let mut tx = sessions.begin(conn, true).await?;
-                let sql = format!(
-                    "DELETE FROM {table} WHERE (xid, seq) IN (
-                         SELECT xid, seq FROM {table} WHERE authenticated = $1 AND at < $2
-                         ORDER BY at LIMIT {BATCH} FOR UPDATE SKIP LOCKED)"
-                );
-                let removed = query(AssertSqlSafe(sql))
+                let removed = query(AssertSqlSafe(prune(&table)))
                     .persistent(false)
                     .bind(authenticated)
                     .bind(micros(now.saturating_sub(kept)))
@@ -336,6 +331,16 @@ impl JournalSink for PostgresJournal {
             Ok(is_more)
         })
     }
+}
+
+/// Removes a batch of what is over, which is looked for once, as among the records.
+pub(super) fn prune(table: &str) -> String {
+    format!(
+        "WITH ended AS MATERIALIZED (
+             SELECT xid, seq FROM {table} WHERE authenticated = $1 AND at < $2
+             ORDER BY at LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
+         DELETE FROM {table} AS j USING ended AS o WHERE j.xid = o.xid AND j.seq = o.seq"
+    )
 }
 
 /// A text that Postgres takes: it holds no zero.

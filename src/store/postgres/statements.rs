@@ -106,12 +106,15 @@ impl Statements {
                 "SELECT count(*) FROM {records}
                  WHERE kept_until > $2 AND kept_until <= $3 AND state = 2 AND namespace = $1"
             )),
+            // What is over is looked for once: a subquery in the condition may be carried out for each row, and finds
+            // others each time. https://github.com/saurabhnanda/odd-jobs/issues/115
             prune: sql(format!(
-                "DELETE FROM {records} WHERE (namespace, key) IN (
+                "WITH ended AS MATERIALIZED (
                      SELECT namespace, key FROM {records}
                      WHERE kept_until >= $1 AND kept_until <= $2
                      ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED)
-                 RETURNING kept_until"
+                 DELETE FROM {records} AS r USING ended AS o WHERE r.namespace = o.namespace AND r.key = o.key
+                 RETURNING r.kept_until"
             )),
         }
     }

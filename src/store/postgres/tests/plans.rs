@@ -72,6 +72,71 @@ async fn no_statement_goes_through_the_table() {
     assert_eq!(store.counts().await.unwrap().done, u64::from(count));
 }
 
+/// Has a session plan this while there is one row, and carry it out once there are many.
+pub(in crate::store::postgres) async fn planned_early(
+    server: &Postgres,
+    sql: &str,
+    parameters: &str,
+    rows: impl Fn(&str) -> String,
+) {
+    let mut conn = beside(server).await;
+    let settings = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
+    let carry_out = format!("EXECUTE early ({parameters})");
+    server.ask(&rows("generate_series(0, 0)"));
+    server.ask("ANALYZE");
+    let prepare = format!("{settings}; PREPARE early AS {sql}; {carry_out}");
+    let run = raw_sql(AssertSqlSafe(prepare));
+    run.execute(&mut conn).await.unwrap();
+    server.ask(&rows("generate_series(1, 2000)"));
+    let run = raw_sql(AssertSqlSafe(carry_out));
+    run.execute(&mut conn).await.unwrap();
+}
+
+/// Where the server carries out the search for what is over anew for each row, as it does to a subquery of a table that
+/// it takes for small, each time others are found.
+#[tokio::test]
+async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
+    let server = Postgres::start();
+    let _store = store(&server).await;
+    let statements = Statements::new(&Tables::default(), &Preparing::default());
+    let rows = |some: &str| {
+        format!(
+            "INSERT INTO tower_webhook_records (namespace, key, state, token, attempt, fence, kept_until, corrected)
+             SELECT 'default', 'acme:' || n, 2, '', 1, 1, n, false FROM {some} n"
+        )
+    };
+    planned_early(&server, statements.prune(), "0, 9000, 10", rows).await;
+    let left = server.ask("SELECT count(*), min(kept_until) FROM tower_webhook_records");
+    assert_eq!(left, "1990|11");
+}
+
+#[tokio::test]
+async fn so_does_the_journal() {
+    use super::journal::{PostgresJournal, prune};
+    use crate::recorded::JournalSink as _;
+
+    let server = Postgres::start();
+    let mut table = PostgresJournal::new(server.url()).unwrap().migrate();
+    std::thread::spawn(move || table.write(&[]).unwrap())
+        .join()
+        .unwrap();
+    let rows = |some: &str| {
+        format!(
+            "INSERT INTO tower_webhook_journal (at, authenticated, id, provider, line)
+             SELECT n, true, 'id', 'acme', '' FROM {some} n"
+        )
+    };
+    planned_early(
+        &server,
+        &prune("public.tower_webhook_journal"),
+        "true, 9000",
+        rows,
+    )
+    .await;
+    let left = server.ask("SELECT count(*), min(at) FROM tower_webhook_journal");
+    assert_eq!(left, "1500|501");
+}
+
 #[cfg(feature = "page")]
 #[tokio::test]
 async fn no_view_of_the_journal_goes_through_the_table() {

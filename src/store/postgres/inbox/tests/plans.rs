@@ -6,7 +6,7 @@ use super::*;
 use crate::store::postgres::inbox::statements::EntryStatements;
 use crate::store::postgres::sql::Preparing;
 use crate::store::postgres::table::Tables;
-use crate::store::postgres::tests::plans::plan;
+use crate::store::postgres::tests::plans::{plan, planned_early};
 
 #[tokio::test]
 async fn no_statement_goes_through_a_table() {
@@ -71,4 +71,29 @@ async fn no_statement_goes_through_a_table() {
     let (queued, count) = (u64::from(count / 4), u64::from(count));
     assert_eq!((counts.queued, counts.done), (queued, count - queued));
     assert_eq!(inbox.take(&take(3)).await.unwrap().len(), 3);
+}
+
+/// As where records are removed.
+#[tokio::test]
+async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
+    let server = Postgres::start();
+    let _inbox = inbox(&server).await;
+    let statements = EntryStatements::new(&Tables::default(), &Preparing::default());
+    let rows = |some: &str| {
+        format!(
+            "INSERT INTO tower_webhook_inbox (namespace, key, route, state, kept_until, attempts, deaths, fence,
+                 fingerprint, corrected, accepted_at, size)
+             SELECT 'default', 'acme:' || n, 'acme', 4, n, 0, 0, 1, '0123456789abcdef', false, 1, 1 FROM {some} n;
+             INSERT INTO tower_webhook_inbox_order (namespace, route, order_key, kept_until)
+             SELECT 'default', 'acme', 'order-' || n, n FROM {some} n"
+        )
+    };
+    planned_early(&server, &statements.prune, "0, 9000, 10", rows).await;
+    let left = |table| {
+        server.ask(&format!(
+            "SELECT count(*), min(kept_until) FROM tower_webhook_{table}"
+        ))
+    };
+    assert_eq!(left("inbox"), "1990|11");
+    assert_eq!(left("inbox_order"), "1960|41");
 }
