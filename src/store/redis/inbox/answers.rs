@@ -248,8 +248,17 @@ pub(super) fn take_answer(value: Value, asked: usize) -> Result<Answer<Vec<Taken
         let outcome = match number(&mut words)? {
             0_i64 => TakenOrNot::Unreadable,
             1 => {
-                let value = bytes(words.next())?.ok_or(STRANGE)?;
-                TakenOrNot::Taken(value, bytes(words.next())?)
+                let Some(Value::BulkString(mut value)) = words.next() else {
+                    return Err(STRANGE);
+                };
+                let history = bytes(words.next())?;
+                if let Some(written) = words.next() {
+                    let written = bytes(Some(written))?.ok_or(STRANGE)?;
+                    let head = value.get_mut(1..).ok_or(STRANGE)?;
+                    let head = head.get_mut(..written.len()).ok_or(STRANGE)?;
+                    head.copy_from_slice(&written);
+                }
+                TakenOrNot::Taken(value.into(), history)
             }
             2 => TakenOrNot::Changed,
             3 => TakenOrNot::Missed,

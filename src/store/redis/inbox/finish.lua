@@ -9,7 +9,7 @@
 
 if verdict == 'done' then
   local key, past, index = unpack(keys)
-  local value = redis.pcall('GETRANGE', key, '0', FIRST)
+  local value = redis.pcall('GETRANGE', key, '0', PLAIN)
   local to = plain(value, BEGUN)
   if to and string.sub(value, 3, 18) == token then
     local name, ends = name_of(key), u64(now + span)

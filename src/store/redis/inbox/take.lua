@@ -7,9 +7,10 @@
 --       the newest version of its order key that was completed, '1' where it may run: it holds its order key, or
 --       has none, and '1' where its first attempt begins with this
 --
--- Answers { now, for each { outcome, entry, history } }: 1 taken, 2 changed and not taken, 3 not as it was
--- seen, 4 stale, 5 buried, 6 not wanted any more, 0 unreadable and out of the way now. What fails is 3 too, and its
--- error the answer where nothing was taken. One that was taken by this call before is taken still: its reply was lost.
+-- Answers { now, for each { outcome, entry, history, what stands behind its first byte by now } }: 1 taken, 2 changed and
+-- not taken, 3 not as it was seen, 4 stale, 5 buried, 6 not wanted any more, 0 unreadable and out of the way now. What
+-- fails is 3 too, and its error the answer where nothing was taken. One that was taken by this call before is taken
+-- still: its reply was lost.
 
 local token, lease, max_attempts, lone, died, retention, wanted = unpack(ARGV)
 local lease_ends = now + lease
@@ -34,12 +35,13 @@ local function is_paused(paused, provider)
   return reply == 1
 end
 
-local function taken(value, past)
+-- With an entry as it was before `head` was written: Lua hashes each string that is new, however long it is.
+local function taken(value, past, head)
   wanted = wanted - 1
   local history = not absent[past] and redis.pcall('GET', past)
   -- What is no history stops none of the others: they are taken by now.
   if type(history) == 'table' then history = false end
-  return { 1, value, history }
+  return { 1, value, history, head }
 end
 
 -- Takes a usual entry as it was seen, if it is a small one; nothing where the rest is to see to it.
@@ -65,7 +67,7 @@ local function usual(key, past, index, paused, member, provider, begins)
   local head = struct.pack('>Bc16c8c8I4I4c8', flags + state, token, ends, u64(lease), attempts, 0, fence)
   local refused = replace(index, member, plain_member('c', value, to, ends, name), 'SETRANGE', key, '1', head)
   if refused then return refused end
-  return taken(string.sub(value, 1, 1) .. head .. string.sub(value, 51), past)
+  return taken(value, past, head)
 end
 
 -- It is among the dead, for who looks at it, and in nobody's way.
