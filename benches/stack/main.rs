@@ -1,7 +1,7 @@
 //! What each layer costs a delivery of 1 KiB over loopback, measured against the handler alone and
 //! against what one would write by hand. Run it with `cargo bench --bench stack`; `-- --quick` takes
-//! few rounds, and `layers`, `whole`, `crowd` or `refusals` one part. `-- --before PROGRAM` compares the
-//! part `crowd` with another build of this program, as `scripts/bench` does with that of an older commit.
+//! few rounds, and `layers`, `whole`, `memory`, `crowd` or `refusals` one part. `-- --before PROGRAM` compares the
+//! parts `memory` and `crowd` with another build of this program, as `scripts/bench` does with that of an older commit.
 //!
 //! The server is one process with one thread on one core; `wrk` sends from another core, where
 //! Redis runs too. The file `turns.rs` says how they are compared.
@@ -54,11 +54,17 @@ const CROWD_REDIS: Variant = Variant::at("`Webhook`: signature, key, Redis", "/r
     .connections(CROWD)
     .of_above(by_hand(1.10));
 /// The same, with another build beside it.
-const BESIDE_BEFORE: [Variant; 4] = [
+const CROWD_BEFORE: [Variant; 4] = [
     CROWD_READ,
     CROWD_REDIS.before("`Webhook`: signature, key, Redis, by the build before"),
     CROWD_SCRIPTS,
     CROWD_REDIS.of_before(1, Bound::AtLeast(1.25)),
+];
+const ALONE_MEMORY: Variant = Variant::at("`Webhook`: signature, key, memory", "/memory").once();
+const MEMORY_BEFORE: [Variant; 3] = [
+    READ,
+    ALONE_MEMORY.before("`Webhook`: signature, key, memory, by the build before"),
+    ALONE_MEMORY.of_before(1, Bound::AtLeast(0.97)),
 ];
 
 const PATH: Variant = Variant::at("secret path", "/path").token(TOKEN);
@@ -96,27 +102,32 @@ const ANSWERS: Variant = Variant::at("a layer that answers 403 and asks nothing"
     .token(TOKEN)
     .refused(403);
 
-/// The name of a part, its title, and its variants.
-const PARTS: [(&str, &str, &[Variant]); 4] = [
+/// The name of a part, its title, its variants, and those where another build is there to compare with.
+const PARTS: [(&str, &str, &[Variant], &[Variant]); 5] = [
     (
         "layers",
         "Layer by layer",
         &[READ, PATH, SOURCE, SIGNATURE, ALL],
+        &[],
     ),
     (
         "whole",
         "The whole stack against what one would write by hand",
         &[READ, MAC, MEMORY, SCRIPTS, REDIS],
+        &[],
     ),
+    ("memory", "The whole stack in memory", &[], &MEMORY_BEFORE),
     (
         "crowd",
         "The whole stack on Redis, 256 connections",
         &[CROWD_READ, CROWD_SCRIPTS, CROWD_REDIS],
+        &CROWD_BEFORE,
     ),
     (
         "refusals",
         "Refusals",
         &[READ, NOTHING, ANSWERS, BAD_PATH, BAD_SOURCE, NO_HEADER],
+        &[],
     ),
 ];
 
@@ -141,21 +152,18 @@ fn main() -> Result<ExitCode> {
     let mut words = arguments.iter().skip_while(|word| *word != "--before");
     let program = words.nth(1);
     let sender = Sender::new()?;
-    for (name, title, variants) in PARTS {
-        if named && !has(name) {
+    for (name, title, alone, beside) in PARTS {
+        let program = program.filter(|_| !beside.is_empty());
+        let variants = program.map_or(alone, |_| beside);
+        if variants.is_empty() || (named && !has(name)) {
             continue;
         }
         // Each part has servers of its own: what one has kept in memory slows the next one, and not the build before.
         let redis = Redis::start()?;
         let server = Server::start(&redis)?;
-        let program = program.filter(|_| name == "crowd");
         let before = match program {
             Some(program) => Some(Server::of(Path::new(program), &redis.other_url())?),
             None => None,
-        };
-        let variants = match &before {
-            Some(_) => &BESIDE_BEFORE,
-            None => variants,
         };
         let turns = Turns {
             server: &server,

@@ -28,6 +28,7 @@ if not entry or entry.is_over or makes_way then
   }
   local failed = write(keys, fresh, before, content)
   if failed then return failed end
+  count_new()
   if had_past then redis.call('DEL', past) end
   drop_what_is_over()
   return { 1, now }

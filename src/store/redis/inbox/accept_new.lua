@@ -20,7 +20,14 @@ local function drop_what_is_over()
 end
 
 local function is_full()
-  return room ~= '' and redis.call('ZLEXCOUNT', index, '[a', '(e') >= tonumber(room)
+  if room == '' then return false end
+  local count = counted[index] or redis.call('ZLEXCOUNT', index, '[a', '(e')
+  counted[index] = count
+  return count >= tonumber(room)
+end
+
+local function count_new()
+  if counted[index] then counted[index] = counted[index] + 1 end
 end
 
 do
@@ -36,9 +43,10 @@ do
     absent[key] = nil
     redis.call('ZADD', index, '0', 'a0' .. route .. '\0' .. u64(now) .. struct.pack('>I4', size)
       .. order_in_index(order) .. name_of(key))
-    -- One in eight does it for all: neither all of those that come together, nor the same ones each time.
+    count_new()
+    -- One in sixteen does it for all: neither all of those that come together, nor the same ones each time.
     local low, high = string.byte(key, -2, -1)
-    if (now + low + high + string.byte(fingerprint)) % 8 == 0 then drop_what_is_over() end
+    if (now + low + high + string.byte(fingerprint)) % 16 == 0 then drop_what_is_over() end
     return { 1, now }
   end
 end

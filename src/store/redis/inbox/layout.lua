@@ -50,6 +50,9 @@ local LONE_FROM = 2
 
 -- Keys at which nothing stands, as far as a script has found that out for several at once.
 local absent = {}
+-- By index, how many entries that are not over it has, as far as a script has counted them. Acceptances alone go by it,
+-- and nothing else comes between them.
+local counted = {}
 
 local function u64(number)
   local low = number % HALF

@@ -192,6 +192,18 @@ async fn a_full_inbox_says_so_until_there_is_room() {
 }
 
 #[tokio::test]
+async fn those_that_come_together_fill_it_no_further() {
+    let server = Server::start();
+    let inbox = builder(server.url()).partitions(2).capacity(40).connect();
+    let inbox = inbox.await.unwrap();
+    let accepts: Vec<_> = (0..200).map(|it| accept(&it.to_string(), "a")).collect();
+    let outcomes = join_all(accepts.iter().map(|accept| inbox.accept(accept))).await;
+    let kept = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    let counts = inbox.counts().await.unwrap();
+    assert_eq!((kept, counts.queued), (40, 40));
+}
+
+#[tokio::test]
 async fn a_redis_that_is_full_accepts_nothing_and_lets_workers_go_on() {
     let server = Server::with(&["--maxmemory-policy", "noeviction"]);
     let inbox = inbox(&server, 1).await;
