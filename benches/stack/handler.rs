@@ -26,9 +26,11 @@ pub(crate) async fn read_body(body: Bytes) -> StatusCode {
     StatusCode::OK
 }
 
-/// Serves in one thread, on a free port that it prints, until the process is ended.
+/// Serves on a free port that it prints, until the process is ended: on the runtime of `#[tokio::main]`, with one worker
+/// thread.
 pub(crate) fn serve(app: impl AsyncFnOnce() -> Result<Router>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()?;
     runtime.block_on(async {

@@ -3,7 +3,7 @@
 //! few rounds, and `layers`, `whole`, `memory`, `crowd` or `refusals` one part. `-- --before PROGRAM` compares the
 //! parts `memory` and `crowd` with another build of this program, as `scripts/bench` does with that of an older commit.
 //!
-//! The server is one process with one thread on one core; `wrk` sends from another core, where
+//! The server is one process on one core, with one worker thread; `wrk` sends from another core, where
 //! Redis runs too. The file `turns.rs` says how they are compared.
 
 #[path = "../common/mod.rs"]

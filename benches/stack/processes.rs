@@ -74,7 +74,7 @@ pub(crate) struct Server {
 pub(crate) struct Counts {
     pub(crate) runs: u64,
     pub(crate) answers: Vec<(u16, u64)>,
-    /// Of its one thread.
+    /// Of its threads: one that works, and one that accepts connections.
     pub(crate) cpu: Duration,
 }
 
@@ -111,14 +111,14 @@ impl Server {
                 Ok((status.parse()?, count.parse()?))
             })
             .collect::<Result<_>>()?;
-        // The first number is the time on the processor, in nanoseconds.
-        let schedule = std::fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()))?;
-        let spent = schedule.split(' ').next().unwrap_or_default().parse()?;
-        Ok(Counts {
-            runs,
-            answers,
-            cpu: Duration::from_nanos(spent),
-        })
+        let mut cpu = Duration::ZERO;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // The first number is the time on the processor, in nanoseconds.
+            let schedule = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let spent = schedule.split(' ').next().unwrap_or_default().parse()?;
+            cpu += Duration::from_nanos(spent);
+        }
+        Ok(Counts { runs, answers, cpu })
     }
 }
 
