@@ -3,10 +3,10 @@
 #
 # Guess: the field is read whole, or the request is refused, so that the sender shows it or tries again; a parser that
 #        refuses a file which is too long does the same with a field.
-# Seen:  Hono and formidable read it whole, multer refuses it. Fastify's refuses such a file with 413, and cuts such a field
-#        at 1 MiB: the handler gets two thirds of the mail, is told so by nothing with `keyValues`, and answers 200.
-#        Mailgun's signature holds, as it is over a time and a token. A `bodyLimit` with room does not help,
-#        `limits.fieldSize` does.
+# Seen:  Hono and formidable read it whole, multer refuses it. Fastify's refuses a file beyond `fileSize` with 413, and cuts
+#        a field beyond `fieldSize`, which is 1 MiB unless set: the handler gets two thirds of the mail, is told so by
+#        nothing with `keyValues`, and answers 200. Mailgun's signature holds, as it is over a time and a token. A
+#        `bodyLimit` with room does not help, `limits.fieldSize` does.
 # Versions: fastify 5.12.8, @fastify/multipart 10.1.9, multer 2.5.0, express 5.3.0, hono 4.13.19, formidable 3.5.4 (npm),
 #           Node.js 20.
 # Source: https://github.com/fastify/fastify-multipart/issues/584 (closed by who found it, who checks lengths ahead);

@@ -7,8 +7,8 @@
 #        have the id that was asked for, and SQLAlchemy's `rowcount` is -1 twice, which is true. Sequelize's `bulkCreate`
 #        returns a row for both, even with `returning`. peewee's `execute()` on SQLite returns the last insert's rowid,
 #        whose ever it was. RETURNING, where it can be had, and node-postgres' `rowCount` tell them apart.
-# Versions: typeorm 1.1.1, sequelize 6.37.8, pg 8.23.1 (npm), SQLAlchemy 2.1.9, psycopg 3.3.9, peewee 4.5.3 (PyPI),
-#           PostgreSQL 15.18 (Debian 12), Node.js 20, Python 3.
+# Versions: typeorm 1.1.1, reflect-metadata 0.2.2, sequelize 6.37.8, pg 8.23.1, pg-hstore 2.3.4 (npm), SQLAlchemy 2.1.9,
+#           psycopg 3.3.9, peewee 4.5.3 (PyPI), PostgreSQL 15.18 (Debian 12), Node.js 20, Python 3.
 # Source: PostgreSQL's documentation of INSERT, "Outputs".
 set -euo pipefail
 

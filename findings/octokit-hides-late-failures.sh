@@ -3,9 +3,9 @@
 #
 # Guess: GitHub waits ten seconds, so a late failure is an answer that GitHub no longer hears, and its list of deliveries
 #        shows a timeout; at the least the receiver logs the error, as it does for a failure in time.
-# Seen:  after nine seconds the middleware answers 202 by itself, "still processing", which GitHub takes for delivered.
-#        What the handler throws behind that is dropped: it is not logged, and is no unhandled rejection either. The
-#        event is lost on both sides without a trace. A failure in time is 500 and is logged. Only a listener that was
+# Seen:  after nine seconds, its default, the middleware answers 202 by itself, "still processing", which GitHub takes for
+#        delivered. What the handler throws behind that is dropped: it is not logged, and is no unhandled rejection
+#        either. The event is lost on both sides without a trace. A failure in time is 500 and is logged. Only a listener that was
 #        given to `onError` hears of both.
 # Versions: @octokit/webhooks 14.2.0 (npm), Node.js 20.
 # Source: https://github.com/octokit/webhooks.js/issues/185 asked for the 202; the package's README has nothing on it.

@@ -4,7 +4,7 @@
 # Guess: the signature is over the members that are there, so both SDKs accept what is signed so; both have the name and
 #        the bank of the payer as optional.
 # Seen:  npm's accepts all three. PyPI's writes the members anew from its model, where what was left out is `null` and is
-#        signed as empty: without them each true delivery is "not integrity", as a forgery is. One member more than
+#        signed as empty: without them each true delivery is refused as a forgery is. One member more than
 #        the model has, and it is refused before the signature is looked at.
 # Versions: @payos/node 2.0.5 (npm), payos 1.1.0 (PyPI), Node.js 20, Python 3.
 # Source: payos 1.1.0, `types/webhooks/webhook.py` and `resources/webhooks/webhooks.py`; @payos/node 2.0.5, type

@@ -3,8 +3,7 @@
 #
 # Guess: both accept it with the tolerance and refuse it without.
 # Seen:  npm's does. PyPI's refuses it with the tolerance too: it hands it to PyJWT among `options`, where nothing reads it
-#        and nothing complains. The answer is "Signature verification failed", as the second key is tried behind
-#        the first, so that the clock is the last thing to be looked at.
+#        and nothing complains. What it raises is printed below, and names the signature, not the clock.
 # Versions: @upstash/qstash 2.12.0 (npm), qstash 3.4.0, PyJWT 2.15.1 (PyPI), Node.js 20, Python 3.
 # Source: qstash 3.4.0, `qstash/receiver.py`; PyJWT's API reference has `leeway` as an argument of `decode`;
 #         https://github.com/upstash/qstash-js/issues/21 is of the same setting in the other SDK (closed).

@@ -3,8 +3,8 @@
 #
 # Guess: the handler is called for each message: `entry`, `changes` and `messages` are lists, and Meta puts several events
 #        into one delivery when there are many.
-# Seen:  both read the first of the first of the first. The second message is lost, with 200 for the sender and no error,
-#        wherever it stands; a test with one message at a time never shows it.
+# Seen:  both read the first of the first of the first. The second message is lost without an error, wherever it stands; pywa
+#        answers 200. A test with one message at a time never shows it.
 # Versions: pywa 4.5.0, httpx 0.28.1 (PyPI), whatsapp-api-js 6.3.0 (npm), Node.js 20, Python 3.
 # Source: https://github.com/david-lev/pywa/issues/229 (open); https://github.com/netflie/whatsapp-cloud-api/pull/132, of
 #         the same in PHP, tells of such deliveries in production.

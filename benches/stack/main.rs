@@ -151,6 +151,9 @@ fn main() -> Result<ExitCode> {
     let named = PARTS.iter().any(|(name, ..)| has(name));
     let mut words = arguments.iter().skip_while(|word| *word != "--before");
     let program = words.nth(1);
+    if has("memory") && program.is_none() {
+        return Err("the part memory is compared with another build: say --before PROGRAM".into());
+    }
     let sender = Sender::new()?;
     for (name, title, alone, beside) in PARTS {
         let program = program.filter(|_| !beside.is_empty());

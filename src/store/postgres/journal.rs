@@ -333,13 +333,12 @@ impl JournalSink for PostgresJournal {
     }
 }
 
-/// Removes a batch of what is over, which is looked for once, as among the records.
+/// Removes a batch of what is over, which is looked for once, and removed where it stands, as among the records.
 pub(super) fn prune(table: &str) -> String {
     format!(
-        "WITH ended AS MATERIALIZED (
-             SELECT xid, seq FROM {table} WHERE authenticated = $1 AND at < $2
-             ORDER BY at LIMIT {BATCH} FOR UPDATE SKIP LOCKED)
-         DELETE FROM {table} AS j USING ended AS o WHERE j.xid = o.xid AND j.seq = o.seq"
+        "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM {table} WHERE authenticated = $1 AND at < $2
+             ORDER BY at LIMIT {BATCH} FOR UPDATE SKIP LOCKED))"
     )
 }
 

@@ -106,15 +106,15 @@ impl Statements {
                 "SELECT count(*) FROM {records}
                  WHERE kept_until > $2 AND kept_until <= $3 AND state = 2 AND namespace = $1"
             )),
-            // What is over is looked for once: a subquery in the condition may be carried out for each row, and finds
-            // others each time. https://github.com/saurabhnanda/odd-jobs/issues/115
+            // What is over is looked for once, and removed where it stands: `IN (SELECT ...)` may be carried out for each
+            // row, and finds others each time. https://github.com/saurabhnanda/odd-jobs/issues/115
+            // A row that is changed between the two is left to a later look.
             prune: sql(format!(
-                "WITH ended AS MATERIALIZED (
-                     SELECT namespace, key FROM {records}
+                "DELETE FROM {records} WHERE ctid = ANY (ARRAY(
+                     SELECT ctid FROM {records}
                      WHERE kept_until >= $1 AND kept_until <= $2
-                     ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED)
-                 DELETE FROM {records} AS r USING ended AS o WHERE r.namespace = o.namespace AND r.key = o.key
-                 RETURNING r.kept_until"
+                     ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED))
+                 RETURNING kept_until"
             )),
         }
     }

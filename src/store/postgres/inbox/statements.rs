@@ -248,24 +248,21 @@ impl EntryStatements {
                       + (SELECT count(*) FROM (SELECT FROM {entries}
                              WHERE state = 5 LIMIT $1) AS dead)"
             )),
-            // Of what is over only what was stale has content still. What is over is looked for once, as among the
-            // records.
+            // Of what is over only what was stale has content still. What is over is looked for once, and removed where it
+            // stands, as among the records.
             prune: sql(format!(
-                "WITH ended AS MATERIALIZED (
-                     SELECT namespace, key FROM {entries}
-                     WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
-                     ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED),
-                 gone AS (
-                     DELETE FROM {entries} AS e USING ended AS o
-                     WHERE e.namespace = o.namespace AND e.key = o.key RETURNING e.id, e.kept_until),
-                 contents AS (DELETE FROM {contents} AS c USING gone WHERE c.id = gone.id),
-                 orders_ended AS MATERIALIZED (
-                     SELECT namespace, route, order_key FROM {orders}
-                     WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
-                     ORDER BY kept_until LIMIT 4 * $3 FOR UPDATE SKIP LOCKED),
+                "WITH gone AS (
+                     DELETE FROM {entries} WHERE ctid = ANY (ARRAY(
+                         SELECT ctid FROM {entries}
+                         WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
+                         ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED))
+                     RETURNING id, kept_until),
+                 contents AS (DELETE FROM {contents} WHERE id = ANY (ARRAY(SELECT id FROM gone))),
                  orders AS (
-                     DELETE FROM {orders} AS k USING orders_ended AS o
-                     WHERE k.namespace = o.namespace AND k.route = o.route AND k.order_key = o.order_key)
+                     DELETE FROM {orders} WHERE ctid = ANY (ARRAY(
+                         SELECT ctid FROM {orders}
+                         WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
+                         ORDER BY kept_until LIMIT 4 * $3 FOR UPDATE SKIP LOCKED)))
                  SELECT kept_until FROM gone"
             )),
         }

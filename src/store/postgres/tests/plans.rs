@@ -88,6 +88,14 @@ pub(in crate::store::postgres) async fn planned_early(
     let run = raw_sql(AssertSqlSafe(prepare));
     run.execute(&mut conn).await.unwrap();
     server.ask(&rows("generate_series(1, 2000)"));
+    let run = raw_sql(AssertSqlSafe(format!("EXPLAIN {carry_out}")));
+    let plan = run.fetch_all(&mut conn).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    // What is to go is not looked for among all that there is.
+    let goes_through = plan.windows(2).find(|lines| {
+        lines[0].contains("Scan") && !lines[0].contains("CTE Scan") && !lines[1].contains("Cond:")
+    });
+    assert_eq!(goes_through, None, "{plan:#?}");
     let run = raw_sql(AssertSqlSafe(carry_out));
     run.execute(&mut conn).await.unwrap();
 }

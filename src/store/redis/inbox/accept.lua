@@ -34,6 +34,8 @@ if not entry or entry.is_over or makes_way then
   return { 1, now }
 end
 
+-- It may come back into an index that has lost it.
+counted[index] = nil
 local differs = entry.fingerprint ~= fingerprint
 local outcome, left
 if entry.state == QUEUED and differs and (entry.attempts > 0 or had_past) then

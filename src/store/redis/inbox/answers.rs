@@ -307,3 +307,48 @@ pub(super) fn members(value: Value) -> Result<Vec<Vec<u8>>, Fault> {
     };
     words.into_iter().map(member).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    /// What a take of one entry is read as, of these words behind the first.
+    fn taken(words: &[Value]) -> Option<(Bytes, Option<Bytes>)> {
+        let answer = [&[Value::Int(1)], words].concat();
+        let answer = Value::Array(vec![Value::Int(5), Value::Array(answer)]);
+        let outcome = take_answer(answer, 1).ok()?.outcome;
+        match outcome.into_iter().next()? {
+            TakenOrNot::Taken(value, history) => Some((value, history)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_first_byte_by_now_is_read_over_what_stood_there() {
+        let (value, history) = taken(&[word("abcdef"), word("h"), word("XYZ")]).unwrap();
+        assert_eq!(
+            (&*value, history.as_deref()),
+            (&b"aXYZef"[..], Some(&b"h"[..]))
+        );
+        let (value, history) = taken(&[word("abcdef"), Value::Nil]).unwrap();
+        assert_eq!((&*value, history), (&b"abcdef"[..], None));
+    }
+
+    #[test]
+    fn no_version_of_a_script_answers_so() {
+        for words in [
+            &[word("abc"), Value::Nil, word("XYZ")][..],
+            &[word(""), Value::Nil, word("X")],
+            &[word("abcdef"), Value::Nil, Value::Nil],
+            &[word("abcdef"), Value::Nil, word("X"), word("Y")],
+            &[Value::Nil, Value::Nil],
+            &[word("abcdef")],
+        ] {
+            assert_eq!(taken(words), None, "{words:?}");
+        }
+    }
+}

@@ -67,8 +67,8 @@ impl RedisInboxBuilder {
     /// The number is written into Redis when the namespace is first used, and every inbox and every
     /// [`RedisStore`](crate::RedisStore) of the namespace must be built with the same. A worker asks all of
     /// them for what is due: on a cluster by a call for each, so that a namespace that holds an
-    /// inbox alone does well with some ten for each master. On one server that stays one, eight are enough, and
-    /// looks cost less.
+    /// inbox alone does well with some ten for each master. Where there is one server for good, eight are enough, and
+    /// looks cost less. The number cannot be changed later.
     pub fn partitions(self, partitions: u32) -> Self {
         self.map(|store| store.partitions(partitions))
     }

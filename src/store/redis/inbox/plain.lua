@@ -2,7 +2,7 @@
 -- layout.lua, before entry.lua, which is for any. What is done here reads and writes less, and comes to the same.
 
 -- As much of it as holds a route of 68 bytes.
-local PLAIN = '159'
+local PLAIN = '161'
 local NONE, NO_NAMES = string.rep('\0', 4), string.rep('\0', 6)
 
 -- Where its route ends, if this value begins as a usual entry in this state does; else nil.

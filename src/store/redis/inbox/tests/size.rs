@@ -92,3 +92,34 @@ async fn what_is_over_leaves_the_index_in_time() {
     let members: u32 = members.parse().unwrap();
     assert!(members < 250, "{members}");
 }
+
+/// The usual one is read as far as a route of 68 bytes.
+#[tokio::test]
+async fn an_entry_ends_alike_however_long_its_route_is() {
+    let server = Server::start();
+    let inbox = inbox(&server, 1).await;
+    for length in [4, 66, 67, 68, 69, 70, 160, 200] {
+        // Of the provider `acme`, at a hook of this name.
+        let hook = "h".repeat(usize::saturating_sub(length, 5));
+        let route = match hook.as_str() {
+            "" => route(),
+            hook => Route::parse(&format!("acme#{hook}")).unwrap(),
+        };
+        assert_eq!(route.as_str().len(), length);
+        let id = format!("evt_{length}");
+        let accept = Accept {
+            route: route.clone(),
+            ..accept(&id, "a")
+        };
+        inbox.accept(&accept).await.unwrap();
+        let mut take = Take::new(vec![route], Token::random().unwrap(), 1, LEASE);
+        (take.begin, take.max_attempts) = (true, 5);
+        let taken = inbox.take(&take).await.unwrap();
+        assert_eq!(taken.len(), 1, "{length}");
+        let finish = Finish::new(key(&id), take.token, Verdict::Done, DAY);
+        assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+        let seen = inbox.lookup(&key(&id)).await.unwrap().unwrap();
+        assert_eq!(seen.status, EntryStatus::Done, "{length}");
+    }
+    assert_eq!(inbox.counts().await.unwrap().done, 8);
+}
