@@ -8,12 +8,12 @@ const SECTIONS: [(&str, &str, &str); 16] = [
     (
         "stack",
         "A delivery of 1 KiB over loopback",
-        "The server is one process on core 0, on the runtime of `#[tokio::main]` with one worker thread; `wrk` with 64 \
-         connections and Redis are on core 1, or 256 connections where the table says so. Each round of a second sends each variant \
-         the same pre-signed events in turn. The build before is that of the commit named above, by the \
-         same bench at that commit, beside it in the same run. No `tracing` subscriber is installed. A row is a handler that reads the body, behind what the \
-         row names. Where the core was at work for less than 0.9 of the time, the time on the core says \
-         more than requests/s.",
+        "The server is one process on core 0, on the runtime of `#[tokio::main]` with one worker thread; \
+         `wrk` with 64 connections and Redis are on core 1, or 256 connections where the table says so. Each \
+         round of a second sends each variant the same pre-signed events in turn. The build before is that of \
+         the commit named above, by the same bench at that commit, beside it in the same run. No `tracing` \
+         subscriber is installed. A row is a handler that reads the body, behind what the row names. Where the \
+         core was at work for less than 0.9 of the time, the time on the core says more than requests/s.",
     ),
     (
         "stack-ring",

@@ -100,8 +100,8 @@ pub(in crate::store::postgres) async fn planned_early(
     run.execute(&mut conn).await.unwrap();
 }
 
-/// Where the server carries out the search for what is over anew for each row, as it does to a subquery of a table that
-/// it takes for small, each time others are found.
+/// A search for what is over that stands in the condition may be carried out for each row of the table, where the server
+/// takes that for small, and finds others each time.
 #[tokio::test]
 async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
     let server = Postgres::start();
@@ -119,7 +119,7 @@ async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
 }
 
 #[tokio::test]
-async fn so_does_the_journal() {
+async fn a_look_removes_the_first_lines_that_are_over_and_no_more_than_it_may() {
     use super::journal::{PostgresJournal, prune};
     use crate::recorded::JournalSink as _;
 

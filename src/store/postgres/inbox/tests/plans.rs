@@ -79,11 +79,15 @@ async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
     let server = Postgres::start();
     let _inbox = inbox(&server).await;
     let statements = EntryStatements::new(&Tables::default(), &Preparing::default());
+    // Each is stale, and has its content still.
     let rows = |some: &str| {
         format!(
-            "INSERT INTO tower_webhook_inbox (namespace, key, route, state, kept_until, attempts, deaths, fence,
-                 fingerprint, corrected, accepted_at, size)
-             SELECT 'default', 'acme:' || n, 'acme', 4, n, 0, 0, 1, '0123456789abcdef', false, 1, 1 FROM {some} n;
+            "WITH kept AS (
+                 INSERT INTO tower_webhook_inbox (namespace, key, route, state, kept_until, attempts, deaths, fence,
+                     fingerprint, corrected, accepted_at, size)
+                 SELECT 'default', 'acme:' || n, 'acme', 7, n, 0, 0, 1, '0123456789abcdef', false, 1, 1 FROM {some} n
+                 RETURNING id)
+             INSERT INTO tower_webhook_inbox_content (id, envelope, body) SELECT id, '', '' FROM kept;
              INSERT INTO tower_webhook_inbox_order (namespace, route, order_key, kept_until)
              SELECT 'default', 'acme', 'order-' || n, n FROM {some} n"
         )
@@ -95,5 +99,9 @@ async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
         ))
     };
     assert_eq!(left("inbox"), "1990|11");
+    let contents = server.ask(
+        "SELECT count(*), count(i.id) FROM tower_webhook_inbox_content LEFT JOIN tower_webhook_inbox AS i USING (id)",
+    );
+    assert_eq!(contents, "1990|1990", "each that is left has its own");
     assert_eq!(left("inbox_order"), "1960|41");
 }
