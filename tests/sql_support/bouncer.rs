@@ -16,12 +16,17 @@ pub(crate) struct PgBouncer {
 
 impl PgBouncer {
     pub(crate) fn before(server: &Postgres, connections: u32) -> Self {
+        Self::with(server, connections, "")
+    }
+
+    /// The same with one more setting.
+    pub(crate) fn with(server: &Postgres, connections: u32, setting: &str) -> Self {
         let (dir, port) = (folder(), free_port());
         let folder = dir.display();
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {folder}/users\n\
-             pool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n",
+             pool_mode = transaction\ndefault_pool_size = {connections}\nmax_client_conn = 500\n{setting}\n",
             server.port
         );
         fs::write(dir.join("settings"), settings).unwrap();

@@ -122,12 +122,12 @@ impl Sessions {
         }
     }
 
-    /// A pool of one connection, for what `sqlx` makes on pools alone.
+    /// A pool of one connection, for what `sqlx` makes on pools alone. Its session begins with this setting.
     #[cfg(feature = "inbox")]
-    pub(super) fn one(&self) -> PgPool {
+    pub(super) fn one(&self, setting: (&str, &str)) -> PgPool {
         let one = PgPoolOptions::new().max_connections(1);
         let one = one.acquire_timeout(self.deadline);
-        one.connect_lazy_with(self.options.clone())
+        one.connect_lazy_with(self.options.clone().options([setting]))
     }
 
     /// Begins a transaction, as `begin` does one that is not patient, and says what the server tells of itself.

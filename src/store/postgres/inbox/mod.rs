@@ -7,6 +7,7 @@ mod entries;
 mod entry_commands;
 mod front;
 mod held;
+mod listening;
 mod looking;
 mod news;
 mod order_keys;
@@ -74,7 +75,7 @@ pub use self::builder::PostgresInboxBuilder;
 /// A worker of the process that accepts an event is told at once. One of another process is told by `NOTIFY`,
 /// sent behind a commit, on a connection of its own and no more often than every 10 ms; it listens on a
 /// connection of its own. It counts on being told once it has heard a word that went another way; until then, and
-/// behind PgBouncer, where nothing is heard, it looks at least once a second, and as often as it is
+/// behind a pooler, where it does not listen, it looks at least once a second, and as often as it is
 /// [set](crate::worker::WorkerBuilder::poll_every).
 ///
 /// # Handlers' transactions

@@ -2,19 +2,20 @@
 //!
 //! It is a hint: who waits looks by himself too. Whoever accepts says so behind its commit, with `NOTIFY`, on a
 //! connection that does nothing else: a commit with a word in it waits for those of all other applications. Who
-//! waits listens on a connection of its own, and counts on that once it has heard a word of its own that went
-//! another way: a pooler takes `LISTEN` and hears nothing.
+//! waits listens on a session of its own (see [`listening`](super::listening)), and counts on that once it has heard
+//! a word of its own that went another way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use sqlx::postgres::{PgConnection, PgListener};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor as _};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::listening;
 use crate::inbox::{Accepted, Moved};
 use crate::store::error::StoreError;
 use crate::store::postgres::error::{Cause, Fault};
@@ -178,9 +179,7 @@ impl News {
     }
 
     async fn hear(&self, sessions: &Sessions) -> Result<std::convert::Infallible, Fault> {
-        let pool = sessions.one();
-        let mut listener = PgListener::connect_with(&pool).await?;
-        listener.eager_reconnect(false);
+        let mut listener = listening::listener(sessions).await?;
         listener.listen(&self.channel).await?;
         loop {
             let (limit, asked) = match self.hears.load(Ordering::Acquire) {
@@ -202,7 +201,7 @@ impl News {
                 Err(_) if asked => {
                     return Err(Fault::new(
                         Cause::Connection,
-                        "nothing is heard on this connection, as behind a pooler",
+                        "nothing is heard on this connection",
                     ));
                 }
                 // Perhaps it has become deaf.

@@ -1,6 +1,7 @@
 //! Who is told of new events, and when.
 
 use super::*;
+use crate::store::postgres::tests::sql_support::proxy::{Fault, Proxy};
 
 /// Longer than any test: who returns earlier was told.
 const EVER: Duration = Duration::from_secs(600);
@@ -91,14 +92,30 @@ async fn who_has_lost_its_connection_looks_by_itself_and_listens_again() {
     until_it_hears(&inbox).await;
 }
 
-/// A pooler takes `LISTEN` and hears nothing.
-#[tokio::test]
-async fn behind_pgbouncer_a_worker_looks_by_itself() {
+/// The sessions of a pooler are everybody's. One that listened would tell others what they never asked for, and
+/// `sqlx` gives up a connection that is told so in the middle of a command.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_pgbouncer_a_worker_looks_by_itself_and_does_not_listen() {
     let server = Postgres::start();
-    let bouncer = PgBouncer::before(&server, 4);
+    // As it is shipped it refuses what a listener asks for.
+    let bouncer = PgBouncer::with(&server, 4, "ignore_startup_parameters = options");
+    let proxy = Proxy::before(bouncer.port).await;
+    let looked = Arc::new(AtomicU32::new(0));
+    let listened = Arc::new(AtomicU32::new(0));
+    let counts = [
+        (&b"tower_webhook.listener"[..], Arc::clone(&looked)),
+        (b"LISTEN \"", Arc::clone(&listened)),
+    ];
+    proxy.plan(move |message| {
+        for (word, count) in &counts {
+            let says = message.windows(word.len()).any(|bytes| bytes == *word);
+            count.fetch_add(u32::from(says), Ordering::Relaxed);
+        }
+        Fault::Passes
+    });
     let (accepting, working) = (
-        builder(bouncer.url()).migrate().connect().await.unwrap(),
-        builder(bouncer.url()).connect().await.unwrap(),
+        builder(proxy.url()).migrate().connect().await.unwrap(),
+        builder(proxy.url()).connect().await.unwrap(),
     );
     let begun = std::time::Instant::now();
     working.wait(EVER).await;
@@ -106,8 +123,13 @@ async fn behind_pgbouncer_a_worker_looks_by_itself() {
     while working.take(&take(1)).await.unwrap().is_empty() {
         working.wait(EVER).await;
     }
+    // Until it has tried once more.
+    while looked.load(Ordering::Relaxed) < 2 && listened.load(Ordering::Relaxed) == 0 {
+        working.wait(EVER).await;
+    }
     assert!(begun.elapsed() < PATIENCE);
     assert!(!working.server.database.commands().news.hears());
+    assert_eq!(listened.load(Ordering::Relaxed), 0);
 }
 
 /// While a transaction of minutes is open, what was taken stays in the index: a look begins behind it.
