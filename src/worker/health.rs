@@ -9,7 +9,7 @@ use super::run::Worker;
 use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::health::{Health, HealthCode, HealthStatus, span};
-use crate::inbox::Inbox;
+use crate::inbox::{EntryStatus, Inbox, List};
 use crate::printable::Printable;
 use crate::rejection_cause::Chain;
 use crate::store::{StoreError, StoreErrorKind};
@@ -123,7 +123,10 @@ impl WorkerFacts {
 pub(super) async fn of_inbox(inbox: &impl Inbox) -> Health {
     let mut health = Health::default();
     let mut add = |code, status, detail: String| health.add(code, status, "inbox", detail);
-    let asked = async { Ok((inbox.paused().await?, inbox.counts().await?.dead)) };
+    // Not all entries are counted: those that are done can be millions.
+    let list = List::of(EntryStatus::Dead);
+    let most = list.limit;
+    let asked = async { Ok((inbox.paused().await?, inbox.list(&list).await?.len())) };
     let answer = timeout(ASK_LIMIT, asked).await;
     match answer.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::TimedOut))) {
         Err(error) => {
@@ -137,8 +140,9 @@ pub(super) async fn of_inbox(inbox: &impl Inbox) -> Health {
                 add(HealthCode::Paused, HealthStatus::Degraded, detail);
             }
             if dead > 0 {
+                let more = if dead < most { "" } else { " or more" };
                 let detail =
-                    format!("{dead} events are in the dead letters: nobody runs them again");
+                    format!("{dead} events{more} are in the dead letters: nobody runs them again");
                 add(HealthCode::DeadLetters, HealthStatus::Degraded, detail);
             }
         }

@@ -24,7 +24,7 @@ use crate::store::sql::inbox::{
 use crate::store::sql::{Place, Stored};
 
 use super::accepting::{self, at, is_accept};
-use super::front::Front;
+use super::due::Looks;
 use super::news::{News, is_news};
 use super::room::{Reserved, Room};
 use super::schema::INBOX;
@@ -37,7 +37,7 @@ pub(super) struct EntryCommands {
     room: Arc<Room>,
     /// So long a take may go on behind what it skips.
     longest_take: Duration,
-    pub(super) front: Front,
+    pub(super) looks: Looks,
     pub(super) news: Arc<News>,
 }
 
@@ -68,7 +68,7 @@ impl EntryCommands {
             statements: EntryStatements::new(tables, preparing),
             room: Arc::new(Room::new(capacity)),
             longest_take: deadline / 3,
-            front: Front::default(),
+            looks: Looks::default(),
             news: Arc::new(News::new(tables)),
         }
     }
@@ -224,15 +224,13 @@ impl EntryCommands {
         let changed = match &placed.order {
             Order::Take(command) => {
                 let at = (now, self.longest_take);
-                let taking = take::take(conn, statements, &self.front, namespace, command, at);
+                let taking = take::take(conn, statements, &self.looks, namespace, command, at);
                 let took = taking.await?;
-                if took.has_more {
-                    // Whoever asks is about to wait.
-                    self.news.tell();
-                } else if took.passed_by {
+                if took.passed_by && !took.has_more {
                     self.news.tell_soon();
                 }
-                return Ok((Ok(Answer::Taken(took.taken)), took.wrote));
+                let answer = Answer::Taken(took.taken, took.has_more);
+                return Ok((Ok(answer), took.wrote));
             }
             Order::SetPaused(provider, paused) => {
                 rates::set_paused(conn, statements, namespace, provider, *paused).await?

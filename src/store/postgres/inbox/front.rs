@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::event::Name;
-use crate::inbox::Route;
+use crate::store::sql::inbox::LookAt;
 
 /// What is due at once may come to light so much later, in microseconds: its transaction takes a while.
 const SPARE: i64 = 10_000_000;
@@ -21,10 +20,7 @@ const FULL_EVERY: Duration = Duration::from_secs(1);
 /// beginning goes through all of it. So a look begins at the first that the last look has seen. What a
 /// transaction brings to light long after its time is found by a look from the beginning now and then.
 #[derive(Default)]
-pub(super) struct Front(Mutex<HashMap<At, State>>);
-
-/// Whose entries, and whether those whose workers died again and again.
-pub(super) type At = (Name, Route, bool);
+pub(super) struct Front(Mutex<HashMap<LookAt, State>>);
 
 struct State {
     from: i64,
@@ -33,7 +29,7 @@ struct State {
 
 impl Front {
     /// From where on to look now, at this time of the rows. The second says whether that is the beginning.
-    pub(super) fn from(&self, at: &At, time: i64, now: Instant) -> (i64, bool) {
+    pub(super) fn from(&self, at: &LookAt, time: i64, now: Instant) -> (i64, bool) {
         let state = self.state();
         match state.get(at) {
             // A clock that is set back brings what is due earlier.
@@ -45,7 +41,7 @@ impl Front {
     }
 
     /// A look from the beginning took so long.
-    pub(super) fn looked(&self, at: &At, began: Instant, now: Instant) {
+    pub(super) fn looked(&self, at: &LookAt, began: Instant, now: Instant) {
         let took = now.saturating_duration_since(began);
         let full_at = now + took.saturating_mul(FULL_PART).max(FULL_EVERY);
         let mut state = self.state();
@@ -57,7 +53,7 @@ impl Front {
     }
 
     /// The first that is there was this one, at this time of the rows: before it nothing is.
-    pub(super) fn seen(&self, at: &At, first: Option<i64>, time: i64) {
+    pub(super) fn seen(&self, at: &LookAt, first: Option<i64>, time: i64) {
         let spare = time.saturating_sub(SPARE);
         if let Some(state) = self.state().get_mut(at) {
             state.from = state
@@ -68,11 +64,11 @@ impl Front {
 
     /// Before this nothing is.
     #[cfg(test)]
-    pub(super) fn known(&self, at: &At) -> Option<i64> {
+    pub(super) fn known(&self, at: &LookAt) -> Option<i64> {
         self.state().get(at).map(|state| state.from)
     }
 
-    fn state(&self) -> MutexGuard<'_, HashMap<At, State>> {
+    fn state(&self) -> MutexGuard<'_, HashMap<LookAt, State>> {
         // Nothing can fail half-way while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,6 +77,8 @@ impl Front {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Name;
+    use crate::inbox::Route;
 
     #[test]
     fn a_look_begins_at_the_first_that_was_there_and_now_and_then_at_the_beginning() {

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod builder;
+mod due;
 mod ending;
 mod entries;
 mod entry_commands;

@@ -220,6 +220,6 @@ pub(super) fn is_news(answer: &Result<Answer, StoreError>) -> bool {
         Ok(Answer::Moved(moved)) => *moved == Moved::Done,
         Ok(Answer::Changed(changed)) => *changed,
         Ok(Answer::Freed) => true,
-        Ok(Answer::Begun(_) | Answer::Held(_) | Answer::Taken(_)) | Err(_) => false,
+        Ok(Answer::Begun(_) | Answer::Held(_) | Answer::Taken(..)) | Err(_) => false,
     }
 }

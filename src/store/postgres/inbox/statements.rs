@@ -27,6 +27,8 @@ pub(super) struct EntryStatements {
     pub(super) records: Sql,
     pub(super) due: Sql,
     pub(super) due_lone: Sql,
+    pub(super) bound: Sql,
+    pub(super) bound_lone: Sql,
     pub(super) set_aside: Sql,
     /// The table of order keys.
     pub(super) orders: String,
@@ -143,6 +145,8 @@ impl EntryStatements {
             )),
             due: sql(due(&Names::of(tables), "deaths < 2")),
             due_lone: sql(due(&Names::of(tables), "deaths >= 2")),
+            bound: sql(bound(&Names::of(tables), "deaths < 2")),
+            bound_lone: sql(bound(&Names::of(tables), "deaths >= 2")),
             set_aside: sql(format!(
                 "UPDATE {entries} SET state = 5, due = NULL, since = $3
                  WHERE namespace = $1 AND key = $2"
@@ -271,7 +275,8 @@ impl EntryStatements {
     /// Each that reads, with parameters to plan it for.
     #[cfg(test)]
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
-        let due = "'a', '{a,b}', '{a,b}', '{1,1}', '{1,1}', '{1,1}', '{1,1}', 1";
+        let due = "'a', '{a,b}', '{a,b}', '{1,1}', '{1,1}', '{1,1}', '{1,1}', 1, '{1,1}', '{1,1}', '{1,1}'";
+        let bound = "'a', 'b', 1, 1, 1, 10";
         vec![
             ("'{a,b}', '{a,b}'", &self.read),
             ("'{a,b}', '{a,b}'", &self.lock),
@@ -282,6 +287,8 @@ impl EntryStatements {
             ("'{a,b}', '{a,b}'", &self.records),
             (due, &self.due),
             (due, &self.due_lone),
+            (bound, &self.bound),
+            (bound, &self.bound_lone),
             ("'a', 'b', 1", &self.set_aside),
             ("'{a}', '{a}', '{a}', '{1}'", &self.queues),
             ("'{a}', '{a}', '{a}'", &self.read_orders),
@@ -317,19 +324,29 @@ fn due(names: &Names, kind: &str) -> String {
                  ORDER BY f.due, f.id LIMIT 1) AS first,
                  EXISTS (SELECT FROM {paused} AS p
                      WHERE p.namespace = $1 AND p.provider = u.provider) AS is_paused
-             FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-                 WITH ORDINALITY AS u (route, provider, behind, most, free, used, n))
+             FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                 $9::bigint[], $10::bigint[], $11::bigint[]) WITH ORDINALITY
+                 AS u (route, provider, behind, most, free, used, behind_id, until, until_id, n))
          SELECT r.n, r.first, e.id, e.size, e.key, e.name, {COLUMNS}
          FROM r LEFT JOIN LATERAL (
              SELECT id, size, key, name, {COLUMNS} FROM {entries} AS i
              WHERE NOT r.is_paused AND i.namespace = $1 AND i.route = r.route AND i.due IS NOT NULL
-               AND i.{kind} AND i.due >= r.behind AND i.due <= $8
+               AND i.{kind} AND (i.due, i.id) > (r.behind, r.behind_id)
+               AND (i.due, i.id) <= (r.until, r.until_id) AND i.due <= $8
                AND (i.order_key IS NULL OR NOT EXISTS (
                    SELECT FROM {orders} AS held
                    WHERE held.namespace = $1 AND held.route = r.route AND held.order_key = i.order_key
                      AND (held.holder <> i.id OR (held.used_until > r.free AND held.used_until <= r.used))))
              ORDER BY i.due, i.id LIMIT r.most FOR UPDATE OF i SKIP LOCKED) AS e ON true
          ORDER BY r.n, e.due, e.id"
+    )
+}
+
+/// Which entry comes so many behind this one, if there is one that is due.
+fn bound(Names { entries, .. }: &Names, kind: &str) -> String {
+    format!(
+        "SELECT due, id FROM {entries} WHERE namespace = $1 AND route = $2 AND due IS NOT NULL AND {kind}
+           AND (due, id) > ($3, $4) AND due <= $5 ORDER BY due, id OFFSET $6 LIMIT 1"
     )
 }
 

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sqlx::Row as _;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 use crate::clock::UnixTime;
 use crate::event::Name;
-use crate::inbox::{Route, Take, Taken};
+use crate::inbox::{Take, Taken};
 use crate::store::postgres::error::Fault;
-use crate::store::sql::inbox::{Due, Limits, Taking, chosen};
+use crate::store::sql::inbox::{Due, Limits, Part, Taking, chosen};
 use crate::store::sql::micros;
 
+use super::due::{Looks, look};
 use super::entries::{contents, free, update};
-use super::front::Front;
-use super::rows::entry;
 use super::statements::EntryStatements;
 use super::{order_keys, rates};
 
@@ -38,7 +36,7 @@ pub(super) struct Took {
 pub(super) async fn take(
     conn: &mut PgConnection,
     statements: &EntryStatements,
-    front: &Front,
+    looks: &Looks,
     namespace: &Name,
     take: &Take,
     (now, longest): (UnixTime, Duration),
@@ -46,11 +44,19 @@ pub(super) async fn take(
     let limits = rates::all(conn, &statements.lock_rates, namespace).await?;
     let mut taking = Taking::new(take, now, Limits::of_rows(limits));
     let (mut wrote, mut passed_by, until) = (false, false, Instant::now() + longest);
+    let mut has_more;
     loop {
         taking.skipped = false;
-        let once = take_once(conn, statements, front, namespace, &mut taking).await?;
-        wrote |= once.wrote;
-        passed_by |= once.passed_by;
+        has_more = false;
+        for part in [Part::Front, Part::Behind] {
+            if !taking.taken.is_empty() {
+                break;
+            }
+            let once = take_once(conn, statements, (looks, part), namespace, &mut taking).await?;
+            wrote |= once.wrote;
+            passed_by |= once.passed_by;
+            has_more = once.has_more;
+        }
         if !taking.taken.is_empty() || !taking.skipped || Instant::now() >= until {
             break;
         }
@@ -59,25 +65,18 @@ pub(super) async fn take(
         rates::note(conn, statements, namespace, (provider, of), used_until).await?;
     }
     Ok(Took {
-        has_more: taking.taken.is_empty() && taking.skipped,
+        has_more: taking.taken.is_empty() && (taking.skipped || has_more),
         passed_by: taking.taken.is_empty() && passed_by,
         taken: taking.taken,
         wrote,
     })
 }
 
-/// What there is of one route.
-#[derive(Default)]
-struct OfRoute {
-    due: Vec<Due>,
-    first: Option<i64>,
-    /// The keys of rows that cannot be read.
-    unreadable: Vec<String>,
-}
-
 /// What one look came to.
 struct Once {
     wrote: bool,
+    /// Whether another one goes on behind it.
+    has_more: bool,
     /// Whether it went by an order key that somebody had locked.
     passed_by: bool,
 }
@@ -86,13 +85,14 @@ struct Once {
 async fn take_once(
     conn: &mut PgConnection,
     statements: &EntryStatements,
-    front: &Front,
+    look_at: (&Looks, Part),
     namespace: &Name,
     taking: &mut Taking<'_>,
 ) -> Result<Once, Fault> {
     let mut unreadable = Vec::new();
     let mut of_routes = Vec::new();
-    for of_route in look(conn, statements, front, namespace, taking).await? {
+    let looked = look(conn, statements, look_at, namespace, taking).await?;
+    for of_route in looked.of_routes {
         of_routes.push(of_route.due);
         unreadable.extend(of_route.unreadable);
     }
@@ -126,80 +126,11 @@ async fn take_once(
     for key in unreadable {
         set_aside(conn, statements, namespace, &key, taking.now).await?;
     }
-    Ok(Once { wrote, passed_by })
-}
-
-/// Looks for what is due, by route.
-async fn look(
-    conn: &mut PgConnection,
-    statements: &EntryStatements,
-    front: &Front,
-    namespace: &Name,
-    taking: &Taking<'_>,
-) -> Result<Vec<OfRoute>, Fault> {
-    let Take { routes, lone, .. } = taking.take;
-    let (began, time) = (Instant::now(), micros(taking.now));
-    let (mut texts, mut providers, mut behind) = (vec![], vec![], vec![]);
-    let (mut most, mut free, mut used, mut looks) = (vec![], vec![], vec![], vec![]);
-    for route in routes {
-        let at = (namespace.clone(), route.clone(), *lone);
-        let (from, is_full) = front.from(&at, time, began);
-        let bounds = taking.bounds(route);
-        texts.push(route.as_str().to_owned());
-        providers.push(route.provider().as_str().to_owned());
-        behind.push(from);
-        most.push(bounds.0);
-        free.push(bounds.1);
-        used.push(bounds.2);
-        looks.push((at, is_full));
-    }
-    let sql = match lone {
-        true => &statements.due_lone,
-        false => &statements.due,
-    };
-    let query = sql
-        .query()
-        .bind(namespace.as_str())
-        .bind(texts)
-        .bind(providers)
-        .bind(behind)
-        .bind(most)
-        .bind(free)
-        .bind(used)
-        .bind(time);
-    let mut of_routes: Vec<_> = routes.iter().map(|_| OfRoute::default()).collect();
-    for row in query.fetch_all(conn).await? {
-        let number: i64 = row.try_get(0)?;
-        let number = usize::try_from(number)
-            .ok()
-            .and_then(|it| it.checked_sub(1));
-        let of_route = number.and_then(|it| Some((of_routes.get_mut(it)?, routes.get(it)?)));
-        let Some((of_route, route)) = of_route else {
-            continue;
-        };
-        of_route.first = row.try_get(1)?;
-        let key: Option<String> = row.try_get(4)?;
-        match key.map(|key| (due(namespace, route, &key, &row), key)) {
-            Some((Some(due), _)) => of_route.due.push(due),
-            Some((None, key)) => of_route.unreadable.push(key),
-            None => {}
-        }
-    }
-    let now = Instant::now();
-    for ((at, is_full), of_route) in looks.iter().zip(&of_routes) {
-        if *is_full {
-            front.looked(at, began, now);
-        }
-        front.seen(at, of_route.first, time);
-    }
-    Ok(of_routes)
-}
-
-fn due(namespace: &Name, route: &Route, key: &str, row: &PgRow) -> Option<Due> {
-    let (id, size): (i64, i64) = (row.try_get(2).ok()?, row.try_get(3).ok()?);
-    let name: Option<Vec<u8>> = row.try_get(5).ok()?;
-    let entry = entry(row, 6)?;
-    Due::read(namespace, route, (id, size), (key, name.as_deref()), &entry)
+    Ok(Once {
+        wrote,
+        has_more: looked.has_more,
+        passed_by,
+    })
 }
 
 /// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.

@@ -80,6 +80,16 @@ async fn it_keeps_the_contract_behind_pgbouncer() {
 
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract_where_no_look_goes_through_all() {
+    crate::store::sql::inbox::tests::crowds::narrow();
+    let server = Postgres::start();
+    crate::testing::check_inbox(inbox(&server).await)
+        .await
+        .unwrap();
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract_with_prepared_statements() {
     let server = Postgres::start();
     let inbox = builder(server.url()).migrate().prepare_statements();

@@ -76,7 +76,13 @@ pub(in crate::store) async fn take(
     take: &Take,
 ) -> Result<Vec<Taken>, StoreError> {
     match run(entries, Order::Take(take.clone())).await? {
-        Answer::Taken(taken) => Ok(taken),
+        Answer::Taken(taken, has_more) => {
+            if has_more {
+                // Whoever asks is about to wait.
+                entries.tell();
+            }
+            Ok(taken)
+        }
         _ => mixed_up(),
     }
 }

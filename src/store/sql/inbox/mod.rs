@@ -4,6 +4,7 @@
 //! come out.
 
 mod batch;
+mod crowds;
 pub(in crate::store) mod entries;
 mod order;
 mod order_keys;
@@ -14,6 +15,7 @@ mod taking;
 pub(in crate::store) mod tests;
 
 pub(in crate::store) use self::batch::{At, Changes, Found, FoundRow, NewRow, Placed, decide};
+pub(in crate::store) use self::crowds::{Crowds, LAST, LookAt, Part, Turn};
 pub(in crate::store) use self::entries::Entries;
 pub(in crate::store) use self::order::{Answer, Order, mixed_up};
 pub(in crate::store) use self::order_keys::{OrderAt, OrderKeys, OrderRow, held_order_key};

@@ -35,7 +35,8 @@ pub(in crate::store) enum Answer {
     /// It held, and has left its order key.
     Freed,
     Moved(Moved),
-    Taken(Vec<Taken>),
+    /// And whether the next one finds more to skip, or to take.
+    Taken(Vec<Taken>, bool),
     /// Whether it changed anything.
     Changed(bool),
 }

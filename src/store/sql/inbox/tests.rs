@@ -1,5 +1,6 @@
 //! What the tests of inboxes on SQL databases have in common.
 
+pub(in crate::store) mod crowds;
 pub(in crate::store) mod histories;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::store::sql::Stored;
-use crate::store::sql::inbox::{Answer, Found, Order, OrderAt, Placed, decide, mixed_up};
+use crate::store::sql::inbox::{Answer, Crowds, Found, Order, OrderAt, Placed, decide, mixed_up};
 use crate::store::sqlite::error::Fault;
 use crate::store::sqlite::schema::{RECORDS, migrate};
 use crate::store::sqlite::statements as records;
@@ -28,6 +28,7 @@ pub(super) struct EntryCommands {
     /// How many entries are not over, as far as this process knows.
     open: u64,
     counted: Instant,
+    crowds: Crowds,
 }
 
 impl EntryCommands {
@@ -36,6 +37,7 @@ impl EntryCommands {
             capacity,
             open: 0,
             counted: Instant::now(),
+            crowds: Crowds::default(),
         }
     }
 
@@ -97,9 +99,10 @@ impl Commands for EntryCommands {
             let answer = match (answer, &placed.order) {
                 (Some(answer), _) => answer,
                 (None, Order::Take(command)) => {
-                    let took = take::take(conn, &placed.namespace, command, now).await?;
+                    let at = (&self.crowds, &placed.namespace);
+                    let took = take::take(conn, at, command, now).await?;
                     wrote |= took.wrote;
-                    Ok(Answer::Taken(took.taken))
+                    Ok(Answer::Taken(took.taken, took.has_more))
                 }
                 (None, Order::SetPaused(provider, paused)) => {
                     let changed = set_paused(conn, &placed.namespace, provider, *paused).await?;

@@ -1,6 +1,7 @@
 //! What a worker takes.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -8,7 +9,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::inbox::{LONE_FROM, Route, Take, Taken};
-use crate::store::sql::inbox::{Due, Limits, Taking, chosen};
+use crate::store::sql::inbox::{Crowds, Due, LAST, Limits, LookAt, Part, Taking, Turn, chosen};
 use crate::store::sql::micros;
 use crate::store::sqlite::error::Fault;
 
@@ -21,22 +22,41 @@ use super::statements::{COLUMNS, contents, entry, upsert};
 pub(super) struct Took {
     pub(super) taken: Vec<Taken>,
     pub(super) wrote: bool,
+    /// Whether the next one finds more to skip, or to take.
+    pub(super) has_more: bool,
+}
+
+/// By which index entries are found, and which they are.
+fn index(lone: bool) -> (&'static str, &'static str) {
+    // The lone ones are few, and asked for while many others are due.
+    match lone {
+        true => ("tower_webhook_inbox_lone", "deaths >= 2"),
+        false => ("tower_webhook_inbox_due", "deaths < 2"),
+    }
 }
 
 fn select_due(lone: bool) -> String {
-    // The lone ones are few, and asked for while many others are due.
-    let (index, kind) = match lone {
-        true => ("tower_webhook_inbox_lone", "deaths >= 2"),
-        false => ("tower_webhook_inbox_due", "deaths < 2"),
-    };
+    let (index, kind) = index(lone);
     format!(
         "SELECT id, key, name, size, {COLUMNS} FROM tower_webhook_inbox AS entry INDEXED BY {index}
          WHERE namespace = ?1 AND route = ?2 AND due IS NOT NULL AND due <= ?3 AND {kind}
+           AND (due, id) > (?7, ?8) AND (due, id) <= (?9, ?10)
            AND (order_key IS NULL OR NOT EXISTS (
                SELECT 1 FROM tower_webhook_inbox_order AS held
                WHERE held.namespace = ?1 AND held.route = ?2 AND held.order_key = entry.order_key
                  AND (held.holder <> entry.id OR (held.used_until > ?5 AND held.used_until <= ?6))))
          ORDER BY due, id LIMIT ?4"
+    )
+}
+
+/// Which entry comes so many behind this one, if there is one that is due.
+fn select_bound(lone: bool) -> String {
+    let (index, kind) = index(lone);
+    format!(
+        "SELECT due, id FROM tower_webhook_inbox INDEXED BY {index}
+         WHERE namespace = ?1 AND route = ?2 AND due IS NOT NULL AND due <= ?3 AND {kind}
+           AND (due, id) > (?4, ?5)
+         ORDER BY due, id LIMIT 1 OFFSET ?6"
     )
 }
 
@@ -49,7 +69,7 @@ const MOST_ROUNDS: usize = 256;
 /// Takes what is due, in the transaction that is open.
 pub(super) async fn take(
     conn: &mut SqliteConnection,
-    namespace: &Name,
+    (crowds, namespace): (&Crowds, &Name),
     take: &Take,
     now: UnixTime,
 ) -> Result<Took, Fault> {
@@ -60,11 +80,19 @@ pub(super) async fn take(
         .collect();
     let limits = Limits::of_rows(rates::all(conn, namespace).await?);
     let mut taking = Taking::new(take, now, limits);
-    let mut wrote = false;
+    let (mut wrote, mut has_more) = (false, false);
     // The file is locked meanwhile: what is left is skipped by the next one.
     for _ in 0..MOST_ROUNDS {
         taking.skipped = false;
-        wrote |= take_once(conn, namespace, &routes, &mut taking).await?;
+        for part in [Part::Front, Part::Behind] {
+            if !taking.taken.is_empty() {
+                break;
+            }
+            let look = (crowds, part, namespace);
+            let once = take_once(conn, look, &routes, &mut taking).await?;
+            wrote |= once.wrote;
+            has_more = once.has_more;
+        }
         if !taking.taken.is_empty() || !taking.skipped {
             break;
         }
@@ -73,22 +101,33 @@ pub(super) async fn take(
         rates::note(conn, namespace, (provider, of), used_until).await?;
     }
     Ok(Took {
+        has_more: taking.taken.is_empty() && (taking.skipped || has_more),
         taken: taking.taken,
         wrote,
     })
 }
 
-/// Takes up to as many as are asked for, and says whether it has written anything.
+/// What one look came to.
+struct Once {
+    wrote: bool,
+    /// Whether another one goes on behind it.
+    has_more: bool,
+}
+
+/// Takes up to as many as are asked for.
 async fn take_once(
     conn: &mut SqliteConnection,
-    namespace: &Name,
+    (crowds, part, namespace): (&Crowds, Part, &Name),
     routes: &[&Route],
     taking: &mut Taking<'_>,
-) -> Result<bool, Fault> {
+) -> Result<Once, Fault> {
     let mut of_routes = Vec::with_capacity(routes.len());
     let mut unreadable = Vec::new();
+    let mut has_more = false;
     for route in routes {
-        let due = due_of(conn, namespace, route, taking, &mut unreadable).await?;
+        let at = (namespace.clone(), (*route).clone(), taking.take.lone);
+        let (due, more) = look(conn, (crowds, part), &at, taking, &mut unreadable).await?;
+        has_more |= more;
         of_routes.push(due);
     }
     taking.skipped |= !unreadable.is_empty();
@@ -104,24 +143,79 @@ async fn take_once(
     for id in unreadable {
         set_aside(conn, id, taking.now).await?;
     }
-    Ok(wrote)
+    Ok(Once { wrote, has_more })
+}
+
+/// What is due on a route, and whether another look goes on behind this one.
+async fn look(
+    conn: &mut SqliteConnection,
+    (crowds, part): (&Crowds, Part),
+    at: &LookAt,
+    taking: &Taking<'_>,
+    unreadable: &mut Vec<i64>,
+) -> Result<(Vec<Due>, bool), Fault> {
+    let Some((behind, is_crowded)) = crowds.begin(part, at) else {
+        return Ok((Vec::new(), false));
+    };
+    let mut until = LAST;
+    if is_crowded {
+        until = bound(conn, at, (behind, crowds.window()), taking.now).await?;
+    }
+    let began = Instant::now();
+    let unread = unreadable.len();
+    let due = due_of(conn, at, (behind, until), taking, unreadable).await?;
+    let found = due
+        .len()
+        .saturating_add(unreadable.len().saturating_sub(unread));
+    let (most, ..) = taking.bounds(&at.1);
+    let found_all = i64::try_from(found).is_ok_and(|found| found >= most);
+    if !is_crowded {
+        crowds.took(at, began.elapsed(), found_all);
+    }
+    Ok((due, is_crowded && crowds.looked(part, at, until, found_all)))
+}
+
+/// Up to where a look goes that goes through so many entries.
+async fn bound(
+    conn: &mut SqliteConnection,
+    (namespace, route, lone): &LookAt,
+    (behind, window): (Turn, i64),
+    now: UnixTime,
+) -> Result<Turn, Fault> {
+    let row = sqlx::query(AssertSqlSafe(select_bound(*lone)))
+        .bind(namespace.as_str().to_owned())
+        .bind(route.as_str().to_owned())
+        .bind(micros(now))
+        .bind(behind.0)
+        .bind(behind.1)
+        .bind(window)
+        .fetch_optional(conn)
+        .await?;
+    match row {
+        Some(row) => Ok((row.try_get(0)?, row.try_get(1)?)),
+        None => Ok(LAST),
+    }
 }
 
 async fn due_of(
     conn: &mut SqliteConnection,
-    namespace: &Name,
-    route: &Route,
+    (namespace, route, lone): &LookAt,
+    (behind, until): (Turn, Turn),
     taking: &Taking<'_>,
     unreadable: &mut Vec<i64>,
 ) -> Result<Vec<Due>, Fault> {
     let (most, free, used) = taking.bounds(route);
-    let rows = sqlx::query(AssertSqlSafe(select_due(taking.take.lone)))
+    let rows = sqlx::query(AssertSqlSafe(select_due(*lone)))
         .bind(namespace.as_str().to_owned())
         .bind(route.as_str().to_owned())
         .bind(micros(taking.now))
         .bind(most)
         .bind(free)
         .bind(used)
+        .bind(behind.0)
+        .bind(behind.1)
+        .bind(until.0)
+        .bind(until.1)
         .fetch_all(conn)
         .await?;
     let mut due = Vec::with_capacity(rows.len());
@@ -165,5 +259,11 @@ const SET_ASIDE: &str =
 /// Every statement that reads here.
 #[cfg(test)]
 pub(super) fn all() -> Vec<String> {
-    vec![select_due(false), select_due(true), SET_ASIDE.to_owned()]
+    vec![
+        select_due(false),
+        select_due(true),
+        select_bound(false),
+        select_bound(true),
+        SET_ASIDE.to_owned(),
+    ]
 }

@@ -46,6 +46,16 @@ async fn it_keeps_the_contract() {
 
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_the_contract_where_no_look_goes_through_all() {
+    crate::store::sql::inbox::tests::crowds::narrow();
+    let folder = Folder::new();
+    crate::testing::check_inbox(inbox(&folder).await)
+        .await
+        .unwrap();
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(flavor = "multi_thread")]
 async fn two_processes_on_one_file_keep_the_contract_side_by_side() {
     let folder = Folder::new();
     let (first, second) = (inbox(&folder).await, inbox(&folder).await);

@@ -8,6 +8,7 @@ use crate::event::{Order as EventOrder, OrderKey, Version};
 use crate::inbox::Accept;
 use crate::store::command::{Complete, StoredResponse};
 use crate::store::sql::inbox::OrderAt;
+use crate::store::sql::inbox::tests::crowds;
 use crate::store::transaction::{Finished, Ticket};
 
 pub(super) fn accept_in(id: &str, version: i64) -> Accept {
@@ -53,6 +54,13 @@ async fn more_stale_events_than_one_take_can_skip_hold_up_no_other_one() {
         inbox.wait(PATIENCE).await;
     }
     assert_eq!(inbox.counts().await.unwrap().stale, u64::from(STALE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_wait_for_an_order_key_hold_up_no_other_one_however_many() {
+    crowds::narrow();
+    let server = Postgres::start();
+    crowds::hold_up_no_other_event(&inbox(&server).await).await;
 }
 
 /// Its own command says so where there is no transaction; the other event would wait for the next look.

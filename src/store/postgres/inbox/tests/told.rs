@@ -155,7 +155,7 @@ async fn a_look_does_not_go_through_what_was_taken_before() {
     }
     assert!(inbox.take(&take(1)).await.unwrap().is_empty());
     let name = Name::new("default").unwrap();
-    let front = &inbox.server.database.commands().front;
+    let front = &inbox.server.database.commands().looks.front;
     let from = front.known(&(name, route(), false)).unwrap();
     // Which rows a look from there goes by, and one from the beginning.
     let buffers = |from: i64| -> u64 {

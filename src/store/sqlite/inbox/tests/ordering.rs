@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::{Order as EventOrder, OrderKey, Version};
 use crate::inbox::{Rate, RateOf};
+use crate::store::sql::inbox::tests::crowds;
 
 fn accept_in(id: &str, version: i64) -> Accept {
     let key = OrderKey::new(["1042"]).unwrap();
@@ -25,6 +26,13 @@ async fn attempt(inbox: &SqliteInbox, id: &str, end: Verdict) {
 
 async fn status(inbox: &SqliteInbox, id: &str) -> EntryStatus {
     inbox.lookup(&key(id)).await.unwrap().unwrap().status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_wait_for_an_order_key_hold_up_no_other_one_however_many() {
+    crowds::narrow();
+    let folder = Folder::new();
+    crowds::hold_up_no_other_event(&inbox(&folder).await).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,77 @@
+//! An order key that has more waiting events than a look goes through.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+
+use super::*;
+use crate::event::{Order, OrderKey, Version};
+use crate::inbox::{Finish, Verdict};
+use crate::store::command::Held;
+use crate::store::sql::inbox::crowds::NARROW;
+
+const WAITING: i64 = 400;
+/// The machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// From now on every look is taken for a slow one, and goes through few entries.
+pub(in crate::store) fn narrow() {
+    NARROW.store(true, Ordering::Relaxed);
+}
+
+fn accept_in(id: i64) -> Accept {
+    let (key, id_text) = (OrderKey::new(["1042"]).unwrap(), id.to_string());
+    let order = Order::new(key, Some(Version::new(id)));
+    Accept {
+        order: Some(Box::new(order)),
+        ..accept(&id_text, &id_text)
+    }
+}
+
+/// The next that is taken, and by whom. Nobody waits where there is more to go through.
+async fn next(inbox: &impl Inbox) -> (EventKey, Take) {
+    let begun = Instant::now();
+    loop {
+        let take = take(8);
+        let taken = inbox.take(&take).await.unwrap();
+        assert!(taken.len() < 2, "two of one order key, or one twice");
+        if let [taken] = &*taken {
+            return (taken.key.clone(), take);
+        }
+        inbox.wait(PATIENCE).await;
+        assert!(begun.elapsed() < PATIENCE);
+    }
+}
+
+async fn end(inbox: &impl Inbox, id: &str, take: &Take) {
+    let begin = begin(take, id);
+    inbox.begin(&begin).await.unwrap();
+    let finish = Finish::new(key(id), begin.token, Verdict::Done, DAY);
+    assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+}
+
+/// What waits for a key that is held is gone by, a piece at a time; and the next of that key comes first.
+pub(in crate::store) async fn hold_up_no_other_event(inbox: &impl Inbox) {
+    inbox.accept(&accept_in(0)).await.unwrap();
+    let (first, mut taken) = next(inbox).await;
+    assert_eq!(first, key("0"));
+    let waiting: Vec<_> = (1..=WAITING).map(accept_in).collect();
+    for accepts in waiting.chunks(100) {
+        let accepted = join_all(accepts.iter().map(|it| inbox.accept(it))).await;
+        assert!(
+            accepted
+                .into_iter()
+                .all(|it| it.unwrap() == Accepted::Queued)
+        );
+    }
+    inbox.accept(&accept("other", "other")).await.unwrap();
+    let (other, _) = next(inbox).await;
+    assert_eq!(other, key("other"));
+    for id in 0..5 {
+        end(inbox, &id.to_string(), &taken).await;
+        let (behind, take) = next(inbox).await;
+        assert_eq!(behind, key(&(id + 1).to_string()));
+        taken = take;
+    }
+}
