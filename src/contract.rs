@@ -105,11 +105,18 @@ impl SenderContract {
         self
     }
 
-    /// The signature covers the time of the delivery, so that a captured one grows stale once this
-    /// tolerance is over.
+    /// What proves the sender covers the time of the delivery, so that a captured one grows stale once this
+    /// tolerance is over. A [`Provider`](crate::Provider) that is proved by a scheme or by a proof of your own learns
+    /// it of that, whatever is said here.
     #[must_use]
     pub fn signs_time(mut self, tolerance: Tolerance) -> Self {
         self.signed_time = Some(tolerance);
+        self
+    }
+
+    /// A captured delivery never grows stale.
+    pub(crate) fn signs_no_time(mut self) -> Self {
+        self.signed_time = None;
         self
     }
 

@@ -165,6 +165,31 @@ impl<R: IntoResponse> IntoResponse for Permanent<R> {
     }
 }
 
+/// What an [`EventHandler`] is answered with for such a failure, for a handler that axum mounts by itself. The
+/// event is free again, or, where the failure is for good, done.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        if let Some(error) = self.error().downcast_ref::<PayloadError>() {
+            return EventRejection::payload(error.clone()).into_response();
+        }
+        let is_final = self.kind() == FailureKind::Permanent;
+        tracing::error!(
+            target: "tower_webhook",
+            is_final,
+            failure = %Printable(&self),
+            "a handler has failed"
+        );
+        status_of(is_final)
+    }
+}
+
+fn status_of(is_final: bool) -> Response {
+    match is_final {
+        true => Permanent(StatusCode::OK).into_response(),
+        false => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 impl<Outer, S> FromRun<Outer> for State<S>
 where
     S: FromRef<Outer>,
@@ -301,8 +326,5 @@ fn failed(delivery: &Delivery, failure: &Failure) -> Response {
         failure = %Printable(failure),
         "an event handler has failed"
     );
-    match is_final {
-        true => Permanent(StatusCode::OK).into_response(),
-        false => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+    status_of(is_final)
 }

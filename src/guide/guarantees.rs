@@ -11,6 +11,10 @@
 //! | answers anything else, an error, or panics | is free again | gets a status that it retries |
 //! | takes longer than the sender waits | stays claimed, and the handler goes on | gets the not-now status, and its next attempt finds the outcome; one that does not retry gets 202 |
 //!
+//! A handler that axum mounts is judged by the status of its answer alone. `Err(String)` is 200 to axum, and so its
+//! event is done: fail by a status, by a [`Failure`](crate::runtime::Failure), or mount the handler by
+//! [`event_handler`](crate::event_handler), which takes any error for a failure.
+//!
 //! Twice in a row, the second try after a failure:
 //!
 //! ```

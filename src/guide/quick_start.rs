@@ -73,6 +73,8 @@
 //!   [`roll_over`](super::roll_over).
 //! - Give every webhook one [`Drain`](crate::Drain), and wait for it once the server has ended.
 //! - A handler answers 2xx when it is done, [`Permanent`](crate::Permanent) where no retry can help, and
-//!   any error to have the event again: [`guarantees`](super::guarantees) says what follows from each.
+//!   an error's status or a [`Failure`](crate::runtime::Failure) to have the event again:
+//!   [`guarantees`](super::guarantees) says what follows from each. An `Err(String)` is none: axum answers it with
+//!   200.
 //! - Behind a proxy or a load balancer, read [`proxies`](super::proxies) where a sender is proved by its
 //!   address.

@@ -318,6 +318,14 @@ fn documents_are_read_in_each_form() {
             .unwrap()
             .is_empty()
     );
+    // RFC 7517, section 5: what is of no kind that is known is passed over. Appendix A.1 has the second one.
+    let text = serde_json::json!({ "keys": [
+        { "kty": "AKP", "kid": "next", "alg": "ML-DSA-44", "pub": "AQID" },
+        { "kty": "EC", "kid": "now", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+          "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" },
+        { "kty": "OKP", "kid": "to encrypt", "crv": "X25519", "x": "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08" },
+    ] });
+    assert_eq!(ids(&KeyDocument::Jwks, "", &text.to_string()), ["now"]);
     let long = " ".repeat(300_000);
     assert!(KeyDocument::Jwks.keys("", long.as_bytes()).is_err());
 }

@@ -358,13 +358,16 @@ impl Provider {
     }
 
     /// Tells the contract how long a captured delivery is fresh: where several times are covered, by
-    /// the one that is longest.
+    /// the one that is longest. What the scheme does not cover is not believed of the contract.
     fn learn_signed_time(mut self) -> Self {
         let signed = self.signature.as_ref().and_then(|v| v.scheme().tolerance());
         let own = self.custom.as_ref().and_then(OwnProof::signs_time);
-        if let Some(tolerance) = signed.max(own) {
-            self.contract = self.contract.signs_time(tolerance);
-        }
+        let has_proof = self.signature.is_some() || self.custom.is_some();
+        self.contract = match signed.max(own) {
+            Some(tolerance) => self.contract.signs_time(tolerance),
+            None if has_proof => self.contract.signs_no_time(),
+            None => self.contract,
+        };
         self
     }
 

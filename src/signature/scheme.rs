@@ -60,7 +60,7 @@ impl Scheme {
             encoding: Encoding::Hex,
             secrets: SecretFormat::Text,
             content: vec![Component::Body],
-            tolerance: Tolerance::DEFAULT,
+            tolerance: None,
             shown_ids: Vec::new(),
             #[cfg(feature = "senders")]
             settings: Settings::default(),
@@ -133,7 +133,7 @@ pub struct SchemeBuilder {
     pub(super) encoding: Encoding,
     pub(super) secrets: SecretFormat,
     pub(super) content: Vec<Component>,
-    tolerance: Tolerance,
+    tolerance: Option<Tolerance>,
     shown_ids: Vec<String>,
     #[cfg(feature = "senders")]
     pub(super) settings: Settings,
@@ -228,7 +228,7 @@ impl SchemeBuilder {
 
     /// How far the signed time may lie from ours. Five minutes unless set.
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
-        self.tolerance = tolerance;
+        self.tolerance = Some(tolerance);
         self
     }
 
@@ -238,8 +238,20 @@ impl SchemeBuilder {
     ///
     /// A header name that is none; content without the body or with it twice; a timestamp or id
     /// that is read but not signed, or signed but not read; two pieces that vary with nothing
-    /// between them, since what was signed must have one reading.
+    /// between them, since what was signed must have one reading; a tolerance where no time is signed.
     pub fn build(self) -> Result<Scheme, ConfigError> {
+        let has_tolerance = self.tolerance.is_some();
+        let scheme = self.checked()?;
+        if has_tolerance && scheme.tolerance().is_none() {
+            return Err(refused(
+                "a tolerance is given and no time is signed, so that a captured delivery stays good: say where the time \
+                 stands and that it is signed, or leave the tolerance out",
+            ));
+        }
+        Ok(scheme)
+    }
+
+    fn checked(self) -> Result<Scheme, ConfigError> {
         #[cfg(feature = "senders")]
         if self.is_general() {
             return self.build_general();
@@ -319,7 +331,7 @@ impl SchemeBuilder {
             content: self.content.into(),
             names,
             separators: separators.into(),
-            tolerance: self.tolerance,
+            tolerance: self.tolerance.unwrap_or(Tolerance::DEFAULT),
             secrets: self.secrets,
             shown_ids,
             #[cfg(feature = "senders")]
@@ -505,7 +517,14 @@ mod tests {
         assert_eq!(scheme.tolerance().map(Tolerance::as_secs), Some(60));
         let headers: Vec<_> = scheme.headers().map(HeaderName::as_str).collect();
         assert_eq!(headers, ["x-a-signature", "x-b-signature"]);
-        let timeless = Scheme::builder("x-signature").build().unwrap();
-        assert_eq!(timeless.tolerance(), None);
+        let timeless = Scheme::builder("x-signature");
+        assert_eq!(timeless.clone().build().unwrap().tolerance(), None);
+        // Whoever gives one believes that a captured delivery grows stale.
+        let believed = timeless.tolerance(Tolerance::from_secs(60).unwrap());
+        let refused = believed.build().unwrap_err().to_string();
+        assert!(
+            refused.contains("a tolerance is given and no time is signed"),
+            "{refused}"
+        );
     }
 }

@@ -126,6 +126,15 @@ fn parameters_of_the_query_are_decoded_and_encoded() {
             (r#""@query-param";name="fa%C3%A7ade%22%3A%20""#, "something"),
         ],
     );
+    // The URL Standard's set for forms has these too, and `encodeURIComponent` leaves them as they are.
+    signs(
+        Request::get("/parameters?name=O'Hara&said=Paid!&in=(~5%27)"),
+        &[
+            (r#""@query-param";name="name""#, "O%27Hara"),
+            (r#""@query-param";name="said""#, "Paid%21"),
+            (r#""@query-param";name="in""#, "%28%7E5%27%29"),
+        ],
+    );
 }
 
 #[test]

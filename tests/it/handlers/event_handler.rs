@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{FromRef, State};
-use axum::routing::post;
+use axum::routing::{MethodRouter, post};
 use serde::Deserialize;
 use tower_webhook::layer::Verdict;
 use tower_webhook::runtime::Failure;
@@ -63,13 +63,23 @@ async fn convert(
 
 #[tokio::test]
 async fn what_an_event_handler_says_is_answered_in_the_senders_words() {
+    answered(post(event_handler(convert))).await;
+}
+
+/// A `Failure` is one, wherever it comes from.
+#[tokio::test]
+async fn a_handler_that_axum_mounts_can_say_the_same() {
+    answered(post(convert)).await;
+}
+
+async fn answered(handler: MethodRouter<App>) {
     let (store, recorder) = (MemoryStore::new(), Recorder::new());
     let webhook = blendfi::webhook(store.clone()).observer(recorder.clone());
     let app = App {
         stage: Stage::new(),
         name: "the app".into(),
     };
-    let route = post(event_handler(convert)).layer(webhook.build().unwrap());
+    let route = handler.layer(webhook.build().unwrap());
     let router = Router::new().route(Preset::BlendFi.route(), route);
     let server = Server::start(router.with_state(app.clone())).await;
 

@@ -154,6 +154,13 @@ pub(super) fn cases() -> Vec<(&'static str, String)> {
             "a tolerance of days",
             text(Tolerance::from_secs(8 * 86_400)),
         ),
+        (
+            "a tolerance where no time is signed",
+            text({
+                let scheme = Scheme::builder("x-signature");
+                scheme.tolerance(Tolerance::from_secs(60).unwrap()).build()
+            }),
+        ),
         ("a name in capitals", text(Name::new("Acme Ltd"))),
         (
             "a store that takes no record",
