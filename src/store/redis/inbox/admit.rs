@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::event::Name;
-use crate::inbox::{RateOf, Take};
+use crate::inbox::{Rate, RateOf, Take};
 use crate::store::error::StoreError;
-use crate::store::redis::scripts::strange;
 
 use super::RedisInbox;
 use super::candidate::Candidate;
@@ -26,6 +25,8 @@ pub(super) struct Holds {
     pub(super) new: HashMap<String, OrderCommand>,
     /// Those that were held for the entry already.
     pub(super) before: HashMap<String, OrderKept>,
+    /// Why none could be held, where that is so.
+    pub(super) refused: Option<StoreError>,
 }
 
 impl RedisInbox {
@@ -49,7 +50,7 @@ impl RedisInbox {
             if let Some(rate) = rates.of(provider, RateOf::Provider) {
                 // What cannot be told is not let through.
                 *wanted = match may_ask {
-                    true => self.use_rate(provider, rate, *wanted).await.unwrap_or(0),
+                    true => self.granted(provider, rate, *wanted).await,
                     false => 0,
                 };
             }
@@ -69,6 +70,14 @@ impl RedisInbox {
         chosen.into_iter().partition(lets)
     }
 
+    async fn granted(&self, provider: &Name, rate: Rate, wanted: usize) -> usize {
+        let granted = self.use_rate(provider, rate, wanted).await;
+        granted.unwrap_or_else(|error| {
+            tracing::warn!(%error, %provider, "a rate cannot be used: what it bounds is not taken");
+            0
+        })
+    }
+
     /// Gives back what was used of rates for what was not taken.
     pub(super) async fn give_rates_back(&self, rates: &Rates, unused: BTreeMap<Name, usize>) {
         for (provider, unused) in unused {
@@ -82,13 +91,14 @@ impl RedisInbox {
         }
     }
 
-    /// Holds the order keys of these; hands on those that may run, the holds by their entry, and those that may not.
+    /// Holds the order keys of these; hands on those that may run, the holds by their entry, and those that may not:
+    /// also those whose key could not be held, which keep back no other.
     pub(super) async fn hold(
         &self,
         take: &Take,
         chosen: Vec<Candidate>,
         rates: &Rates,
-    ) -> Result<(Vec<Candidate>, Holds, Vec<Candidate>), StoreError> {
+    ) -> (Vec<Candidate>, Holds, Vec<Candidate>) {
         let command = |candidate: &Candidate| {
             let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
             let hash = candidate.order?.hash;
@@ -96,24 +106,29 @@ impl RedisInbox {
         };
         let commands: Vec<_> = chosen.iter().filter_map(command).collect();
         if commands.is_empty() {
-            return Ok((chosen, Holds::default(), Vec::new()));
+            return (chosen, Holds::default(), Vec::new());
         }
-        let held = self.ask_orders(&commands).await?;
-        let mut held = commands.into_iter().zip(held);
         let (mut may_run, mut not_now) = (Vec::with_capacity(chosen.len()), Vec::new());
         let mut holds = Holds::default();
+        let held = self.ask_orders(&commands).await;
+        let held = held.unwrap_or_else(|error| {
+            holds.refused = Some(error);
+            vec![None; commands.len()]
+        });
+        let mut held = commands.into_iter().zip(held);
         for mut candidate in chosen {
             if candidate.order.is_some() {
-                let (command, kept) = held.next().ok_or_else(strange)?;
+                let (command, kept) = held.next().unzip();
+                let kept = kept.flatten();
                 let outcome = kept.as_ref().map(|kept| kept.outcome);
                 candidate.applied = kept.as_ref().and_then(|kept| kept.applied);
                 candidate.may_run = outcome.is_some_and(|it| it != OrderOutcome::NotNow);
                 let id = candidate.place.id();
-                match (outcome, kept) {
-                    (Some(OrderOutcome::Held), _) => {
+                match (outcome, command, kept) {
+                    (Some(OrderOutcome::Held), Some(command), _) => {
                         holds.new.insert(id, command.give_back());
                     }
-                    (Some(OrderOutcome::HeldBefore), Some(kept)) => {
+                    (Some(OrderOutcome::HeldBefore), _, Some(kept)) => {
                         holds.before.insert(id, kept);
                     }
                     _ => {}
@@ -125,7 +140,7 @@ impl RedisInbox {
                 not_now.push(candidate);
             }
         }
-        Ok((may_run, holds, not_now))
+        (may_run, holds, not_now)
     }
 
     /// Frees the keys that were held for entries by somebody else before, where these have ended meanwhile: who

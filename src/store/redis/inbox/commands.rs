@@ -60,19 +60,33 @@ impl RedisInbox {
         Ok(numbers.into_iter().zip(held).collect())
     }
 
-    /// Says in one partition whether a provider is paused.
+    /// Says in all partitions whether a provider is paused, and whether that has changed anything. The first one says
+    /// who is paused: it is told of a pause before the others, and of its end behind them, so that none is unseen.
+    async fn set_paused_in_all(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
+        let Some((first, others)) = self.partitions.split_first() else {
+            return Ok(false);
+        };
+        let mut changed = paused && self.set_paused_in(first, provider, true).await?;
+        let telling = (others.iter()).map(|place| self.set_paused_in(place, provider, paused));
+        // All to their end, also where one fails.
+        for told in join_all(telling).await {
+            changed |= told?;
+        }
+        if !paused {
+            changed |= self.set_paused_in(first, provider, false).await?;
+        }
+        Ok(changed)
+    }
+
     async fn set_paused_in(
         &self,
         place: &PartitionPlace,
         provider: &Name,
         paused: bool,
-    ) -> Result<(), StoreError> {
-        let mut set = redis::cmd(if paused { "SADD" } else { "SREM" });
-        set.arg(&place.paused).arg(provider.as_str());
-        let set = &set;
-        let ask = async |mut conn: Conn| conn.ask(set).await;
-        self.store.link.run(ask).await?;
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        let mark = self.mark(place.partition)?;
+        let call = scripts::pause(place, provider, paused, &mark);
+        Ok(forget_answer(&self.store.link.call(&call).await?)?)
     }
 }
 
@@ -230,21 +244,13 @@ impl Inbox for RedisInbox {
         self.counted().await
     }
 
-    /// Each partition is told, so that a worker reads it in the step in which it takes. The first one is told
-    /// last: what it says tells whether all were told.
+    /// Each partition is told, so that a worker reads it in the step in which it takes.
     async fn set_paused(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
-        let Some((first, others)) = self.partitions.split_first() else {
-            return Ok(false);
-        };
-        let telling = (others.iter()).map(|place| self.set_paused_in(place, provider, paused));
-        let told: Result<Vec<_>, _> = join_all(telling).await.into_iter().collect();
-        told?;
-        let mark = self.mark(first.partition)?;
-        let call = scripts::pause(first, provider, paused, &mark);
-        let changed = forget_answer(&self.store.link.call(&call).await?)?;
+        let changed = self.set_paused_in_all(provider, paused).await;
+        // Also where some were not told.
         self.hints.changed();
         self.tell();
-        Ok(changed)
+        changed
     }
 
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {

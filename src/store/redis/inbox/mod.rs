@@ -66,7 +66,7 @@ pub use self::builder::RedisInboxBuilder;
 /// the same event stand in one slot, so that both may share a namespace: what was handled inline is a
 /// duplicate here, what is being handled is "not now", and what failed is queued.
 ///
-/// Each command on an entry is one script call, and may be sent again. What is accepted has no expiry: it stays
+/// Each command on an entry is one script call, a redrive behind a look at the entry, and may be sent again. What is accepted has no expiry: it stays
 /// until a worker or an operator has moved it on. What is done or discarded is dropped after its retention.
 ///
 /// A worker of the process that accepts an event is told at once; one of another process sees it when

@@ -41,6 +41,12 @@ local function state_of(key)
   return redis.call('HMGET', key, 'h', 's', 'v', 'u', 'r', 'n')
 end
 
+-- Behind a write that takes no memory Redis refuses a script nothing for want of it. This one changes nothing: no field
+-- has this name.
+local function begin_to_write(key)
+  redis.call('HDEL', key, '')
+end
+
 local function time_in(field)
   local time = tonumber(field or 0)
   -- As much as an answer holds.
@@ -68,11 +74,13 @@ local function order(key, what, id, token, version, known_until, share, slack, a
     else
       outcome = holder and 2 or 1
       since = now
+      local fields = { 'h', id, 'n', token, 's', text(since) }
       if share ~= '' then
         used = math.max(used, now) + share
-        redis.call('HSET', key, 'r', text(used))
+        fields[7], fields[8] = 'r', text(used)
       end
-      redis.call('HSET', key, 'h', id, 'n', token, 's', text(since))
+      begin_to_write(key)
+      redis.call('HSET', key, unpack(fields))
       redis.call('PERSIST', key)
       holder, by = id, token
     end
@@ -90,6 +98,7 @@ local function order(key, what, id, token, version, known_until, share, slack, a
       local high, low = struct.unpack('>I4I4', known_until)
       known = math.max(known, high * HALF + low)
       if not newest or is_below(newest, version) then newest = version end
+      begin_to_write(key)
       redis.call('HSET', key, 'v', newest, 'u', text(known))
     end
     if not holder then redis.call('PEXPIREAT', key, text(math.ceil(math.max(known, used) / 1000))) end

@@ -23,7 +23,14 @@ local function until_when(provider)
   return tonumber(redis.call('HGET', KEYS[1], 'u' .. provider) or 0)
 end
 
+-- Behind a write that takes no memory Redis refuses a script nothing for want of it. This one changes nothing: no field
+-- has this name.
+local function begin_to_write()
+  redis.call('HDEL', KEYS[1], '')
+end
+
 local function keep(provider, used)
+  begin_to_write()
   redis.call('HSET', KEYS[1], 'u' .. provider, string.format('%.0f', used))
 end
 
@@ -31,12 +38,13 @@ if what ~= 'use' and redis.call('GET', KEYS[2]) then return 1 end
 if what == 'set' then
   local of, provider, rate, millis = unpack(ARGV, 2)
   if (redis.call('HGET', KEYS[1], of .. provider) or '') == rate then return 0 end
-  if of == 'p' then redis.call('HDEL', KEYS[1], 'u' .. provider) end
   if rate == '' then
     redis.call('HDEL', KEYS[1], of .. provider)
   else
+    begin_to_write()
     redis.call('HSET', KEYS[1], of .. provider, rate)
   end
+  if of == 'p' then redis.call('HDEL', KEYS[1], 'u' .. provider) end
   mark(millis)
   return 1
 end

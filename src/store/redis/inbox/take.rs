@@ -44,6 +44,8 @@ struct Round {
     missed_orders: Vec<OrderHash>,
     /// Whether another look may tell of more.
     waits: bool,
+    /// Why order keys could not be held.
+    refused: Option<StoreError>,
 }
 
 impl Round {
@@ -53,6 +55,7 @@ impl Round {
             skipped: self.skipped || next.skipped,
             missed: self.missed.saturating_add(next.missed),
             waits: self.waits || next.waits,
+            refused: self.refused.or(next.refused),
             ..next
         }
     }
@@ -88,6 +91,12 @@ impl RedisInbox {
             let has_more = ahead.serves(1);
             if !take.lone {
                 turn.looks.keep(take, ahead);
+            }
+            if let Some(error) = round.refused {
+                if round.taken.is_empty() {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "order keys could not be held: their entries wait");
             }
             skipped = round.skipped;
             let may_have_more = is_known || round.missed > 0 || skipped || round.waits || has_more;
@@ -144,12 +153,8 @@ impl RedisInbox {
         let let_through = self.let_through(chosen, rates, may_ask, &mut used);
         let (chosen, refused) = let_through.await;
         due.hold_back(&refusing(&refused));
-        let held = self.hold(take, chosen, rates).await;
-        if held.is_err() {
-            // None of them is taken.
-            self.give_rates_back(rates, std::mem::take(&mut used)).await;
-        }
-        let (mut chosen, mut holds, not_now) = held?;
+        let (mut chosen, mut holds, not_now) = self.hold(take, chosen, rates).await;
+        let hold_refused = holds.refused.take();
         for candidate in refused.into_iter().chain(not_now) {
             if let Some(route) = number_of(take, &candidate) {
                 due.pass_over(route, candidate);
@@ -165,6 +170,7 @@ impl RedisInbox {
             return Ok(Round {
                 skipped,
                 waits: due.waits,
+                refused: hold_refused,
                 ..Round::default()
             });
         }
@@ -172,7 +178,8 @@ impl RedisInbox {
         // by who is held back.
         let sent = Instant::now();
         let outcomes = self.take_chosen(take, &chosen, wanted).await?;
-        let (round, free) = (self.sort(take, &chosen, outcomes, &mut holds, &mut used)).await?;
+        let (mut round, free) = (self.sort(take, &chosen, outcomes, &mut holds, &mut used)).await?;
+        round.refused = hold_refused;
         for candidate in (round.spared.iter()).filter_map(|number| chosen.get(*number)) {
             if let Some(route) = number_of(take, candidate) {
                 due.put_back(route, candidate.clone());

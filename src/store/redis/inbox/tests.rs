@@ -1,6 +1,7 @@
 //! The inbox on real servers: the contract, the rules of an entry, and what is left of it after faults.
 
 mod faults;
+mod full;
 mod gathered;
 mod histories;
 #[cfg(feature = "testing")]
@@ -8,6 +9,7 @@ mod kinds;
 mod many;
 mod ordering;
 mod outages;
+mod pauses;
 mod refused;
 mod replies;
 mod rights;
