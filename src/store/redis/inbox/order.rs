@@ -26,6 +26,7 @@ use super::order_kept::{OrderHash, OrderKept, OrderOutcome};
 use super::place::{EntryPlace, OrderPlace};
 use super::rates::share_and_slack;
 use super::scripts::ORDER;
+use super::turn::Turn;
 
 /// So many order keys are asked by one script.
 const ORDERS_PER_CALL: usize = 100;
@@ -267,23 +268,36 @@ impl RedisInbox {
     }
 
     /// Frees the keys among these that are held by an entry that holds them no more, as where a worker
-    /// died in between. Says whether there were any.
+    /// died in between. Says whether there were any. Not those of which somebody would have to tell who has not
+    /// answered of late.
     pub(super) async fn free_abandoned(
         &self,
         held_back: &HashMap<OrderHash, OrderKept>,
-    ) -> Result<bool, StoreError> {
+        turn: &Turn,
+    ) -> bool {
+        let layout = &self.store.layout;
         let doubted = held_back.iter().filter_map(|(hash, kept)| {
             let holder = kept.holder.as_ref().filter(|_| kept.is_doubted())?;
-            let place = EntryPlace::of_id(&self.store.layout, holder)?;
-            Some((*hash, kept, place))
+            let place = EntryPlace::of_id(layout, holder)?;
+            let asked = [place.partition, OrderPlace::of(layout, hash).partition];
+            let may_ask = asked.iter().all(|it| self.may_ask(*it, turn));
+            may_ask.then_some((*hash, kept, place))
         });
         // Others have their turn another time: a map has no order.
         let doubted: Vec<_> = doubted.take(DOUBTED_AT_ONCE).collect();
-        let freed = self.free_unless_held(&doubted).await?;
-        if freed {
-            tracing::info!("order keys that a worker has left behind are freed");
+        match self.free_unless_held(&doubted).await {
+            Ok(freed) => {
+                if freed {
+                    tracing::info!("order keys that a worker has left behind are freed");
+                }
+                freed
+            }
+            // A take has other things to do.
+            Err(error) => {
+                tracing::debug!(%error, "order keys are doubted again in a while");
+                false
+            }
         }
-        Ok(freed)
     }
 
     /// Frees those of these keys that are held as was seen, by an entry that does not hold them.
@@ -294,7 +308,14 @@ impl RedisInbox {
         let looking = (doubted.iter()).map(|(.., place)| self.look(slice::from_ref(place), false));
         let mut free = Vec::new();
         for ((hash, kept, place), looked) in doubted.iter().zip(join_all(looking).await) {
-            let (looked, now) = looked?;
+            let (looked, now) = match looked {
+                Ok(looked) => looked,
+                Err(error) => {
+                    // Of the others it is known.
+                    tracing::debug!(%error, "who holds an order key cannot be asked now");
+                    continue;
+                }
+            };
             let stored = looked.into_iter().next();
             let stored = stored.and_then(|(value, history)| codec::decode(value?, history));
             let stored = stored.filter(|stored| stored.entry.is_kept(now));

@@ -140,12 +140,8 @@ impl RedisInbox {
         let mut overtaken = std::mem::take(&mut due.overtaken);
         // What is held back is not left to those who have nothing else to do.
         let has_work = due.runnable.iter().any(|route| !route.is_empty());
-        if has_work
-            && !held_back.is_empty()
-            && turn.doubts()
-            && let Err(error) = self.free_abandoned(&held_back).await
-        {
-            tracing::debug!(%error, "order keys are doubted again in a while");
+        if has_work && !held_back.is_empty() && turn.doubts() {
+            self.free_abandoned(&held_back, turn).await;
         }
         let chosen = due.choose(take.first_route(), take.limit, take.max_bytes);
         let mut used = BTreeMap::new();
@@ -166,7 +162,7 @@ impl RedisInbox {
         chosen.extend(overtaken);
         if chosen.is_empty() {
             self.give_rates_back(rates, used).await;
-            let skipped = !held_back.is_empty() && self.free_abandoned(&held_back).await?;
+            let skipped = !held_back.is_empty() && self.free_abandoned(&held_back, turn).await;
             return Ok(Round {
                 skipped,
                 waits: due.waits,

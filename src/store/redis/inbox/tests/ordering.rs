@@ -152,7 +152,8 @@ async fn a_hold_that_another_worker_has_taken_over_is_not_freed() {
     inbox.ask_orders(&[hold()]).await.unwrap();
     for seen in [seen, read().await] {
         let held_back = std::collections::HashMap::from([(hash(), seen)]);
-        inbox.free_abandoned(&held_back).await.unwrap();
+        let turn = turn::Turn::default();
+        inbox.free_abandoned(&held_back, &turn).await;
         assert_eq!(read().await.holder, Some(place.id()));
     }
 }

@@ -6,6 +6,7 @@ use super::support::{Cluster, Sentinel};
 use super::*;
 use crate::event::{Order, OrderKey};
 use crate::store::redis::inbox::ahead::LASTS;
+use crate::store::redis::inbox::place::{OrderPlace, order_hash};
 
 /// Asks again until there is an answer.
 async fn at_last<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
@@ -105,6 +106,57 @@ async fn a_master_that_says_nothing_holds_up_one_look_and_not_each_one() {
     cluster.masters[share].thaw();
     assert!(taken > 0);
     assert!(took < patience, "{took:?}");
+}
+
+/// Keys that dead workers have left behind: one in the name of an entry on the master that is down, one of an entry on
+/// another one.
+#[tokio::test]
+async fn who_cannot_be_asked_about_one_order_key_frees_the_others() {
+    let mut cluster = Cluster::of(3, &[]);
+    let builder = RedisInbox::builder(cluster.url()).partitions(12);
+    let patience = Duration::from_secs(2);
+    let inbox = builder.deadline(patience).connect().await.unwrap();
+    let layout = inbox.store.layout.clone();
+    let share = |key: &str| usize::try_from(cluster.slot_of(key) * 3 / 16_384).unwrap();
+    // What keeps the rates answers.
+    let dead = (share(&PartitionPlace::rates(&layout)) + 1) % 3;
+    let lives = |on: &str| share(on) != dead;
+    let id_of = |prefix: &str, is_alive: bool| {
+        let mut ids = (0..).map(|number| format!("{prefix}_{number}"));
+        let is_so = |id: &String| lives(&inbox.place(&key(id)).entry) == is_alive;
+        ids.find(is_so).unwrap()
+    };
+    let mut orders = (0..)
+        .map(|number| OrderKey::new([format!("order {number}")]).unwrap())
+        .filter(|order| lives(&OrderPlace::of(&layout, &order_hash(&route(), order)).key));
+    let [mut unknown, mut freed] = [(); 2].map(|()| (String::new(), String::new()));
+    for (held, is_alive, prefix) in [(&mut unknown, false, "evt"), (&mut freed, true, "next")] {
+        let order = orders.next().unwrap();
+        let id = id_of(prefix, true);
+        let mut event = accept(&id, "a");
+        event.order = Some(Box::new(Order::new(order.clone(), None)));
+        at_last(async || inbox.accept(&event).await).await;
+        let hash = order_hash(&route(), &order);
+        let gone = inbox.place(&key(&id_of("gone", is_alive)));
+        let token = Token::random().unwrap();
+        let hold = [OrderCommand::hold(hash, &gone, token, None)];
+        at_last(async || inbox.ask_orders(&hold).await).await;
+        *held = (OrderPlace::of(&layout, &hash).key, id);
+    }
+    for (place, _) in [&unknown, &freed] {
+        // As old as it must be to be doubted.
+        let set = cluster.masters[share(place)].ask(&["HSET", place, "s", "1"]);
+        assert_eq!(set, "0");
+    }
+    cluster.masters[dead].kill();
+    let first = at_last(async || inbox.take(&take(5)).await).await;
+    let mut ids: Vec<_> = first.iter().map(|it| it.key.to_string()).collect();
+    // From now on each is answered.
+    for _ in 0..20 {
+        ids.extend(taken(&inbox, 5).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(ids, [freed.1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
