@@ -77,6 +77,18 @@ impl ServerClock {
         self.is_news(answered, moved).then_some(moved)
     }
 
+    /// What the clock showed at this moment, or a little less; nothing where it has told nothing yet.
+    #[cfg(all(feature = "redis", feature = "inbox"))]
+    pub(in crate::store) fn shown(&self, partition: u32, moment: Instant) -> Option<UnixTime> {
+        let ahead = self.ahead.get(usize::try_from(partition).ok()?)?;
+        let ahead = ahead.load(Ordering::Relaxed);
+        let micros = self
+            .micros(moment)
+            .checked_add(ahead)
+            .filter(|_| ahead != UNKNOWN)?;
+        u64::try_from(micros).ok().map(UnixTime::from_micros)
+    }
+
     fn is_news(&self, now: Instant, moved: i64) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let several = self.ahead.len() > 1;
@@ -144,6 +156,25 @@ mod tests {
             let told = UnixTime::from_micros(START.saturating_add_signed(told * 1_000));
             self.0.step_at(partition, at(sent), at(answered), told)
         }
+    }
+
+    #[cfg(all(feature = "redis", feature = "inbox"))]
+    #[test]
+    fn what_the_clock_showed_is_never_told_as_later_than_it_was() {
+        let story = Story::new(2);
+        let shown = |partition, millis| {
+            let moment = story.1 + Duration::from_millis(millis);
+            Some(story.0.shown(partition, moment)?.as_micros() - START)
+        };
+        assert_eq!(shown(0, 0), None);
+        // It was read at some time of the call.
+        assert_eq!(story.call(0, 10, 30, 525), None);
+        assert_eq!(shown(0, 30), Some(525_000));
+        assert_eq!(shown(0, 5), Some(500_000));
+        assert_eq!(shown(1, 5), None, "another server's");
+        // A shorter one tells more.
+        assert_eq!(story.call(0, 40, 42, 550), None);
+        assert_eq!(shown(0, 42), Some(550_000));
     }
 
     #[test]

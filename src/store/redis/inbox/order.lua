@@ -13,9 +13,9 @@
 --
 -- It is asked with what is to be done ('read', 'hold' or 'free'); entry; token, or '' for any; version that was
 -- completed, or ''; until when that is known, in 8 bytes or ''; share of the rate and its slack in microseconds,
--- or ''; how many microseconds ago the command was sent that has ended its entry, or '': a hold that is younger is
--- another one, of an entry that came back. That is counted when the call is made up: for as long as it is under way a
--- younger one may pass for an older one.
+-- or ''; when the command was sent that has ended its entry, in microseconds of this clock, or '': a hold that is younger
+-- is another one, of an entry that came back. Below zero it says how long ago that was when the call was made up, as who
+-- does not know this clock says: for as long as such a call is under way a younger hold may pass for an older one.
 --
 -- Answers { outcome, newest version or '', holder or '', since when, until when the rate is used, token or '' }:
 -- 1 newly held, 2 held by this entry already, 3 held by another one, 4 not by its rate, 0 read or freed. Where the key
@@ -28,8 +28,11 @@ local function text(number)
 end
 
 -- Whether a hold is older than the end of its entry; also where the clock was set back since.
-local function is_older(since, age)
-  return age == '' or since <= now - age or since > now
+local function is_older(since, ended)
+  if ended == '' then return true end
+  ended = tonumber(ended)
+  if ended < 0 then ended = now + ended end
+  return since <= ended or since > now
 end
 
 -- What is kept of a key, or nil where it is of another type.
@@ -53,7 +56,7 @@ local function time_in(field)
   return time and time >= 0 and time < HALF * HALF / 2 and time or 0
 end
 
-local function order(key, what, id, token, version, known_until, share, slack, age)
+local function order(key, what, id, token, version, known_until, share, slack, ended)
   local state = state_of(key)
   if not state then return { 3, '', '', 0, 0, '' } end
   local holder, since, newest, known, used, by = unpack(state)
@@ -85,7 +88,7 @@ local function order(key, what, id, token, version, known_until, share, slack, a
       holder, by = id, token
     end
   elseif what == 'free' then
-    if holder == id and (token == '' or by == token) and is_older(since, age) then
+    if holder == id and (token == '' or by == token) and is_older(since, ended) then
       redis.call('HDEL', key, 'h', 'n', 's')
       holder, by = false, false
       if share ~= '' then

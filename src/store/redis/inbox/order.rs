@@ -116,11 +116,15 @@ impl OrderCommand {
     }
 }
 
-fn call(commands: &[(&OrderCommand, OrderPlace)]) -> Call {
+/// With what each is told of when its entry has ended.
+fn call(
+    commands: &[(&OrderCommand, OrderPlace)],
+    ended: impl Fn(&OrderCommand, u32) -> String,
+) -> Call {
     let count = commands.len();
     let call = Call::on(&ORDER, count, count.saturating_mul(8));
     let call = (commands.iter()).fold(call, |call, (_, place)| call.word(&place.key));
-    commands.iter().fold(call, |call, (command, _)| {
+    commands.iter().fold(call, |call, (command, place)| {
         let token = command.token.as_ref().map_or(&[][..], |it| it.as_bytes());
         let completed = command.completed.as_ref();
         let version = completed.map_or(&[][..], |(version, _)| version);
@@ -133,7 +137,7 @@ fn call(commands: &[(&OrderCommand, OrderPlace)]) -> Call {
             .word(until.as_ref().map_or(&[][..], |until| until))
             .word(number(command.rate.map(|(share, _)| share)))
             .word(number(command.rate.map(|(_, slack)| slack)))
-            .word(number(command.ended_after.map(|it| micros(it.elapsed()))))
+            .word(ended(command, place.partition))
     })
 }
 
@@ -195,6 +199,25 @@ fn kept(word: Value, now: UnixTime) -> Result<OrderKept, Fault> {
 }
 
 impl RedisInbox {
+    /// When the command was sent that has ended the entry, by the clock that dates the holds of its key: a call that
+    /// comes late, or again, says the same. How long ago, below zero, where that clock has told nothing yet.
+    fn ended(&self, command: &OrderCommand, partition: u32) -> String {
+        let Some(sent) = command.ended_after else {
+            return String::new();
+        };
+        let of = if self.in_slots() { partition } else { 0 };
+        match self.store.clock.shown(of, sent) {
+            Some(at) => at.as_micros().to_string(),
+            None => format!("-{}", micros(sent.elapsed()).max(1)),
+        }
+    }
+
+    fn call_of(&self, commands: &[(&OrderCommand, OrderPlace)]) -> Call {
+        call(commands, |command, partition| {
+            self.ended(command, partition)
+        })
+    }
+
     /// Does these, in as few calls as can be; the answers are in their order, and none where there was none.
     pub(super) async fn ask_orders(
         &self,
@@ -206,7 +229,7 @@ impl RedisInbox {
         let placed: Vec<_> = commands.iter().map(placed).collect();
         if let [(_, place)] = placed.as_slice() {
             let read = |value| answer(value, 1);
-            let kept = self.call_with_others(place.partition, call(&placed), read);
+            let kept = self.call_with_others(place.partition, self.call_of(&placed), read);
             return Ok(kept.await?.into_iter().map(Some).collect());
         }
         loop {
@@ -239,7 +262,7 @@ impl RedisInbox {
             .collect();
         let partition = some.first().map_or(0, |(_, place)| place.partition);
         let read = |value| answer(value, some.len());
-        let kept = self.call(partition, &call(&some), read).await?;
+        let kept = self.call(partition, &self.call_of(&some), read).await?;
         Ok(numbers.into_iter().zip(kept).collect())
     }
 

@@ -6,6 +6,7 @@ mod gathered;
 mod histories;
 #[cfg(feature = "testing")]
 mod kinds;
+mod late;
 mod many;
 mod ordering;
 mod outages;
