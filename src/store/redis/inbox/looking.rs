@@ -56,6 +56,9 @@ impl RedisInbox {
         let first = after.as_ref().map_or(0, |place| place.partition);
         let behind = self.partitions.iter().filter(|it| it.partition >= first);
         let behind: Vec<_> = behind.collect();
+        if list.status == EntryStatus::Dead {
+            return self.dead(list, after.as_ref(), &behind).await;
+        }
         let mut views = Vec::new();
         for some in behind.chunks(PARTITIONS_AT_ONCE) {
             let names = some.iter().map(|place| self.names(place, list.status));
@@ -72,6 +75,47 @@ impl RedisInbox {
                 if views.len() >= list.limit {
                     views.truncate(list.limit);
                     return Ok(views);
+                }
+            }
+        }
+        Ok(views)
+    }
+
+    /// The same of those that are dead, which stand in the index in the order of their names: no more is read than is
+    /// asked for, so that who goes through many page by page reads each once.
+    async fn dead(
+        &self,
+        list: &List,
+        after: Option<&EntryPlace>,
+        partitions: &[&PartitionPlace],
+    ) -> Result<Vec<EntryView>, StoreError> {
+        let (most, end) = (list.limit.clamp(1, MEMBERS_PER_CALL), b"(e");
+        let mut views = Vec::new();
+        for some in partitions.chunks(PARTITIONS_AT_ONCE) {
+            let first = some.iter().map(async |place| {
+                let after = after.filter(|after| after.partition == place.partition);
+                let from = after.map_or_else(|| "[d".to_owned(), |it| format!("(d{}", it.name));
+                self.range(place, from.as_bytes(), end, most).await
+            });
+            let first: Result<Vec<_>, _> = join_all(first).await.into_iter().collect();
+            for (place, mut members) in some.iter().zip(first?) {
+                loop {
+                    let names = members.iter().filter_map(|it| codec::decode_member(it));
+                    let wanted = names.filter(|(_, name)| {
+                        let provider = list.provider.as_ref();
+                        provider.is_none_or(|provider| is_of(name, provider))
+                    });
+                    let wanted = wanted.map(|(_, name)| name.to_owned()).collect();
+                    self.views(place, wanted, list, &mut views).await?;
+                    if views.len() >= list.limit {
+                        views.truncate(list.limit);
+                        return Ok(views);
+                    }
+                    let Some(last) = members.last().filter(|_| members.len() >= most) else {
+                        break;
+                    };
+                    let from = [b"(", last.as_slice()].concat();
+                    members = self.range(place, &from, end, most).await?;
                 }
             }
         }

@@ -37,6 +37,51 @@ async fn work(inbox: &RedisInbox, limit: usize, end: impl Fn() -> Verdict) -> us
     }
 }
 
+/// How often a range of an index was read.
+fn ranges(server: &Server) -> u32 {
+    let calls = server.ask(&["INFO", "commandstats"]);
+    let calls = calls.split("cmdstat_zrangebylex:calls=").nth(1).unwrap();
+    calls.split(',').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn who_reads_dead_letters_page_by_page_reads_each_of_them_once() {
+    let server = Server::start();
+    let inbox = inbox(&server, 2).await;
+    accept_all(&inbox, 1_200).await;
+    assert_eq!(work(&inbox, 256, bury).await, 1_200);
+    // Of another provider, which is asked for.
+    let shop = Route::parse("shop").unwrap();
+    let other = Accept {
+        key: EventKey::new(shop.provider().clone(), ["other"]).unwrap(),
+        route: shop.clone(),
+        ..accept("other", "a")
+    };
+    inbox.accept(&other).await.unwrap();
+    let take = Take::new(vec![shop.clone()], Token::random().unwrap(), 1, LEASE);
+    assert_eq!(inbox.take(&take).await.unwrap().len(), 1);
+    let finish = Finish::new(other.key.clone(), take.token, bury(), DAY);
+    assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
+    let before = ranges(&server);
+    let mut list = List::of(EntryStatus::Dead).provider(Name::new("acme").unwrap());
+    let mut all = Vec::new();
+    loop {
+        let page = inbox.list(&list).await.unwrap();
+        let Some(last) = page.last() else { break };
+        list.after = Some(last.key.clone());
+        all.extend(page.into_iter().map(|it| it.key.to_string()));
+    }
+    let read = ranges(&server) - before;
+    // Twelve pages and the one behind them, each of which looks at two partitions at most, and now and then goes on.
+    assert!(read <= 32, "{read} ranges");
+    assert_eq!(all.len(), 1_200);
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 1_200, "none twice");
+    let list = List::of(EntryStatus::Dead).provider(shop.provider().clone());
+    assert_eq!(inbox.list(&list).await.unwrap().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_of_retries_that_are_due_at_once_are_all_worked_off() {
     let server = Server::start();
