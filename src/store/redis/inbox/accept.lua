@@ -5,6 +5,9 @@ local function repeated(differs)
   return { has_own_id == '1' and 5 or 6, now }
 end
 
+-- By which the state of an order key is found.
+local function hash_in(order) return string.sub(order, 10) end
+
 local entry, answer = find(key)
 if answer then return answer end
 local before = entry and member_of(key, entry)
@@ -57,9 +60,11 @@ else
   end
   return repeated(differs)
 end
+-- What is known keeps the route by which it came first, and the order key is one of that.
+if order ~= '' and route ~= entry.route then return { 10, now, entry.route } end
 entry.corrected = entry.corrected or differs
 entry.fingerprint, entry.size = fingerprint, tonumber(size)
-if entry.order_key ~= order_key then
+if hash_in(entry.order) ~= hash_in(order) then
   -- Content that is about something else no longer holds the order key.
   if entry.holds then left = entry.order end
   entry.holds = false

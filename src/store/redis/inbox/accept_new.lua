@@ -8,7 +8,8 @@
 --
 -- Answers { what became of it, now }: 1 queued, 2 corrected, 3 revived, 4 a duplicate, 5 the same with
 -- other content, 6 a conflict, 7 dead, 8 held inline, 9 full, 0 unreadable; and the order that its entry no longer
--- has, where it held an order key.
+-- has, where it held an order key. Or { 10, now, the route by which it is known }: its order is to be told as one of that,
+-- and nothing has changed.
 
 local key, past, index, inline = unpack(keys)
 

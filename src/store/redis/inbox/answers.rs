@@ -4,7 +4,7 @@ use bytes::Bytes;
 use redis::Value;
 
 use crate::clock::UnixTime;
-use crate::inbox::{Accepted, Begun, EntryStatus, Moved};
+use crate::inbox::{Accepted, Begun, EntryStatus, Moved, Route};
 use crate::store::command::{Grant, Held};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::redis::error::Fault;
@@ -48,12 +48,23 @@ fn order(words: &mut Words) -> Result<Option<OrderSeen>, Fault> {
     }
 }
 
-/// What became of an event, and the order whose key its entry no longer holds; an inbox that is full is
-/// an error of its own.
-pub(super) type ToldOfAccept = (Result<Accepted, StoreError>, Option<OrderSeen>);
+pub(super) enum ToldOfAccept {
+    /// What became of an event, and the order whose key its entry no longer holds; an inbox that is full is
+    /// an error of its own.
+    Became(Result<Accepted, StoreError>, Option<OrderSeen>),
+    /// It is known by this route, and its order is to be told as one of that.
+    KnownBy(Route),
+}
 
 pub(super) fn accept_answer(value: Value) -> Result<Answer<ToldOfAccept>, Fault> {
     let (code, now, mut words) = coded(value)?;
+    if code == 10 {
+        let route = bytes(words.next())?.ok_or(STRANGE)?;
+        end(words)?;
+        let route = std::str::from_utf8(&route).ok().and_then(Route::parse);
+        let outcome = ToldOfAccept::KnownBy(route.ok_or(STRANGE)?);
+        return Ok(Answer { outcome, now });
+    }
     let left = order(&mut words)?;
     end(words)?;
     let outcome = match code {
@@ -69,7 +80,7 @@ pub(super) fn accept_answer(value: Value) -> Result<Answer<ToldOfAccept>, Fault>
         9 => Err(StoreError::new(StoreErrorKind::Full)),
         _ => return Err(STRANGE),
     };
-    let outcome = (outcome, left);
+    let outcome = ToldOfAccept::Became(outcome, left);
     Ok(Answer { outcome, now })
 }
 

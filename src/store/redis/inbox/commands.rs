@@ -19,6 +19,8 @@ use crate::store::redis::connection::Conn;
 use crate::store::redis::scripts::forget_answer;
 
 use super::ahead::LASTS;
+use super::answers::ToldOfAccept;
+use super::codec::OrderSeen;
 use super::groups::in_groups;
 use super::order::OrderCommand;
 use super::place::{EntryPlace, PartitionPlace};
@@ -91,6 +93,28 @@ impl RedisInbox {
 }
 
 impl RedisInbox {
+    /// What becomes of an event, and the order whose key its entry no longer holds.
+    async fn accepted(
+        &self,
+        accept: &Accept,
+        place: &EntryPlace,
+    ) -> Result<(Result<Accepted, StoreError>, Option<OrderSeen>), StoreError> {
+        let mut call = scripts::accept(accept, place, self.room());
+        loop {
+            let told = self.call_with_others(place.partition, call, answers::accept_answer);
+            match told.await? {
+                ToldOfAccept::Became(accepted, left) => return Ok((accepted, left)),
+                ToldOfAccept::KnownBy(route) => {
+                    let accept = Accept {
+                        route,
+                        ..accept.clone()
+                    };
+                    call = scripts::accept(&accept, place, self.room());
+                }
+            }
+        }
+    }
+
     async fn forget_where(&self, key: &EventKey, only_ended: bool) -> Result<bool, StoreError> {
         let place = self.place(key);
         let mark = self.mark(place.partition)?;
@@ -115,9 +139,7 @@ impl Inbox for RedisInbox {
     async fn accept(&self, accept: &Accept) -> Result<Accepted, StoreError> {
         let place = self.place(&accept.key);
         let sent = Instant::now();
-        let call = scripts::accept(accept, &place, self.room());
-        let accepted = self.call_with_others(place.partition, call, answers::accept_answer);
-        let (accepted, left) = accepted.await?;
+        let (accepted, left) = self.accepted(accept, &place).await?;
         let left = left.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(left.as_slice()).await;
         // Also of a duplicate: the reply to the first may be lost.

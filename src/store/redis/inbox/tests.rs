@@ -13,6 +13,7 @@ mod outages;
 mod pauses;
 mod refused;
 mod replies;
+mod rerouted;
 mod rights;
 mod scripts_alone;
 mod size;

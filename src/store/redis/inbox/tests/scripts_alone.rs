@@ -10,7 +10,7 @@ use crate::amount::short_or_long;
 use crate::inbox::{Entry, EntryCommand, EntryState, TakeOutcome};
 use crate::store::command::{Claim, Complete, Grant, Release, StoredResponse};
 use crate::store::record::{Command, Record};
-use crate::store::redis::inbox::answers::{Peeked, TakenOrNot, ToldOfMove};
+use crate::store::redis::inbox::answers::{Peeked, TakenOrNot, ToldOfAccept, ToldOfMove};
 use crate::store::redis::inbox::candidate::Candidate;
 use crate::store::redis::scripts::each_answer;
 
@@ -176,9 +176,10 @@ impl Pair {
             key,
         };
         let call = scripts::accept(&accept, &self.inbox.place(&accept.key), 1_000);
-        let answer = self.ask_either(call, answers::accept_answer).await;
-        let (now, (outcome, left)) = (answer.now, answer.outcome);
-        assert_eq!(left, None);
+        let Answer { outcome, now } = self.ask_either(call, answers::accept_answer).await;
+        let ToldOfAccept::Became(outcome, None) = outcome else {
+            panic!("it is in no order");
+        };
         let outcome = outcome.unwrap();
         let known = self.entries.get(&accept.key);
         let is_open = known.is_some_and(|kept| kept.entry.needs_content());
