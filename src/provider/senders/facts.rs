@@ -2,6 +2,7 @@ use std::fmt;
 
 use crate::contract::SenderContract;
 use crate::error::ConfigError;
+use crate::name::Name;
 use crate::provider::Provider;
 use crate::signature::PublicUrl;
 
@@ -53,6 +54,35 @@ impl SenderFacts {
     /// The name of its constructor in [`provider`](crate::provider).
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The name of its provider, under which events are kept: another one than that of the constructor here and there.
+    ///
+    /// ```
+    /// use tower_webhook::provider::senders;
+    ///
+    /// let zoom = senders().find(|sender| sender.name() == "zoom");
+    /// let name = zoom.and_then(|sender| sender.provider_name());
+    /// assert_eq!(name.as_ref().map(|name| name.as_str()), Some("zoom"));
+    /// ```
+    pub fn provider_name(&self) -> Option<Name> {
+        Some(self.any()?.name().clone())
+    }
+
+    /// Whether a private key signs, which only the sender has: nobody else can make its deliveries.
+    pub fn signs_with_private_key(&self) -> bool {
+        #[cfg(feature = "asymmetric")]
+        {
+            use crate::secret::SecretFormat;
+            let format = |provider: &Provider| {
+                let verifier = provider.verifier()?;
+                Some(verifier.scheme().secret_format().clone())
+            };
+            let format = self.any().as_ref().and_then(format);
+            matches!(format, Some(SecretFormat::PublicKey(_)))
+        }
+        #[cfg(not(feature = "asymmetric"))]
+        false
     }
 
     /// What the sender calls itself, and which of its products it is.

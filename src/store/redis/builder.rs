@@ -66,18 +66,21 @@ impl RedisStore {
 }
 
 /// Where the records are.
+#[derive(Clone)]
 enum Target {
     Url(String),
     Given(RedisConnection),
 }
 
 /// Settings of a [`RedisStore`]; see [`RedisStore::builder`].
+#[derive(Clone)]
 #[must_use]
 pub struct RedisStoreBuilder {
     target: Target,
     namespace: Option<Name>,
     deadline: Duration,
-    partitions: u32,
+    /// The default unless set.
+    pub(super) partitions: Option<u32>,
     certificates: Certificates,
     refuse_at_risk: bool,
     keeps: Keeps,
@@ -97,7 +100,7 @@ impl RedisStoreBuilder {
             target,
             namespace: None,
             deadline: DEFAULT_DEADLINE,
-            partitions: DEFAULT_PARTITIONS,
+            partitions: None,
             certificates: Certificates::default(),
             refuse_at_risk: false,
             keeps: Keeps::Records,
@@ -113,7 +116,7 @@ impl RedisStoreBuilder {
 
     #[cfg(feature = "inbox")]
     pub(super) fn count_of_partitions(&self) -> u32 {
-        self.partitions
+        self.partitions.unwrap_or(DEFAULT_PARTITIONS)
     }
 
     /// Keeps the records apart from those of other namespaces of the same Redis; `default`
@@ -138,9 +141,9 @@ impl RedisStoreBuilder {
     /// share them out; 256 unless set, at most 65,536.
     ///
     /// The number is written into Redis when the namespace is first used, and every store of the
-    /// namespace must be built with the same.
+    /// namespace must be built with the same, or [`join`](Self::join) it.
     pub fn partitions(mut self, partitions: u32) -> Self {
-        self.partitions = partitions;
+        self.partitions = Some(partitions);
         self
     }
 
@@ -204,6 +207,7 @@ impl RedisStoreBuilder {
         if deadline > LONGEST_DEADLINE {
             return Err(setting("a deadline is at most a day"));
         }
+        let partitions = partitions.unwrap_or(DEFAULT_PARTITIONS);
         if !(1..=MOST_PARTITIONS).contains(&partitions) {
             return Err(setting(format!(
                 "{partitions} partitions are not 1 to {MOST_PARTITIONS}"

@@ -197,18 +197,37 @@ impl Connector {
         Ok(Conn::Single(Box::pin(conn).await?))
     }
 
+    /// What the namespace says of its partitions, if it is there. Nothing is written.
+    pub(super) async fn stored_partitions(&self) -> Result<Option<Vec<u8>>, Fault> {
+        let asking = async {
+            let mut conn = self.open().await?;
+            self.ask_partitions(&mut conn).await
+        };
+        match timeout(OVERALL_LIMIT, asking).await {
+            Ok(result) => result,
+            Err(_) => Err(Fault::Slow(OVERALL_LIMIT)),
+        }
+    }
+
+    async fn ask_partitions(&self, conn: &mut Conn) -> Result<Option<Vec<u8>>, Fault> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.layout.partitions_key());
+        Ok(match conn.ask(&get).await? {
+            Value::BulkString(stored) => Some(stored),
+            _ => None,
+        })
+    }
+
     /// Writes the number of partitions of a new namespace; refuses another than is written.
     async fn check_partitions(&self, conn: &mut Conn) -> Result<(), Fault> {
         let key = self.layout.partitions_key();
         let wanted = self.layout.partitions();
         for _ in 0..2 {
-            let mut get = redis::cmd("GET");
-            get.arg(&key);
-            match conn.ask(&get).await? {
-                Value::BulkString(stored) if stored == wanted.to_string().as_bytes() => {
+            match self.ask_partitions(conn).await? {
+                Some(stored) if stored == wanted.to_string().as_bytes() => {
                     return Ok(());
                 }
-                Value::BulkString(stored) => {
+                Some(stored) => {
                     let stored = String::from_utf8_lossy(&stored);
                     return Err(Fault::Partitions {
                         // Whatever stands there: no more of it than a number takes.
@@ -216,7 +235,7 @@ impl Connector {
                         wanted,
                     });
                 }
-                _ => {}
+                None => {}
             }
             let mut set = redis::cmd("SET");
             set.arg(&key).arg(wanted).arg("NX");

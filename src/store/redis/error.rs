@@ -44,6 +44,8 @@ pub enum RedisConnectErrorKind {
     Refused,
     /// The start-up check found what the builder was told to refuse.
     AtRisk,
+    /// Redis cannot be reached, and so what is there is not known: of [`join`](super::RedisStoreBuilder::join).
+    Unreachable,
 }
 
 impl RedisConnectError {

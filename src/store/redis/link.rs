@@ -233,6 +233,11 @@ impl Link {
         connecting.await
     }
 
+    /// What the namespace says of its partitions, over a connection of its own.
+    pub(super) async fn stored_partitions(&self) -> Result<Option<Vec<u8>>, Fault> {
+        self.connector.stored_partitions().await
+    }
+
     /// The connection, or one that is being made.
     fn connection(&self) -> (u64, Connection) {
         let mut line = self.line();

@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod gather;
 #[cfg(feature = "inbox")]
 mod inbox;
+mod join;
 mod keys;
 mod link;
 mod lookups;

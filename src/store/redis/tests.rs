@@ -26,6 +26,37 @@ async fn store(server: &Server, partitions: u32) -> RedisStore {
     builder.partitions(partitions).connect().await.unwrap()
 }
 
+/// Whoever looks writes nothing, and needs no number.
+#[tokio::test]
+async fn a_namespace_is_joined_where_it_is_and_not_made() {
+    let server = Server::start();
+    let builder = || RedisStore::builder(server.url()).deadline(PATIENCE);
+    assert!(builder().join().await.unwrap().is_none());
+    assert_eq!(server.ask(&["DBSIZE"]), "0");
+    let there = store(&server, 8).await;
+    let joined = builder().join().await.unwrap().unwrap();
+    assert_eq!(joined.layout.partitions(), there.layout.partitions());
+    let elsewhere = builder().namespace(Name::new("mistyped").unwrap());
+    assert!(elsewhere.join().await.unwrap().is_none());
+    let other = builder().partitions(9).join().await.unwrap_err();
+    assert_eq!(other.kind(), RedisConnectErrorKind::Partitions);
+    #[cfg(feature = "inbox")]
+    {
+        let inbox = || crate::inbox::RedisInbox::builder(server.url()).deadline(PATIENCE);
+        assert!(inbox().join().await.unwrap().is_some());
+        let large = Name::new("large").unwrap();
+        let of_records = builder().partitions(2_048).namespace(large.clone());
+        of_records.connect().await.unwrap();
+        assert!(inbox().namespace(large).join().await.unwrap().is_none());
+    }
+    server.ask(&["SET", "wh:default:partitions", "many"]);
+    let garbled = builder().join().await.unwrap_err();
+    assert_eq!(garbled.kind(), RedisConnectErrorKind::Partitions);
+    let nobody = RedisStore::builder("redis://127.0.0.1:1").join().await;
+    let nobody = nobody.unwrap_err();
+    assert_eq!(nobody.kind(), RedisConnectErrorKind::Unreachable);
+}
+
 /// Keys of several kinds: short ones, one with braces, and one that stands in Redis as a hash.
 fn keys() -> Vec<EventKey> {
     let provider = Name::new("acme").unwrap();

@@ -125,6 +125,25 @@ impl RedisInboxBuilder {
         Ok(RedisInbox::on(self.store.connect().await?, self.capacity))
     }
 
+    /// The inbox of a namespace that is in use, with the partitions that it has; `None` where no store or inbox has
+    /// used it yet, and where it has more partitions than one with an inbox. Nothing is made that is not there; see
+    /// [`RedisStoreBuilder::join`](crate::store::RedisStoreBuilder::join).
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisStoreBuilder::join`](crate::store::RedisStoreBuilder::join).
+    pub async fn join(mut self) -> Result<Option<RedisInbox>, RedisConnectError> {
+        self.check()?;
+        let Some(stored) = self.store.stored_partitions().await? else {
+            return Ok(None);
+        };
+        if stored > MOST_PARTITIONS {
+            return Ok(None);
+        }
+        self.store.partitions.get_or_insert(stored);
+        self.connect().await.map(Some)
+    }
+
     fn check(&self) -> Result<(), RedisConnectError> {
         let partitions = self.store.count_of_partitions();
         if partitions > MOST_PARTITIONS {
