@@ -175,7 +175,9 @@ fn a_receiver_out_of_reach_is_named() {
         .unwrap()
         .port();
     let url = format!("http://127.0.0.1:{port}/secret-path");
-    let ran = webhook(["send", "blendfi", "--url", &url]).run();
+    let ran = webhook(["send", "blendfi", "--url", &url])
+        .with_secret()
+        .run();
     let text = format!(
         "webhook: --url: http://127.0.0.1:{port} is out of reach: no connection to the receiver: Connection refused \
          (os error 111)\n"
@@ -247,6 +249,61 @@ fn a_wrong_store_says_what_is_wrong_with_it() {
     let ran = webhook(["records", "--store", "redis://127.0.0.1:1", "counts"]).run();
     assert_eq!(ran.status, 3, "{ran:?}");
     assert!(ran.err.starts_with("webhook: --store: "), "{}", ran.err);
+}
+
+#[test]
+fn a_verdict_that_is_none_is_refused() {
+    let words = [
+        "replay",
+        "x",
+        "--provider",
+        "blendfi",
+        "--url",
+        "http://h",
+        "--verdict",
+        "refuse",
+    ];
+    refuses(
+        2,
+        &words,
+        "error: invalid value 'refuse' for '--verdict <VERDICT>': it is none of passed, handled, queued, duplicate, \
+         refused, failed, unfinished, filtered, not_ours, probed\n\nFor more information, try '--help'.\n",
+    );
+}
+
+#[test]
+fn every_argument_has_help() {
+    for command in [
+        &["providers"][..],
+        &["sign"],
+        &["send"],
+        &["records", "unfinished"],
+        &["inbox", "list"],
+        &["inbox", "rate"],
+        &["dead"],
+        &["pause"],
+        &["resume"],
+        &["redrive"],
+        &["replay"],
+        &["watch"],
+        &["completions"],
+        &["man"],
+    ] {
+        let ran = webhook(command.iter().copied().chain(["--help"])).run();
+        let (_, listed) = ran
+            .says(0, "Usage: webhook")
+            .out
+            .split_once("Arguments:")
+            .unwrap_or_default();
+        for line in ran.out.lines().chain(listed.lines()) {
+            let text = line.trim_start();
+            let is_one = text.starts_with(['<', '[', '-']);
+            let alone = !text.contains("  ");
+            assert!(!(is_one && alone), "{command:?}: {line:?} has no help");
+        }
+    }
+    let send = webhook(["send", "--help"]).run();
+    send.says(0, "whsec_test_for_development_only");
 }
 
 #[test]

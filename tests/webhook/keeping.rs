@@ -101,6 +101,20 @@ async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
         "note: these are the first 2; there may be more: --limit\n"
     );
     say(&["dead", "--reason", "no such"]).await.says(0, "");
+    let mistyped = say(&["dead", "--provider", "blendfy"]).await;
+    assert_eq!(
+        (mistyped.status, mistyped.err.as_str()),
+        (0, "note: no entry of blendfy is here; is it spelled so?\n")
+    );
+    say(&["show", "blendfy", "evt_1"]).await.says(
+        1,
+        "neither an entry nor a record of blendfy:evt_1: it never arrived, or is forgotten; no event of blendfy is in the \
+         inbox: is it spelled so?",
+    );
+    // By the sender's name in any form that the program knows.
+    say(&["dead", "--provider", "BlendFi"])
+        .await
+        .says(0, "blendfi:evt_3 dead");
     receiver.fails.store(false, Ordering::SeqCst);
     say(&["redrive", "blendfi", "evt_1"]).await.says(0, "done");
     say(&["discard", "blendfi", "evt_2"]).await.says(0, "done");
@@ -133,6 +147,16 @@ async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
 
     say(&["pause", "blendfi"]).await.says(0, "paused");
     say(&["pause", "blendfi"]).await.says(1, "it was so before");
+    say(&["doctor"])
+        .await
+        .says(
+            1,
+            "ok       inbox: 0 queued, 0 waiting, 0 running, 0 lapsed, 0 dead\n",
+        )
+        .says(
+            1,
+            "at risk  inbox: blendfi is paused: its events wait for `webhook resume blendfi`",
+        );
     say(&["inbox", "paused"]).await.says(0, "blendfi\n");
     say(&["send", "blendfi", "--url", &receiver.url, "--id", "evt_4"])
         .await
@@ -239,6 +263,15 @@ async fn a_journal_is_watched_and_its_proved_deliveries_sent_again() {
     let url = format!("{}/webhooks/blendfi", in_memory().await);
     let arguments = ["replay", &file, "--provider", "blendfi", "--url", &url];
     let replay = || webhook(arguments).with_secret().run_beside();
+    // Each event is sent once, however often it stands there.
+    let twice = folder.file("twice.jsonl", journal().repeat(2));
+    let anew = format!("{}/webhooks/blendfi", in_memory().await);
+    webhook(["replay", &twice, "--provider", "blendfi", "--url", &anew])
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "sent 1, left out 2 that were")
+        .says(0, ", and 1 more deliveries of the same events\n");
     replay().await.says(
         0,
         "1 blendfi:evt_9  200\nsent 1, left out 1 that were refused, are not whole or are another sender's\n",
@@ -265,7 +298,10 @@ async fn a_journal_is_watched_and_its_proved_deliveries_sent_again() {
         .with_secret()
         .run_beside()
         .await
-        .says(0, "1 blendfi:evt_9  200\nsent 1, left out 3 that were");
+        .says(
+            0,
+            "1 blendfi:evt_9  200  idempotent-replayed: true\nsent 1, left out 3 that were",
+        );
 
     // A line that is written up to the middle of a character is no error.
     let half = folder.file(

@@ -6,9 +6,18 @@ use std::process::{Command, Stdio};
 #[cfg(feature = "asymmetric")]
 use serde_json::json;
 
+use tower_webhook::RedisStore;
+#[cfg(feature = "postgres")]
+use tower_webhook::inbox::PostgresInbox;
+#[cfg(feature = "postgres")]
+use tower_webhook::store::PostgresStore;
+
 use super::keeping::journal;
 use super::program::{Folder, webhook};
-use super::receiver::with_records;
+use super::receiver::{with_records, with_store};
+use super::redis_support::Server;
+#[cfg(feature = "postgres")]
+use super::sql_support::Postgres;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inbox_is_not_made_where_there_are_records_alone() {
@@ -47,6 +56,131 @@ async fn an_inbox_is_not_made_where_there_are_records_alone() {
     assert!(
         !holds(&tables) && !holds(&wal),
         "tables of an inbox were made"
+    );
+}
+
+/// What only looks, of a place that `--store` names.
+const LOOKS: [&[&str]; 5] = [
+    &["show", "blendfi", "evt_1"],
+    &["records", "counts"],
+    &["records", "lookup", "blendfi", "evt_1"],
+    &["dead"],
+    &["inbox", "counts"],
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_makes_nothing_in_redis_and_needs_no_number_of_partitions() {
+    let server = Server::start();
+    let place = server.url();
+    let look = async |words: &[&str], more: &[&str]| {
+        let all = words
+            .iter()
+            .chain(more)
+            .copied()
+            .chain(["--store", &*place]);
+        webhook(all).run_beside().await
+    };
+    for words in LOOKS.into_iter().chain([&["doctor"][..]]) {
+        let ran = look(words, &[]).await;
+        let text = "webhook: --store: no receiver keeps anything there in the namespace default; name the receiver's by \
+                    --namespace\n";
+        assert_eq!((ran.status, ran.err.as_str()), (2, text), "{words:?}");
+        let ran = look(words, &["--namespace", "mistyped"]).await;
+        assert!(
+            ran.status == 2 && ran.err.contains("namespace mistyped"),
+            "{ran:?}"
+        );
+    }
+    assert_eq!(server.ask(&["DBSIZE"]), "0", "a look has written");
+    let store = RedisStore::builder(&*place)
+        .partitions(8)
+        .connect()
+        .await
+        .unwrap();
+    let url = with_store(store).await;
+    let send = ["send", "blendfi", "--url", &url, "--id", "evt_1"];
+    webhook(send)
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "  200  ");
+    let keys = server.ask(&["DBSIZE"]);
+    look(&["show", "blendfi", "evt_1"], &[])
+        .await
+        .says(0, "blendfi:evt_1 done with 200");
+    look(&["records", "counts"], &[]).await.says(0, "done 1");
+    look(&["dead"], &[]).await.says(0, "");
+    look(&["inbox", "counts"], &[]).await.says(0, "queued 0");
+    let other = look(&["dead"], &["--partitions", "9"]).await;
+    assert!(
+        other.status != 0 && other.err.contains("8 partitions"),
+        "{other:?}"
+    );
+    assert_eq!(server.ask(&["DBSIZE"]), keys);
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn records_alone_are_shown_on_postgres_too() {
+    let server = Postgres::start();
+    let place = server.url();
+    let look = async |words: &[&str], more: &[&str]| {
+        let all = words
+            .iter()
+            .chain(more)
+            .copied()
+            .chain(["--store", &*place]);
+        webhook(all).run_beside().await
+    };
+    for words in LOOKS {
+        let ran = look(words, &[]).await;
+        let text = "webhook: --store: the place that was given: no receiver keeps anything in it; name the receiver's\n";
+        assert_eq!((ran.status, ran.err.as_str()), (2, text), "{words:?}");
+    }
+    let store = PostgresStore::builder(&*place).migrate();
+    let url = with_store(store.connect().await.unwrap()).await;
+    let send = ["send", "blendfi", "--url", &url, "--id", "evt_1"];
+    webhook(send)
+        .with_secret()
+        .run_beside()
+        .await
+        .says(0, "  200  ");
+    look(&["show", "blendfi", "evt_1"], &[])
+        .await
+        .says(0, "blendfi:evt_1 done with 200");
+    look(&["doctor"], &[])
+        .await
+        .says(1, "ok       store: reached; 1 done");
+    for words in [
+        &["dead"][..],
+        &["inbox", "counts"],
+        &["pause", "blendfi"],
+        &["redrive", "--all"],
+    ] {
+        let ran = look(words, &[]).await;
+        let text = "webhook: --store: the place that was given: it holds records and no inbox: look into it by \
+                    `webhook records`\n";
+        assert_eq!((ran.status, ran.err.as_str()), (2, text), "{words:?}");
+    }
+    // Tables that go by other names.
+    let elsewhere = ["--table-prefix", "wh_"];
+    assert_eq!(look(&["dead"], &elsewhere).await.status, 2);
+    let inbox = PostgresInbox::builder(&*place)
+        .table_prefix("wh_")
+        .migrate();
+    drop(inbox.connect().await.unwrap());
+    look(&["inbox", "counts"], &elsewhere)
+        .await
+        .says(0, "queued 0");
+    look(&["show", "blendfi", "evt_1"], &elsewhere)
+        .await
+        .says(1, "neither an entry");
+    let folder = Folder::new();
+    let file = folder.file("records.db", "");
+    let ran = webhook(["dead", "--schema", "app", "--store", &file]).run();
+    assert!(
+        ran.status == 2 && ran.err.contains("of Postgres alone"),
+        "{ran:?}"
     );
 }
 

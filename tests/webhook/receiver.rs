@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tower_webhook::inbox::SqliteInbox;
 use tower_webhook::provider::{self, blendfi, stripe};
 use tower_webhook::runtime::Failure;
+use tower_webhook::store::Store;
 use tower_webhook::worker::InboxExt;
 use tower_webhook::{
     Delivery, KeyRing, MemoryStore, Observation, Observer, PathTokens, Provider, RouterExt,
@@ -68,7 +69,11 @@ pub(crate) async fn in_memory() -> String {
 
 /// BlendFi with records in this file.
 pub(crate) async fn with_records(path: &str) -> String {
-    let store = SqliteStore::connect(path).await.unwrap();
+    with_store(SqliteStore::connect(path).await.unwrap()).await
+}
+
+/// BlendFi with records in this store.
+pub(crate) async fn with_store(store: impl Store) -> String {
     let webhook = Webhook::new(provider::blendfi(keys()))
         .store(store)
         .build()

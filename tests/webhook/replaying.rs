@@ -77,8 +77,9 @@ async fn is_read_by_the_program(place: &str, journal: Journal) {
         .with_secret()
         .run_beside()
         .await
-        .says(0, "blendfi:evt_1  200")
-        .says(0, "sent 1, left out 1 ");
+        .says(0, "blendfi:evt_1  200  idempotent-replayed: true")
+        .says(0, "sent 1, left out 1 ")
+        .says(0, "1 of 1 were done before: nothing ran for them.");
     assert!(journal.flush(std::time::Duration::from_secs(60)).await);
     webhook(["watch", place, "--once"])
         .run()

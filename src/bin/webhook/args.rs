@@ -1,5 +1,7 @@
 //! The command line.
 
+mod kept;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +9,8 @@ use clap_complete::Shell;
 
 use crate::presets;
 use crate::tamper::Tamper;
+
+pub(crate) use kept::{Filter, Inbox, Records, StoreArgs};
 
 const STATUSES: &str = "\
 Exit status:
@@ -16,6 +20,10 @@ Exit status:
   3  the store or the receiver is out of reach
 
 Secrets come from a file (--secret-file) or a variable (--secret-env), never from the command line.";
+
+const DEVELOPMENT: &str = "\
+To a URL of this machine, and where no secret is named, it signs with the development secret of the example receiver,
+whsec_test_for_development_only, and says so. A token in a path that is not named is token-for-development-only.";
 
 #[derive(Debug, Parser)]
 #[command(
@@ -37,12 +45,14 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// List the senders that are known, or tell all of one
     Providers {
+        /// The sender to tell all of
         #[arg(value_parser = presets::name)]
         name: Option<String>,
     },
     /// Sign a body as a sender does, and print the headers or a curl line
     Sign(Sign),
     /// Send deliveries as a sender does, right ones or wrong ones
+    #[command(after_help = DEVELOPMENT)]
     Send(Send),
     /// Verify a captured request, and say why it is refused
     Verify(Verify),
@@ -82,24 +92,33 @@ pub(crate) enum Command {
     Pause {
         #[command(flatten)]
         store: StoreArgs,
+        /// Whose events
         provider: String,
     },
     /// Let a provider's events go on
     Resume {
         #[command(flatten)]
         store: StoreArgs,
+        /// Whose events
         provider: String,
     },
     /// Send deliveries out of a journal again, signed anew, as their sender would: to a URL, through every check
+    #[command(after_help = DEVELOPMENT)]
     Replay(Replay),
     /// Show deliveries as a journal takes them down
     Watch(Watch),
     /// Look for what is wrong: store, settings at risk, clock, keys, certificates, allowlist
     Doctor(Doctor),
     /// Print completions for a shell
-    Completions { shell: Shell },
+    Completions {
+        /// Whose completions
+        shell: Shell,
+    },
     /// Print the manual page, or that of one command
-    Man { command: Vec<String> },
+    Man {
+        /// The command, of one word or two
+        command: Vec<String>,
+    },
 }
 
 const KEY: &str = "The event: its provider and the parts of its key, or both in one word \
@@ -144,6 +163,7 @@ pub(crate) struct BodyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sign {
+    /// The sender, as `webhook providers` lists it
     #[arg(value_parser = presets::name)]
     pub(crate) provider: String,
     #[command(flatten)]
@@ -208,106 +228,6 @@ pub(crate) struct Verify {
     pub(crate) other_secret_env: Option<String>,
 }
 
-/// Where receivers keep their records and entries.
-#[derive(Debug, Args)]
-pub(crate) struct StoreArgs {
-    /// A file of SQLite, redis://…, redis+sentinel://…, redis-cluster://…, postgres://…
-    #[arg(
-        long,
-        global = true,
-        env = "WEBHOOK_STORE",
-        hide_env_values = true,
-        value_name = "PLACE"
-    )]
-    pub(crate) store: Option<String>,
-    /// The receivers' namespace
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) namespace: Option<String>,
-    /// The receivers' partitions, on Redis
-    #[arg(long, global = true, value_name = "N")]
-    pub(crate) partitions: Option<u32>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Records {
-    /// The record of an event
-    Lookup {
-        #[arg(required = true, help = KEY)]
-        key: Vec<String>,
-    },
-    /// Remove the record of an event: its next delivery runs
-    Forget {
-        #[arg(required = true, help = KEY)]
-        key: Vec<String>,
-    },
-    /// Events of a provider that are not done
-    Unfinished {
-        provider: String,
-        #[arg(default_value_t = 100)]
-        limit: usize,
-    },
-    /// How many records are in each state
-    Counts,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Inbox {
-    /// How many entries have each status
-    Counts,
-    /// Entries with one status
-    List {
-        /// queued, waiting, running, lapsed, done, dead, discarded, stale or mismatched
-        status: String,
-        #[arg(long)]
-        provider: Option<String>,
-        #[arg(long, default_value_t = 100)]
-        limit: usize,
-    },
-    /// The entry of an event
-    Show {
-        #[arg(required = true, help = KEY)]
-        key: Vec<String>,
-    },
-    /// Remove the entry of an event: its next delivery is accepted as the first
-    Forget {
-        #[arg(required = true, help = KEY)]
-        key: Vec<String>,
-    },
-    /// Providers that are paused
-    Paused,
-    /// The rates that are set
-    Rates,
-    /// Take no more of a provider than so many in so many seconds
-    Rate {
-        provider: String,
-        /// off, or how many
-        entries: String,
-        seconds: Option<u64>,
-        /// Of each order key instead of all of the provider
-        #[arg(long)]
-        each_order_key: bool,
-    },
-}
-
-/// Which dead events.
-#[derive(Debug, Args)]
-pub(crate) struct Filter {
-    #[arg(long)]
-    pub(crate) provider: Option<String>,
-    /// Whose last reason holds this text
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) reason: Option<String>,
-    /// That died within so many seconds
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) newer_than: Option<u64>,
-    /// That died longer ago
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) older_than: Option<u64>,
-    /// So many of them at most; 1,000 unless set
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Redrive {
     #[command(flatten)]
@@ -347,6 +267,7 @@ pub(crate) struct Discard {
 pub(crate) struct Replay {
     /// A journal: its folder, a file of its lines or of SQLite, or a URL of Postgres; - is the standard input
     pub(crate) file: PathBuf,
+    /// Whose deliveries to send, as `webhook providers` lists it
     #[arg(long, value_parser = presets::name)]
     pub(crate) provider: String,
     /// The whole URL of the receiver, in plain HTTP
@@ -358,7 +279,7 @@ pub(crate) struct Replay {
     #[arg(long)]
     pub(crate) key: Option<String>,
     /// Only those with this verdict: failed, handled, …
-    #[arg(long)]
+    #[arg(long, value_parser = crate::journal::verdict)]
     pub(crate) verdict: Option<String>,
 }
 
@@ -372,6 +293,7 @@ pub(crate) struct Watch {
     /// End at the end of the file
     #[arg(long)]
     pub(crate) once: bool,
+    /// Of this provider alone
     #[arg(long)]
     pub(crate) provider: Option<String>,
     /// Only what was refused or failed

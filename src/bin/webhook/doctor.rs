@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use tower_webhook::inbox::{Inbox, SharedInbox};
 use tower_webhook::layer::host_addresses;
 use tower_webhook::source::HostName;
 use tower_webhook::store::{Claim, ClaimOutcome, RecordState, Release, Store, Token};
@@ -95,6 +96,28 @@ async fn store(asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
             report.tell("clock", by <= MAX_SKEW, &text);
         }
         None => report.tell("clock", true, "the store does not tell its time"),
+    }
+    match asked.store.inbox_if_any().await? {
+        Some(held) => inbox(&held, report).await,
+        None => Ok(()),
+    }
+}
+
+/// What waits, and what will not run by itself.
+async fn inbox(inbox: &SharedInbox, report: &mut Report) -> Result<(), Failure> {
+    let counts = inbox.counts().await?;
+    let (queued, waiting) = (counts.queued, counts.waiting);
+    let (running, lapsed, dead) = (counts.running, counts.lapsed, counts.dead);
+    let mut text = format!(
+        "{queued} queued, {waiting} waiting, {running} running, {lapsed} lapsed, {dead} dead"
+    );
+    if dead > 0 {
+        text.push_str(": `webhook dead` lists those, with their reasons");
+    }
+    report.tell("inbox", dead == 0, &text);
+    for provider in inbox.paused().await? {
+        let text = format!("{provider} is paused: its events wait for `webhook resume {provider}`");
+        report.tell("inbox", false, &text);
     }
     Ok(())
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tower_webhook::inbox::{EntryStatus, EntryView, Inbox, List, Rate, RateOf, SharedInbox};
-use tower_webhook::store::Store;
-use tower_webhook::{Name, UnixTime};
+use tower_webhook::{EventKey, Name, UnixTime};
 
 use crate::args::{Inbox as Asked, StoreArgs};
 use crate::failure::Failure;
 use crate::output::{Ended, Output, printable};
-use crate::records::{self, key};
+use crate::presets;
+use crate::records::{self, keys};
 
 pub(crate) async fn run(
     store: &StoreArgs,
@@ -26,17 +26,20 @@ pub(crate) async fn run(
             limit,
         } => {
             let mut list = List::of(status_of(status)?).limit(*limit);
-            list.provider = provider.clone().map(Name::new).transpose()?;
+            if let Some(provider) = provider {
+                list.provider = Some(provider_in(&inbox, provider).await?);
+            }
             for view in inbox.list(&list).await? {
                 output.show(line(&view), || entry(&view));
             }
         }
-        Asked::Show { key: words } => match inbox.lookup(&key(words)?).await? {
+        Asked::Show { key: words } => match found(&inbox, &keys(words)?).await? {
             Some(view) => in_full(&view, output),
             None => return Ok(output.no("no entry")),
         },
         Asked::Forget { key: words } => {
-            if !inbox.forget(&key(words)?).await? {
+            let key = key_in(&inbox, words).await?;
+            if !inbox.forget(&key).await? {
                 return Ok(output.no("no entry"));
             }
             return Ok(output.done("forgotten: the next delivery is accepted as the first"));
@@ -63,7 +66,6 @@ pub(crate) async fn run(
             seconds,
             each_order_key,
         } => {
-            let provider = Name::new(provider.clone())?;
             let rate = match (entries.as_str(), seconds) {
                 ("off", None) => None,
                 (entries, Some(seconds)) => {
@@ -79,6 +81,7 @@ pub(crate) async fn run(
                 true => RateOf::EachOrderKey,
                 false => RateOf::Provider,
             };
+            let provider = provider_in(&inbox, provider).await?;
             if !inbox.set_rate(&provider, of, rate).await? {
                 return Ok(output.no("it was so before"));
             }
@@ -94,25 +97,79 @@ pub(crate) async fn show(
     words: &[String],
     output: Output,
 ) -> Result<Ended, Failure> {
-    let key = key(words)?;
-    if let Some(inbox) = store.inbox_if_any().await?
-        && let Some(view) = inbox.lookup(&key).await?
+    let keys = keys(words)?;
+    let inbox = store.inbox_if_any().await?;
+    if let Some(inbox) = &inbox
+        && let Some(view) = found(inbox, &keys).await?
     {
         in_full(&view, output);
         return Ok(Ended::Well);
     }
     let (records, _) = store.store().await?;
-    match records.lookup(&key).await? {
-        Some(view) => records::show(&view, output),
-        None => {
-            let key = key.escaped();
-            let text = format!(
-                "neither an entry nor a record of {key}: it never arrived, or is forgotten"
-            );
-            return Ok(output.no(&text));
+    if let Some(view) = records::found(&records, &keys).await? {
+        records::show(&view, output);
+        return Ok(Ended::Well);
+    }
+    let Some(key) = keys.last() else {
+        return Ok(output.no("no record"));
+    };
+    let (provider, shown) = (key.provider(), key.escaped());
+    let is_of_nobody = match &inbox {
+        Some(inbox) => !is_known(inbox, provider).await?,
+        None => false,
+    };
+    let mut text =
+        format!("neither an entry nor a record of {shown}: it never arrived, or is forgotten");
+    if is_of_nobody {
+        text.push_str(&format!(
+            "; no event of {provider} is in the inbox: is it spelled so?"
+        ));
+    }
+    Ok(output.no(&text))
+}
+
+/// The entry under the first of these names that has one.
+async fn found(inbox: &SharedInbox, keys: &[EventKey]) -> Result<Option<EntryView>, Failure> {
+    for key in keys {
+        if let Some(view) = inbox.lookup(key).await? {
+            return Ok(Some(view));
         }
     }
-    Ok(Ended::Well)
+    Ok(None)
+}
+
+/// The key of the entry that is meant, by either name of its sender; as it was typed where there is none.
+pub(crate) async fn key_in(inbox: &SharedInbox, words: &[String]) -> Result<EventKey, Failure> {
+    let keys = keys(words)?;
+    if let [_, _, ..] = &*keys
+        && let Some(view) = found(inbox, &keys).await?
+    {
+        return Ok(view.key);
+    }
+    let typed = keys.into_iter().next();
+    typed.ok_or_else(|| Failure::usage("which event?"))
+}
+
+/// The name under which events of this provider are here, where it was typed as the program names it.
+pub(crate) async fn provider_in(inbox: &SharedInbox, typed: &str) -> Result<Name, Failure> {
+    let name = Name::new(typed.to_owned());
+    let Some(stored) = presets::stored(typed) else {
+        return Ok(name?);
+    };
+    if let Ok(name) = name
+        && is_known(inbox, &name).await?
+    {
+        return Ok(name);
+    }
+    Ok(stored)
+}
+
+/// Whoever names a provider of which nothing is here is told so.
+pub(crate) async fn note_unknown(inbox: &SharedInbox, provider: &Name) -> Result<(), Failure> {
+    if !is_known(inbox, provider).await? {
+        eprintln!("note: no entry of {provider} is here; is it spelled so?");
+    }
+    Ok(())
 }
 
 pub(crate) async fn pause(
@@ -121,11 +178,9 @@ pub(crate) async fn pause(
     on: bool,
     output: Output,
 ) -> Result<Ended, Failure> {
-    let provider = Name::new(provider.to_owned())?;
     let inbox = store.inbox().await?;
-    if !is_known(&inbox, &provider).await? {
-        eprintln!("note: no entry of {provider} is here; is it spelled so?");
-    }
+    let provider = provider_in(&inbox, provider).await?;
+    note_unknown(&inbox, &provider).await?;
     Ok(match inbox.set_paused(&provider, on).await? {
         true if on => output.done("paused: events are accepted, and wait"),
         true => output.done("resumed"),

@@ -1,11 +1,13 @@
 //! Journals of JSON lines: requests out of them, and deliveries that are sent again.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use bytes::Bytes;
 use http::Request;
 use serde_json::json;
 use tower_webhook::journal::{JournalLine, RecordedBody, RecordedRequest};
+use tower_webhook::layer::Verdict;
 use tower_webhook::testing::{SendErrorKind, TestDelivery};
 use tower_webhook::{EventKey, Provider, Replay, UnixTime};
 
@@ -150,11 +152,36 @@ fn delivery(
     Ok(delivery)
 }
 
-/// Sends what was proved and is whole again, signed anew: a handled event is a duplicate.
+/// What can become of a delivery that stands in a journal.
+const VERDICTS: [Verdict; 10] = [
+    Verdict::Passed,
+    Verdict::Handled,
+    Verdict::Queued,
+    Verdict::Duplicate,
+    Verdict::Refused,
+    Verdict::Failed,
+    Verdict::Unfinished,
+    Verdict::Filtered,
+    Verdict::NotOurs,
+    Verdict::Probed,
+];
+
+/// A verdict, as a value of the command line.
+pub(crate) fn verdict(text: &str) -> Result<String, String> {
+    let all = VERDICTS.map(Verdict::code);
+    match all.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("it is none of {}", all.join(", "))),
+    }
+}
+
+/// Sends what was proved and is whole again, signed anew, each event once: a handled one is a duplicate.
 pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
+    preset.check_signs_by_secret()?;
     let secrets = asked.secrets.or_for_development(&asked.url)?;
-    let provider = preset.signed(secrets, &asked.secrets.url()?)?;
+    let url = asked.secrets.url_or(&asked.url)?;
+    let provider = preset.signed(secrets, &url)?;
     let provider = provider.ok_or_else(|| Failure::usage("replay: this sender signs nothing"))?;
     let key = asked
         .key
@@ -163,6 +190,8 @@ pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended
         .transpose()?
         .map(|key| key.encoded());
     let (mut sent, mut left_out, mut well) = (0_u32, 0_u32, true);
+    let (mut again, mut duplicates) = (0_u32, 0_u32);
+    let mut taken = HashSet::new();
     let all = lines(&asked.file, "replay").await?;
     for line in &all {
         let Some(request) = line.request.as_ref().filter(|_| {
@@ -179,6 +208,11 @@ pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended
             left_out = left_out.saturating_add(1);
             continue;
         }
+        // Each delivery of an event has a line.
+        if line.key.as_ref().is_some_and(|key| !taken.insert(key)) {
+            again = again.saturating_add(1);
+            continue;
+        }
         let captured = captured(request, line.id.clone())?;
         let delivery = delivery(line, captured, &provider)?;
         let answer = delivery
@@ -191,20 +225,39 @@ pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended
         let status = answer.status();
         sent = sent.saturating_add(1);
         well &= status.is_success();
+        let is_duplicate = answer.headers().contains_key("idempotent-replayed");
+        duplicates = duplicates.saturating_add(is_duplicate.into());
         let key = line.key.as_deref().unwrap_or("-");
+        let end = if is_duplicate {
+            "  idempotent-replayed: true"
+        } else {
+            ""
+        };
         output.show(
             format_args!(
-                "{} {}  {}",
+                "{} {}  {}{end}",
                 printable(&line.id),
                 printable(key),
                 status.as_str()
             ),
-            || json!({"id": line.id, "key": line.key, "status": status.as_u16()}),
+            || json!({"id": line.id, "key": line.key, "status": status.as_u16(), "duplicate": is_duplicate}),
         );
     }
+    let mut text = format!(
+        "sent {sent}, left out {left_out} that were refused, are not whole or are another sender's"
+    );
+    if again > 0 {
+        text.push_str(&format!(", and {again} more deliveries of the same events"));
+    }
+    if duplicates > 0 {
+        text.push_str(&format!(
+            "\n{duplicates} of {sent} were done before: nothing ran for them. `webhook records forget` or `webhook \
+             inbox forget` has an event run again"
+        ));
+    }
     output.show(
-        format_args!("sent {sent}, left out {left_out} that were refused, are not whole or are another sender's"),
-        || json!({"sent": sent, "left_out": left_out}),
+        text,
+        || json!({"sent": sent, "left_out": left_out, "repeated": again, "duplicates": duplicates}),
     );
     Ok(Ended::well_if(well && sent > 0))
 }

@@ -5,24 +5,28 @@ use std::time::Duration;
 
 use serde_json::json;
 use tower_webhook::inbox::{
-    DeadLetters, Discard as DiscardOne, Inbox, ManyMoved, Moved, Redrive as RedriveOne,
+    DeadLetters, Discard as DiscardOne, Inbox, ManyMoved, Moved, Redrive as RedriveOne, SharedInbox,
 };
 use tower_webhook::{Name, UnixTime};
 
 use crate::args::{Discard, Filter, Redrive, StoreArgs};
 use crate::failure::Failure;
-use crate::inbox::{entry, line};
+use crate::inbox::{entry, key_in, line, note_unknown, provider_in};
 use crate::output::{Ended, Output};
-use crate::records::key;
+use crate::records::keys;
 
 pub(crate) async fn dead(
     store: &StoreArgs,
     filter: &Filter,
     output: Output,
 ) -> Result<Ended, Failure> {
-    let letters = letters(filter)?;
     let inbox = store.inbox().await?;
+    let provider = provider(&inbox, filter).await?;
+    let letters = letters(filter, provider.as_ref());
     let found = letters.list(&inbox).await?;
+    if let Some(provider) = provider.filter(|_| found.is_empty()) {
+        note_unknown(&inbox, &provider).await?;
+    }
     for view in &found {
         output.show(line(view), || entry(view));
     }
@@ -39,36 +43,42 @@ pub(crate) async fn dead(
 pub(crate) async fn redrive(asked: &Redrive, output: Output) -> Result<Ended, Failure> {
     let within = Duration::from_secs(asked.within);
     if asked.key.is_empty() {
-        let mut letters = named(&asked.filter, asked.all)?;
+        check_named(&asked.filter, asked.all)?;
+        let inbox = asked.store.inbox().await?;
+        let provider = provider(&inbox, &asked.filter).await?;
+        let mut letters = letters(&asked.filter, provider.as_ref());
         if asked.force {
             letters = letters.force();
         }
-        let inbox = asked.store.inbox().await?;
         return Ok(told_many(
             letters.redrive(&inbox, within).await?,
             &asked.filter,
             output,
         ));
     }
-    let mut redrive = RedriveOne::new(key(&asked.key)?).after(within);
-    redrive.force = asked.force;
+    keys(&asked.key)?;
     let inbox = asked.store.inbox().await?;
+    let mut redrive = RedriveOne::new(key_in(&inbox, &asked.key).await?).after(within);
+    redrive.force = asked.force;
     Ok(told(inbox.redrive(&redrive).await?, output))
 }
 
 pub(crate) async fn discard(asked: &Discard, output: Output) -> Result<Ended, Failure> {
     let retention = Duration::from_secs(asked.retention);
     if asked.key.is_empty() {
-        let letters = named(&asked.filter, asked.all)?;
+        check_named(&asked.filter, asked.all)?;
         let inbox = asked.store.inbox().await?;
+        let provider = provider(&inbox, &asked.filter).await?;
+        let letters = letters(&asked.filter, provider.as_ref());
         return Ok(told_many(
             letters.discard(&inbox, retention).await?,
             &asked.filter,
             output,
         ));
     }
-    let discard = DiscardOne::new(key(&asked.key)?, retention);
+    keys(&asked.key)?;
     let inbox = asked.store.inbox().await?;
+    let discard = DiscardOne::new(key_in(&inbox, &asked.key).await?, retention);
     Ok(told(inbox.discard(&discard).await?, output))
 }
 
@@ -76,10 +86,18 @@ fn limit(filter: &Filter) -> usize {
     filter.limit.unwrap_or(1_000)
 }
 
-fn letters(filter: &Filter) -> Result<DeadLetters, Failure> {
+/// The provider that is named, as its events are kept here.
+async fn provider(inbox: &SharedInbox, filter: &Filter) -> Result<Option<Name>, Failure> {
+    match &filter.provider {
+        Some(typed) => Ok(Some(provider_in(inbox, typed).await?)),
+        None => Ok(None),
+    }
+}
+
+fn letters(filter: &Filter, provider: Option<&Name>) -> DeadLetters {
     let mut letters = DeadLetters::new();
-    if let Some(provider) = &filter.provider {
-        letters = letters.provider(Name::new(provider.clone())?);
+    if let Some(provider) = provider {
+        letters = letters.provider(provider.clone());
     }
     if let Some(reason) = &filter.reason {
         letters = letters.reason(reason);
@@ -91,11 +109,11 @@ fn letters(filter: &Filter) -> Result<DeadLetters, Failure> {
     if let Some(secs) = filter.older_than {
         letters = letters.before(before(secs));
     }
-    Ok(letters.limit(limit(filter)))
+    letters.limit(limit(filter))
 }
 
-/// The same, where something was named: nobody means all of them by saying nothing.
-fn named(filter: &Filter, all: bool) -> Result<DeadLetters, Failure> {
+/// Whether something was named: nobody means all of them by saying nothing.
+fn check_named(filter: &Filter, all: bool) -> Result<(), Failure> {
     let by_time = filter.newer_than.is_some() || filter.older_than.is_some();
     let is_named = filter.provider.is_some() || filter.reason.is_some() || by_time;
     if !is_named && !all {
@@ -103,7 +121,7 @@ fn named(filter: &Filter, all: bool) -> Result<DeadLetters, Failure> {
             "which of them? name an event, a provider, a reason or a time, or say --all",
         ));
     }
-    letters(filter)
+    Ok(())
 }
 
 fn told(moved: Moved, output: Output) -> Ended {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+#[cfg(feature = "postgres")]
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 #[cfg(feature = "postgres")]
@@ -50,6 +52,11 @@ impl StoreArgs {
             }
             None => Kind::Sqlite,
         };
+        if self.is_of_postgres() && matches!(kind, Kind::Redis | Kind::Sqlite) {
+            return Err(Failure::usage(
+                "--schema and --table-prefix: they are of Postgres alone",
+            ));
+        }
         // One that is not there would be made, and be empty.
         if matches!(kind, Kind::Sqlite) && !Path::new(place).try_exists().unwrap_or(false) {
             return Err(Failure::usage(match shown(place) {
@@ -66,12 +73,42 @@ impl StoreArgs {
         Ok((place, kind))
     }
 
-    /// The tables of a file; `None` of what is no file, or cannot be opened: that is told by whoever opens it
+    fn is_of_postgres(&self) -> bool {
+        self.schema.is_some() || self.table_prefix.is_some()
+    }
+
+    /// The tables of a database; `None` of Redis, and of what cannot be opened: that is told by whoever opens it
     /// next.
-    async fn tables(place: &str, kind: &Kind) -> Option<Vec<String>> {
-        if !matches!(kind, Kind::Sqlite) {
-            return None;
+    async fn tables(&self, place: &str, kind: &Kind) -> Option<Vec<String>> {
+        match kind {
+            Kind::Redis => None,
+            #[cfg(feature = "postgres")]
+            Kind::Postgres => {
+                let looking = self.tables_of_postgres(place);
+                tokio::time::timeout(PATIENCE, looking).await.ok()?
+            }
+            Kind::Sqlite => Self::tables_of_file(place).await,
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn tables_of_postgres(&self, place: &str) -> Option<Vec<String>> {
+        let options: PgConnectOptions = place.parse().ok()?;
+        // Behind a pooler nothing that is prepared is there the next time.
+        let options = options.statement_cache_capacity(0);
+        let database = options.disable_statement_logging().connect().await;
+        let mut database = database.ok()?;
+        let tables = "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = $1";
+        let found = sqlx::query_scalar(tables)
+            .bind(self.schema.as_deref().unwrap_or("public"))
+            .persistent(false)
+            .fetch_all(&mut database)
+            .await;
+        let _ = database.close().await;
+        found.ok()
+    }
+
+    async fn tables_of_file(place: &str) -> Option<Vec<String>> {
         let options = SqliteConnectOptions::new().filename(place).read_only(true);
         let database = options.disable_statement_logging().connect().await;
         let mut database = database.ok()?;
@@ -82,15 +119,21 @@ impl StoreArgs {
     }
 
     /// Refuses another program's database, in which tables would be made.
-    fn refuse_foreign(place: &str, tables: Option<&[String]>) -> Result<(), Failure> {
+    fn refuse_foreign(&self, place: &str, tables: Option<&[String]>) -> Result<(), Failure> {
         match tables {
-            Some(tables) if !tables.iter().any(|table| table == "tower_webhook_schema") => {
-                Err(Failure::usage(format!(
-                    "--store: {place}: no receiver keeps anything in it; name the receiver's"
-                )))
-            }
+            Some(tables) if !self.is_among(tables, "schema") => Err(Failure::usage(format!(
+                "--store: {}: no receiver keeps anything in it; name the receiver's",
+                shown(place)
+            ))),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the table that a receiver names so is among these.
+    fn is_among(&self, tables: &[String], name: &str) -> bool {
+        let prefix = self.table_prefix.as_deref().unwrap_or("tower_webhook_");
+        let mut names = tables.iter().filter_map(|table| table.strip_prefix(prefix));
+        names.any(|table| table == name)
     }
 
     fn namespace(&self) -> Result<Option<Name>, Failure> {
@@ -102,17 +145,18 @@ impl StoreArgs {
         let (place, _) = self.place()?;
         self.inbox_if_any().await?.ok_or_else(|| {
             Failure::usage(format!(
-                "--store: {place}: it holds records and no inbox: look into it by `webhook records`"
+                "--store: {}: it holds records and no inbox: look into it by `webhook records`",
+                shown(place)
             ))
         })
     }
 
-    /// The inbox, unless it is a file that holds none.
+    /// The inbox, unless there are records alone.
     pub(crate) async fn inbox_if_any(&self) -> Result<Option<SharedInbox>, Failure> {
         let (place, kind) = self.place()?;
-        let known = Self::tables(place, &kind).await;
-        Self::refuse_foreign(place, known.as_deref())?;
-        if known.is_some_and(|tables| !tables.iter().any(|table| table == "tower_webhook_inbox")) {
+        let known = self.tables(place, &kind).await;
+        self.refuse_foreign(place, known.as_deref())?;
+        if known.is_some_and(|tables| !self.is_among(&tables, "inbox")) {
             return Ok(None);
         }
         let namespace = self.namespace()?;
@@ -125,13 +169,26 @@ impl StoreArgs {
                 if let Some(number) = self.partitions {
                     builder = builder.partitions(number);
                 }
-                SharedInbox::new(builder.connect().await.map_err(opened)?)
+                match builder.join().await.map_err(opened)? {
+                    Some(inbox) => SharedInbox::new(inbox),
+                    // Which of the two it is, a store knows.
+                    None => {
+                        self.store().await?;
+                        return Ok(None);
+                    }
+                }
             }
             #[cfg(feature = "postgres")]
             Kind::Postgres => {
                 let mut builder = PostgresInbox::builder(place).deadline(PATIENCE);
                 if let Some(name) = namespace {
                     builder = builder.namespace(name);
+                }
+                if let Some(schema) = &self.schema {
+                    builder = builder.schema(schema);
+                }
+                if let Some(prefix) = &self.table_prefix {
+                    builder = builder.table_prefix(prefix);
                 }
                 SharedInbox::new(builder.connect().await.map_err(opened)?)
             }
@@ -148,7 +205,8 @@ impl StoreArgs {
     /// The store, and what its check found: each setting with whether it is sound, how it is and what it risks.
     pub(crate) async fn store(&self) -> Result<(SharedStore, Vec<(bool, String)>), Failure> {
         let (place, kind) = self.place()?;
-        Self::refuse_foreign(place, Self::tables(place, &kind).await.as_deref())?;
+        let tables = self.tables(place, &kind).await;
+        self.refuse_foreign(place, tables.as_deref())?;
         let namespace = self.namespace()?;
         Ok(match kind {
             Kind::Redis => {
@@ -159,7 +217,13 @@ impl StoreArgs {
                 if let Some(number) = self.partitions {
                     builder = builder.partitions(number);
                 }
-                let store = builder.connect().await.map_err(opened)?;
+                let store = builder.join().await.map_err(opened)?;
+                let store = store.ok_or_else(|| {
+                    let name = self.namespace.as_deref().unwrap_or("default");
+                    Failure::usage(format!(
+                        "--store: no receiver keeps anything there in the namespace {name}; name the receiver's by --namespace"
+                    ))
+                })?;
                 let found = store.check().await?;
                 let found = found.findings().iter();
                 let found = found.map(|it| (it.verdict() == RedisVerdict::Sound, it.to_string()));
@@ -170,6 +234,12 @@ impl StoreArgs {
                 let mut builder = PostgresStore::builder(place).deadline(PATIENCE);
                 if let Some(name) = namespace {
                     builder = builder.namespace(name);
+                }
+                if let Some(schema) = &self.schema {
+                    builder = builder.schema(schema);
+                }
+                if let Some(prefix) = &self.table_prefix {
+                    builder = builder.table_prefix(prefix);
                 }
                 let store = builder.connect().await.map_err(opened)?;
                 let found = store.check().await?;

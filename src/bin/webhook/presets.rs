@@ -12,6 +12,8 @@ use tower_webhook::{
     RetrySchedule, Secrets, SenderContract, SigningKey,
 };
 
+use crate::failure::Failure;
+
 /// A sender that is known.
 pub(crate) struct Preset {
     pub(crate) name: &'static str,
@@ -150,6 +152,12 @@ pub(crate) fn is_known(name: &str) -> bool {
     find(name).is_some() || name == "bloque"
 }
 
+/// The name that receivers keep a sender's events under, where that is another one than was typed.
+pub(crate) fn stored(typed: &str) -> Option<Name> {
+    let name = find(typed)?.provider_name()?;
+    (name.as_str() != typed).then_some(name)
+}
+
 /// The name of a sender, as a value of the command line.
 pub(crate) fn name(text: &str) -> Result<String, String> {
     if let Some(preset) = find(text) {
@@ -206,6 +214,29 @@ impl Preset {
             How::Keys(make) => make(secrets).map(Some),
             How::Facts(facts) => of_facts(facts, secrets, url).map(Some),
             How::Address(_) | How::Token(_) => Ok(None),
+        }
+    }
+
+    /// The name that receivers keep its events under; `None` where each receiver gives it one of its own.
+    pub(crate) fn provider_name(&self) -> Option<Name> {
+        match self.how {
+            _ if self.name.starts_with("standard") => None,
+            How::Facts(facts) => facts.provider_name(),
+            _ if self.name.starts_with("bloque-") => Name::new("bloque").ok(),
+            _ => Name::new(self.name).ok(),
+        }
+    }
+
+    /// Refuses to sign as a sender that signs with a private key of its own.
+    pub(crate) fn check_signs_by_secret(&self) -> Result<(), Failure> {
+        match self.how {
+            How::Facts(facts) if facts.signs_with_private_key() => Err(Failure::usage(format!(
+                "{}: it signs with a private key, which it alone has: nobody else can make its deliveries; in a test \
+                 `TestDelivery::signed_by_key` signs with one of the test's own, and `webhook verify` judges what \
+                 it has sent",
+                self.name
+            ))),
+            _ => Ok(()),
         }
     }
 
@@ -272,6 +303,23 @@ mod tests {
         ] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
+    }
+
+    #[test]
+    fn every_sender_has_the_name_that_its_events_are_kept_under() {
+        for preset in &all() {
+            let is_named = !preset.title.starts_with("Standard Webhooks");
+            assert_eq!(
+                preset.provider_name().is_some(),
+                is_named,
+                "{}",
+                preset.name
+            );
+        }
+        let named = |typed| stored(typed).map(|name| name.to_string());
+        assert_eq!(named("bloque-card").as_deref(), Some("bloque"));
+        assert_eq!((named("bloque"), named("stripe")), (None, None));
+        assert_eq!(named("nobody-at-all"), None);
     }
 
     #[test]

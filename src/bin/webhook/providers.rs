@@ -32,6 +32,13 @@ pub(crate) fn run(name: Option<&str>, output: Output) -> Result<Ended, Failure> 
 fn one(preset: &Preset, output: Output) {
     let mut rows: Vec<(&str, String)> = vec![
         ("name", preset.name.to_owned()),
+        (
+            "events kept under",
+            preset.provider_name().map_or_else(
+                || "the name that its receiver gives it".to_owned(),
+                |name| name.to_string(),
+            ),
+        ),
         ("title", preset.title.to_owned()),
         ("proof", preset.proof.to_owned()),
         ("event", preset.event.to_owned()),

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use tower_webhook::store::{RecordState, RecordView, Store};
-use tower_webhook::{EventKey, Name};
+use tower_webhook::{EventKey, Name, SharedStore};
 
 use crate::args::{Records, StoreArgs};
 use crate::failure::Failure;
 use crate::output::{Ended, Output};
+use crate::presets;
 
 pub(crate) async fn run(
     store: &StoreArgs,
@@ -15,26 +16,32 @@ pub(crate) async fn run(
 ) -> Result<Ended, Failure> {
     // What was typed is read before anything is opened.
     let named = match command {
-        Records::Lookup { key: words } | Records::Forget { key: words } => Some(key(words)?),
+        Records::Lookup { key: words } | Records::Forget { key: words } => Some(keys(words)?),
         Records::Unfinished { .. } | Records::Counts => None,
     };
     let (store, _) = store.store().await?;
     match (command, named) {
-        (Records::Lookup { .. }, Some(key)) => match store.lookup(&key).await? {
+        (Records::Lookup { .. }, Some(keys)) => match found(&store, &keys).await? {
             Some(view) => show(&view, output),
             None => return Ok(output.no("no record")),
         },
-        (Records::Forget { .. }, Some(key)) => {
-            if !store.forget(&key).await? {
-                return Ok(output.no("no record"));
+        (Records::Forget { .. }, Some(keys)) => {
+            for key in &keys {
+                if store.forget(key).await? {
+                    return Ok(output
+                        .done("forgotten: the next delivery is handled as if it were the first"));
+                }
             }
-            return Ok(
-                output.done("forgotten: the next delivery is handled as if it were the first")
-            );
+            return Ok(output.no("no record"));
         }
         (Records::Unfinished { provider, limit }, _) => {
-            let provider = Name::new(provider.clone())?;
-            for view in store.unfinished(&provider, *limit).await? {
+            let mut found = store
+                .unfinished(&Name::new(provider.clone())?, *limit)
+                .await?;
+            if let Some(stored) = presets::stored(provider).filter(|_| found.is_empty()) {
+                found = store.unfinished(&stored, *limit).await?;
+            }
+            for view in found {
                 show(&view, output);
             }
         }
@@ -50,6 +57,19 @@ pub(crate) async fn run(
         }
     }
     Ok(Ended::Well)
+}
+
+/// The record under the first of these names that has one.
+pub(crate) async fn found(
+    store: &SharedStore,
+    keys: &[EventKey],
+) -> Result<Option<RecordView>, Failure> {
+    for key in keys {
+        if let Some(view) = store.lookup(key).await? {
+            return Ok(Some(view));
+        }
+    }
+    Ok(None)
 }
 
 /// A record in one line.
@@ -80,9 +100,25 @@ pub(crate) fn show(view: &RecordView, output: Output) {
     });
 }
 
+/// The key that was typed, and behind it the same under the name that receivers know its sender by.
+pub(crate) fn keys(words: &[String]) -> Result<Vec<EventKey>, Failure> {
+    let typed = key(words)?;
+    let mut keys = Vec::with_capacity(2);
+    if let Some(stored) = presets::stored(typed.provider().as_str()) {
+        let same = EventKey::new(stored, typed.parts())?;
+        let same = same.of_tenant(typed.tenant().cloned());
+        keys.push(same.of_consumer(typed.consumer().cloned()));
+    }
+    keys.insert(0, typed);
+    Ok(keys)
+}
+
 /// A key in one word, or its provider and its parts.
-pub(crate) fn key(words: &[String]) -> Result<EventKey, Failure> {
+fn key(words: &[String]) -> Result<EventKey, Failure> {
     match words {
+        [part] if !part.contains(':') => Err(Failure::usage(format!(
+            "{part:?}: name the provider first, as in `blendfi evt_1`"
+        ))),
         [encoded] => Ok(EventKey::decode(encoded)?),
         [provider, parts @ ..] => {
             let (provider, tenant) = match provider.split_once('@') {

@@ -1,6 +1,6 @@
 //! Secrets from files and variables.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use tower_webhook::Secrets;
@@ -52,8 +52,22 @@ impl SecretArgs {
     pub(crate) fn or_for_development(&self, url: &str) -> Result<Secrets, Failure> {
         match self.given()? {
             Some(secrets) => Ok(secrets),
-            None if is_here(url) => Ok(Secrets::parse(DEVELOPMENT_SECRET)?),
+            None if is_here(url) => {
+                note(format_args!(
+                    "signed with the development secret {DEVELOPMENT_SECRET}; --secret-env or --secret-file name \
+                     another"
+                ));
+                Ok(Secrets::parse(DEVELOPMENT_SECRET)?)
+            }
             None => self.needed(),
+        }
+    }
+
+    /// The URL that the sender was given: this one, unless another is named.
+    pub(crate) fn url_or(&self, url: &str) -> Result<PublicUrl, Failure> {
+        match (&self.public_url, PublicUrl::parse(url)) {
+            (None, Ok(url)) => Ok(url),
+            _ => self.url(),
         }
     }
 
@@ -92,12 +106,22 @@ pub(crate) fn of_variable(name: &str, option: &str) -> Result<Secrets, Failure> 
     Ok(Secrets::from_env(name)?)
 }
 
+/// Beside what was asked for.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "note: {text}");
+}
+
 /// The secret end of a path.
 pub(crate) fn token(variable: Option<&str>, url: &str) -> Result<String, Failure> {
     let name = variable.unwrap_or(TOKEN_VARIABLE);
     match std::env::var(name) {
         Ok(token) => Ok(token),
-        Err(_) if variable.is_none() && is_here(url) => Ok(DEVELOPMENT_TOKEN.to_owned()),
+        Err(_) if variable.is_none() && is_here(url) => {
+            note(format_args!(
+                "the path ends in the development token {DEVELOPMENT_TOKEN}; --token-env names another"
+            ));
+            Ok(DEVELOPMENT_TOKEN.to_owned())
+        }
         Err(_) => Err(Failure::usage(format!(
             "no token: set {name} to the secret end of the path"
         ))),

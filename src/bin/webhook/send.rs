@@ -16,8 +16,8 @@ use crate::failure::Failure;
 use crate::output::{Ended, Output};
 use crate::presets::Preset;
 use crate::progress::{Progress, listed};
-use crate::secrets::token;
-use crate::sign::{Made, preset, unsigned};
+use crate::secrets::{note, token};
+use crate::sign::{Made, keys, preset, signs_url, unsigned};
 use crate::tamper::Tamper;
 
 /// How often a delivery is sent at most, where it is told to come again.
@@ -39,17 +39,23 @@ struct Sender {
 pub(crate) async fn run(asked: &Send, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
     let url = url(&preset, &asked.url)?;
-    let (provider, token) = provider(&preset, asked)?;
+    let first = Made::new(&preset, &asked.body, 0)?;
+    let (provider, token) = provider(&preset, asked, &first)?;
     let (total, at_once) = match (asked.repeat, asked.storm) {
         (_, Some(storm)) => (storm, true),
         (repeat, None) => (repeat.unwrap_or(1), false),
     };
-    let first = Made::new(&preset, &asked.body, 0)?;
     // What can be in no request is told before anything is sent.
     let check = delivery(&first, &provider, asked, token.as_deref()).to(&url);
-    check
-        .request::<Bytes>()
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    check.request::<Bytes>().map_err(|error| {
+        // The library's own words are of its methods.
+        match preset.has_token() && error.to_string().contains("a secret path") {
+            true => Failure::usage(
+                "--url: its path does not end in the secret token: leave the path out, or end it in the token",
+            ),
+            false => Failure::usage(error.to_string()),
+        }
+    })?;
     let sender = Arc::new(Sender {
         url,
         retry: asked.retry,
@@ -67,7 +73,8 @@ pub(crate) async fn run(asked: &Send, output: Output) -> Result<Ended, Failure> 
         };
         let one = delivery(&made, &provider, asked, token.as_deref());
         let (sender, progress) = (Arc::clone(&sender), Arc::clone(&progress));
-        running.spawn(async move { sender.send(&made.name, &one, &progress).await });
+        let name = named(&made, &made.delivery(&provider, &asked.body), &provider);
+        running.spawn(async move { sender.send(&name, &one, &progress).await });
         if !at_once || number.saturating_add(1) == total {
             while let Some(ended) = running.join_next().await {
                 match ended.map_err(|error| Failure::other("send", error))? {
@@ -101,8 +108,26 @@ pub(crate) async fn run(asked: &Send, output: Output) -> Result<Ended, Failure> 
     }
 }
 
+/// The events of a delivery, as its receiver will know them; its sender and id where that is not known.
+fn named(made: &Made, delivery: &TestDelivery, provider: &Provider) -> String {
+    let with_token = match provider.verifier() {
+        None => delivery.clone().token("token-of-nobody-at-all"),
+        Some(_) => delivery.clone(),
+    };
+    let keys = keys(provider, &with_token, made.at);
+    match &*keys {
+        [] => made.name.clone(),
+        [key] => key.escaped(),
+        [key, others @ ..] => format!("{} and {} more", key.escaped(), others.len()),
+    }
+}
+
 /// The sender, and the token that ends its path.
-fn provider(preset: &Preset, asked: &Send) -> Result<(Provider, Option<String>), Failure> {
+fn provider(
+    preset: &Preset,
+    asked: &Send,
+    made: &Made,
+) -> Result<(Provider, Option<String>), Failure> {
     if !preset.signs() {
         let given = asked.secrets.given()?;
         if given.is_some()
@@ -122,25 +147,21 @@ fn provider(preset: &Preset, asked: &Send) -> Result<(Provider, Option<String>),
     let provider = match unsigned(preset, token.as_deref().unwrap_or("token-of-nobody-at-all"))? {
         Some(provider) => provider,
         None => {
+            preset.check_signs_by_secret()?;
             let secrets = asked.secrets.or_for_development(&asked.url)?;
-            let url = match &asked.secrets.public_url {
-                Some(_) => asked.secrets.url()?,
-                None => public(&url(preset, &asked.url)?, asked)?,
-            };
+            let url = asked.secrets.url_or(&url(preset, &asked.url)?)?;
+            if asked.secrets.public_url.is_none() && signs_url(preset, &secrets, made) {
+                note(format_args!(
+                    "signed for the URL {}; --public-url names another",
+                    url.as_str()
+                ));
+            }
             let provider = preset.signed(secrets, &url)?;
             provider.ok_or_else(|| Failure::usage("it signs nothing"))?
         }
     };
     // A URL with a path holds its token already.
     Ok((provider, token.filter(|_| !has_path)))
-}
-
-/// The URL that it is sent to is the one that the sender signs, unless another is given.
-fn public(url: &str, asked: &Send) -> Result<tower_webhook::signature::PublicUrl, Failure> {
-    match tower_webhook::signature::PublicUrl::parse(url) {
-        Ok(url) => Ok(url),
-        Err(_) => asked.secrets.url(),
-    }
 }
 
 fn delivery(made: &Made, provider: &Provider, asked: &Send, token: Option<&str>) -> TestDelivery {

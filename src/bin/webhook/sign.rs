@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Map, Value, json};
+use tower_webhook::event::{Handling, Identity};
+use tower_webhook::signature::{PublicUrl, Verified};
 use tower_webhook::testing::TestDelivery;
-use tower_webhook::{Allowlist, PathTokens, Provider, UnixTime};
+use tower_webhook::{Allowlist, EventKey, PathTokens, Provider, Secrets, UnixTime};
 
 use crate::args::{BodyArgs, Sign};
 use crate::failure::Failure;
 use crate::output::{Ended, Output};
 use crate::presets::{self, How, Preset};
 use crate::sample;
-use crate::secrets::read;
+use crate::secrets::{note, read};
 
 pub(crate) fn run(asked: &Sign, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
@@ -22,10 +24,20 @@ pub(crate) fn run(asked: &Sign, output: Output) -> Result<Ended, Failure> {
             preset.proof
         )));
     }
+    preset.check_signs_by_secret()?;
     let secrets = asked.secrets.needed()?;
-    let provider = preset.signed(secrets, &asked.secrets.url()?)?;
-    let provider = provider.ok_or_else(|| Failure::usage("it signs nothing"))?;
+    let signed_url = asked
+        .secrets
+        .url_or(asked.curl.as_deref().unwrap_or_default())?;
     let made = Made::new(&preset, &asked.body, 0)?;
+    if asked.secrets.public_url.is_none() && signs_url(&preset, &secrets, &made) {
+        note(format_args!(
+            "signed for the URL {}; --public-url names another",
+            signed_url.as_str()
+        ));
+    }
+    let provider = preset.signed(secrets, &signed_url)?;
+    let provider = provider.ok_or_else(|| Failure::usage("it signs nothing"))?;
     let url = asked.curl.as_deref().unwrap_or("/");
     let request: Request<Bytes> = made.delivery(&provider, &asked.body).to(url).request()?;
     let headers = || {
@@ -63,6 +75,18 @@ pub(crate) fn run(asked: &Sign, output: Output) -> Result<Ended, Failure> {
     Ok(Ended::Well)
 }
 
+/// Whether this sender signs the URL: two of them give two signatures.
+pub(crate) fn signs_url(preset: &Preset, secrets: &Secrets, made: &Made) -> bool {
+    let signed = |url: &str| {
+        let url = PublicUrl::parse(url).ok()?;
+        let provider = preset.signed(secrets.clone(), &url).ok()??;
+        let delivery = TestDelivery::new(&provider, made.body.clone()).at(made.at);
+        let request: Request<Bytes> = delivery.request().ok()?;
+        Some(request.headers().clone())
+    };
+    signed("https://a.example/hook") != signed("https://b.example/hook")
+}
+
 /// A text as a shell takes it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -73,13 +97,16 @@ pub(crate) fn preset(name: &str) -> Result<Preset, Failure> {
     presets::find(name).ok_or_else(unknown)
 }
 
+/// More than any delivery holds.
+const MOST_ITEMS: usize = 10_000;
+
 /// One event that was made, or given.
 #[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) name: String,
     pub(crate) id: Option<String>,
     pub(crate) body: Bytes,
-    at: UnixTime,
+    pub(crate) at: UnixTime,
 }
 
 impl Made {
@@ -136,6 +163,30 @@ impl Made {
             .filter(|with| with.request::<Bytes>().is_ok())
             .unwrap_or(delivery)
     }
+}
+
+/// The events in this delivery, as its receiver will know them; none where they have no name that it would give
+/// again.
+pub(crate) fn keys(provider: &Provider, delivery: &TestDelivery, at: UnixTime) -> Vec<EventKey> {
+    let Ok(request) = delivery.request::<Bytes>() else {
+        return Vec::new();
+    };
+    let (head, body) = request.into_parts();
+    let verified = provider
+        .verifier()
+        .and_then(|verifier| verifier.verify(&head, &body, at).ok());
+    let (rule, name) = (provider.rule(), provider.name());
+    let identities = match rule.identify_items(name, &head, &body, MOST_ITEMS) {
+        Ok(Some(items)) => items.into_iter().flat_map(|item| item.identity).collect(),
+        _ => {
+            let id = verified.as_ref().and_then(Verified::id);
+            let one = rule.identify(name, &head, id, &body);
+            one.into_iter().collect::<Vec<_>>()
+        }
+    };
+    let is_named = |identity: &Identity| identity.handling != Handling::TestId;
+    let named = identities.into_iter().filter(is_named);
+    named.map(|identity| identity.key).collect()
 }
 
 /// The id that a JSON body tells.
