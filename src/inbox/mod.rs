@@ -210,7 +210,8 @@ pub use crate::store::{SqliteInbox, SqliteInboxBuilder};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an inbox",
     label = "not an inbox that is open",
-    note = "an inbox is opened first, with the `.await` and the `?`: `SqliteInbox::connect(path).await?`"
+    note = "an inbox is opened first, with the `.await` and the `?`: `SqliteInbox::connect(path).await?`",
+    note = "a store is no inbox: it goes by `.store(…)`"
 )]
 pub trait Inbox: Send + Sync + 'static {
     /// Which entries these are; see [`Store::identity`](crate::Store::identity).

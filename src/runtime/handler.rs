@@ -49,7 +49,9 @@ use crate::authenticated::Authenticated;
     message = "`{Self}` is not an event handler",
     label = "not an async function of what a run has",
     note = "an event handler is an async function of up to six arguments, each `Event<T>` of a \
-            `T` that is `Deserialize`, `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`",
+            `T` that is `Deserialize`, `Delivery`, `Authenticated` or, with the feature `axum`, `State<S>`, or \
+            with `postgres` or `sqlite`, `Tx`",
+    note = "a worker is given the state that `State<S>` takes by `with_state(…)`, before `on(…)`",
     note = "it returns `()` or a `Result<(), E>`, where `E` is an error, `Permanent` or `Failure`; `map_err(Failure::retry)` makes one of a boxed error",
     note = "a handler that takes anything else of its request is mounted without `event_handler`"
 )]
@@ -109,7 +111,7 @@ impl<'a, S> Run<'a, S> {
 #[diagnostic::on_unimplemented(
     message = "an event handler cannot take `{Self}`",
     label = "nothing that a run has",
-    note = "it takes `Event<T>`, `Delivery`, `Authenticated` and, with the feature `axum`, `State<S>`"
+    note = "it takes `Event<T>`, `Delivery`, `Authenticated` and, with the feature `axum`, `State<S>`, with `postgres` or `sqlite`, `Tx`"
 )]
 pub trait FromRun<S>: Sized {
     /// Takes it out of the run.

@@ -5,6 +5,11 @@ use crate::inbox::{Route, SharedInbox};
 
 /// A layer whose events a worker runs: that of a [`Webhook`](crate::Webhook) with an inbox, or an
 /// [`EnqueueLayer`](crate::layer::EnqueueLayer).
+#[diagnostic::on_unimplemented(
+    message = "a worker cannot run the events of `{Self}`",
+    label = "not a built webhook that has an inbox",
+    note = "build the webhook first, with the `?`: `Webhook::new(provider).inbox(inbox).build()?`"
+)]
 pub trait Serves: private::Sealed {
     #[doc(hidden)]
     fn served(&self) -> Option<Served>;

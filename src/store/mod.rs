@@ -269,7 +269,8 @@ where
     message = "`{Self}` is not a store",
     label = "not a store that is open",
     note = "a store is opened first, with the `.await` and the `?`: `RedisStore::connect(url).await?`, \
-            `SqliteStore::connect(path).await?`, `PostgresStore::connect(url).await?`"
+            `SqliteStore::connect(path).await?`, `PostgresStore::connect(url).await?`",
+    note = "an inbox is no store: it goes by `.inbox(…)`"
 )]
 pub trait Store: Send + Sync + 'static {
     /// Which records these are, so that two webhooks are not given the same ones under one name by

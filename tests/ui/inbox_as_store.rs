@@ -1,0 +1,9 @@
+use tower_webhook::inbox::MemoryInbox;
+use tower_webhook::{ConfigError, PathTokens, Webhook, provider};
+
+fn main() -> Result<(), ConfigError> {
+    let bloque = provider::bloque_accounts(PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?);
+    let webhook = Webhook::new(bloque).store(MemoryInbox::new()).build()?;
+    drop(webhook);
+    Ok(())
+}
