@@ -37,6 +37,43 @@
 //! }
 //! ```
 //!
+//! One that signs with a private key is proved by its public key, with the feature `asymmetric`: the algorithm
+//! says so, and the secrets are then the sender's public keys. A token that holds the body's digest is proved by
+//! the rules for it, with the feature `jwt`:
+//!
+//! ```
+//! #[cfg(feature = "jwt")]
+//! fn main() -> Result<(), tower_webhook::ConfigError> {
+//!     use tower_webhook::signature::{
+//!         Algorithm, Component, Jws, JwsAlgorithm, Place, PublicKeyAlgorithm, Scheme, Verifier,
+//!     };
+//!     use tower_webhook::{Encoding, KeyRing};
+//!
+//!     let ed25519 = Scheme::builder("x-signature-ed25519")
+//!         .single("", Encoding::Hex)
+//!         .timestamp_header("x-signature-timestamp")
+//!         .content([Component::Timestamp, Component::literal("."), Component::Body])
+//!         .algorithm(Algorithm::PublicKey(PublicKeyAlgorithm::Ed25519))
+//!         .build()?;
+//!     let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+//!     let keys = KeyRing::parse(ed25519.secret_format(), [public])?;
+//!     let by_public_key = Verifier::new(ed25519, keys);
+//!
+//!     let token = Jws::new([JwsAlgorithm::Es256])
+//!         .key_by_kid()
+//!         .body_hash("request_body_sha256", Encoding::Hex)
+//!         .issued_at();
+//!     let by_token = Scheme::jws(Place::header("acme-verification"), token).build()?;
+//!     println!("{by_public_key:?}, {:?}", by_token.secret_format());
+//!     Ok(())
+//! }
+//! #[cfg(not(feature = "jwt"))]
+//! fn main() {}
+//! ```
+//!
+//! `docs/schemes.md` says all that a scheme can be made of, as it stands in a file of settings: a signature that a
+//! public key proves, a token, the message itself by RFC 9421.
+//!
 //! # What tells its events apart
 //!
 //! A [`Shape`](crate::event::Shape) says when it fits, what the key is, and what the event means. Shapes

@@ -236,9 +236,10 @@ impl SchemeBuilder {
     ///
     /// # Errors
     ///
-    /// A header name that is none; content without the body or with it twice; a timestamp or id
-    /// that is read but not signed, or signed but not read; two pieces that vary with nothing
-    /// between them, since what was signed must have one reading; a tolerance where no time is signed.
+    /// A header name that is none; content without the body or with it twice; a timestamp or id that is read but not
+    /// signed, or signed but not read; two pieces that vary with nothing between them: there must be one reading. With
+    /// `senders` a time may touch the body, which then begins or ends with a bracket there; so may `Id.of_length(…)`. A
+    /// tolerance where no time is signed.
     pub fn build(self) -> Result<Scheme, ConfigError> {
         let has_tolerance = self.tolerance.is_some();
         let scheme = self.checked()?;

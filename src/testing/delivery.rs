@@ -32,8 +32,10 @@ const PORT: u16 = 50_000;
 /// has one address only: the [token](Self::token) of a secret path, and the address that it comes
 /// [from](Self::from).
 ///
-/// The methods that begin with `with_` and `without_`, and [`aged`](Self::aged) and
-/// [`ahead`](Self::ahead), make it wrong.
+/// Those that end in `_changed` make it wrong, and so do [`wrong_secret`](Self::wrong_secret),
+/// [`wrong_token`](Self::wrong_token), [`header_id`](Self::header_id), [`timestamp`](Self::timestamp),
+/// [`without_signature`](Self::without_signature), [`without_header`](Self::without_header), and
+/// [`aged`](Self::aged) and [`ahead`](Self::ahead) beyond the tolerance.
 ///
 /// ```
 /// use std::time::Duration;
