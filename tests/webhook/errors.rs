@@ -272,41 +272,6 @@ fn a_verdict_that_is_none_is_refused() {
 }
 
 #[test]
-fn every_argument_has_help() {
-    for command in [
-        &["providers"][..],
-        &["sign"],
-        &["send"],
-        &["records", "unfinished"],
-        &["inbox", "list"],
-        &["inbox", "rate"],
-        &["dead"],
-        &["pause"],
-        &["resume"],
-        &["redrive"],
-        &["replay"],
-        &["watch"],
-        &["completions"],
-        &["man"],
-    ] {
-        let ran = webhook(command.iter().copied().chain(["--help"])).run();
-        let (_, listed) = ran
-            .says(0, "Usage: webhook")
-            .out
-            .split_once("Arguments:")
-            .unwrap_or_default();
-        for line in ran.out.lines().chain(listed.lines()) {
-            let text = line.trim_start();
-            let is_one = text.starts_with(['<', '[', '-']);
-            let alone = !text.contains("  ");
-            assert!(!(is_one && alone), "{command:?}: {line:?} has no help");
-        }
-    }
-    let send = webhook(["send", "--help"]).run();
-    send.says(0, "whsec_test_for_development_only");
-}
-
-#[test]
 fn nobody_means_all_dead_letters_by_saying_nothing() {
     refuses(
         2,

@@ -68,3 +68,38 @@ async fn what_strangers_wrote_does_nothing_to_a_terminal() {
     let captured = webhook(["verify", &captured, "--provider", "stripe"]);
     is_harmless(&captured.with_secret().run().out);
 }
+
+#[test]
+fn every_argument_has_help() {
+    for command in [
+        &["providers"][..],
+        &["sign"],
+        &["send"],
+        &["records", "unfinished"],
+        &["inbox", "list"],
+        &["inbox", "rate"],
+        &["dead"],
+        &["pause"],
+        &["resume"],
+        &["redrive"],
+        &["replay"],
+        &["watch"],
+        &["completions"],
+        &["man"],
+    ] {
+        let ran = webhook(command.iter().copied().chain(["--help"])).run();
+        let (_, listed) = ran
+            .says(0, "Usage: webhook")
+            .out
+            .split_once("Arguments:")
+            .unwrap_or_default();
+        for line in ran.out.lines().chain(listed.lines()) {
+            let text = line.trim_start();
+            let is_one = text.starts_with(['<', '[', '-']);
+            let alone = !text.contains("  ");
+            assert!(!(is_one && alone), "{command:?}: {line:?} has no help");
+        }
+    }
+    let send = webhook(["send", "--help"]).run();
+    send.says(0, "whsec_test_for_development_only");
+}
