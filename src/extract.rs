@@ -25,9 +25,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Event<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, EventRejection> {
         let mark = (parts.extensions.get::<Authenticated>())
             .ok_or_else(|| EventRejection::unproved("Event"))?;
-        let form = (parts.extensions.get::<Delivery>()).and_then(Delivery::form);
+        let delivery = parts.extensions.get::<Delivery>();
+        let form = delivery.and_then(Delivery::form);
         let body = form.or(mark.body()).ok_or_else(EventRejection::unread)?;
-        Self::read(body).map_err(EventRejection::payload)
+        Self::read(body, delivery).map_err(EventRejection::payload)
     }
 }
 

@@ -3,6 +3,8 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
+use http::Method;
+
 #[cfg(feature = "senders")]
 use crate::challenge::ChallengeReply;
 use crate::event::{EventError, EventErrorKind};
@@ -33,6 +35,8 @@ enum Detail {
     Client(ClientAddressError),
     Event(EventError),
     Payload(PayloadError),
+    Method(ForeignMethod),
+    TooLarge(TooLarge),
     Store(Chain<StoreError>),
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     Transaction(Chain<crate::store::TxError>),
@@ -53,6 +57,16 @@ impl RejectionCause {
     /// The same, in words that somebody else may have chosen.
     pub(crate) fn told(reason: Reason, text: Cow<'static, str>) -> Self {
         Self::of(reason, Detail::Text(text))
+    }
+
+    #[cold]
+    pub(crate) fn of_method(method: &Method) -> Self {
+        let detail = Detail::Method(ForeignMethod(method.clone()));
+        Self::of(Reason::MethodNotAllowed, detail)
+    }
+
+    pub(crate) fn too_large(body: TooLarge) -> Self {
+        Self::of(Reason::BodyTooLarge, Detail::TooLarge(body))
     }
 
     /// The refusal of a delivery that a layer around this one handles already.
@@ -86,6 +100,8 @@ impl RejectionCause {
                 Detail::Client(error) => error,
                 Detail::Event(error) => error,
                 Detail::Payload(error) => error,
+                Detail::Method(method) => method,
+                Detail::TooLarge(body) => body,
                 Detail::Store(chain) => chain,
                 #[cfg(any(feature = "postgres", feature = "sqlite"))]
                 Detail::Transaction(chain) => chain,
@@ -181,6 +197,40 @@ impl From<StoreError> for RejectionCause {
             _ => Reason::StoreUnavailable,
         };
         Self::of(reason, Detail::Store(Chain(error)))
+    }
+}
+
+/// A method that the sender does not deliver with. A stranger may have chosen it.
+#[derive(Debug)]
+struct ForeignMethod(Method);
+
+impl fmt::Display for ForeignMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = self.0.as_str();
+        write!(
+            f,
+            "it came by {method:.32}, which this sender does not deliver with"
+        )
+    }
+}
+
+/// How large a body may be, and is as far as that was told.
+#[derive(Debug)]
+pub(crate) struct TooLarge {
+    pub(crate) most: usize,
+    pub(crate) announced: Option<u64>,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { most, announced } = self;
+        match announced {
+            Some(announced) => write!(f, "content_length={announced}, max_body_bytes={most}"),
+            None => write!(
+                f,
+                "more came than max_body_bytes={most}, and no content_length was told"
+            ),
+        }
     }
 }
 

@@ -327,13 +327,28 @@ impl Shapes {
         body: &'a [u8],
         forms: &'a mut Forms,
     ) -> Result<(&'a Shape, Found<'a>), EventError> {
-        let found = self.wanted.find(body, forms).map_err(EventError::new)?;
+        let found = (self.wanted.find(body, forms)).map_err(|kind| match kind {
+            Kind::UnknownShape => self.in_no_object(),
+            kind => EventError::new(kind),
+        })?;
         for shape in &self.all {
             if shape.fits(&found)? {
                 return Ok((shape, found));
             }
         }
         Err(EventError::new(Kind::UnknownShape))
+    }
+
+    /// Names what was looked for in what is no object, such as a list of events.
+    fn in_no_object(&self) -> EventError {
+        let field = self.all.iter().flat_map(|shape| shape.key.iter());
+        match field.flat_map(KeyField::pointers).next() {
+            Some(pointer) => EventError::at(
+                Kind::UnknownShape,
+                format_args!("{pointer} (it is no object)"),
+            ),
+            None => EventError::new(Kind::UnknownShape),
+        }
     }
 
     pub(super) fn read_envelope(&self) -> bool {

@@ -15,7 +15,7 @@ use super::held::{HeldBytes, Spared};
 use super::room::{LARGE, Part};
 use super::whole::Whole;
 use crate::reason::Reason;
-use crate::rejection_cause::RejectionCause;
+use crate::rejection_cause::{RejectionCause, TooLarge};
 use crate::request_clock::RequestClock;
 
 /// An error of any kind, such as every server's body has.
@@ -74,7 +74,7 @@ where
 {
     let hint = body.size_hint();
     if hint.lower() > u64::try_from(limits.max_bytes).unwrap_or(u64::MAX) {
-        return Err(Reason::BodyTooLarge.into());
+        return Err(too_large(limits.max_bytes, Some(hint.lower())));
     }
     let announced = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
     if announced >= LARGE && announced > limits.part.largest() {
@@ -113,7 +113,7 @@ where
         };
         let arrived = whole.len().saturating_add(data.len());
         if arrived > limits.max_bytes {
-            return Err(Reason::BodyTooLarge.into());
+            return Err(too_large(limits.max_bytes, None));
         }
         let hint = body.size_hint();
         let rest = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
@@ -148,6 +148,12 @@ where
         on_frame(&data);
         whole.push(data, rest, held.room());
     }
+}
+
+/// How large it may be, and is, as far as that was told.
+#[cold]
+fn too_large(most: usize, announced: Option<u64>) -> RejectionCause {
+    RejectionCause::too_large(TooLarge { most, announced })
 }
 
 /// Why a body has ended before its end.

@@ -2,6 +2,7 @@ use std::ops::Deref;
 
 use serde::de::DeserializeOwned;
 
+use super::delivery::Delivery;
 use crate::payload::{self, PayloadError};
 
 /// The payload of a proved delivery, read from the verified bytes.
@@ -89,17 +90,23 @@ impl<T> Deref for Event<T> {
 
 impl<T: DeserializeOwned> Event<T> {
     /// Reads a proved body, and says in the log where it is not of this type.
-    pub(crate) fn read(body: &[u8]) -> Result<Self, PayloadError> {
+    pub(crate) fn read(body: &[u8], delivery: Option<&Delivery>) -> Result<Self, PayloadError> {
         payload::read(body).map(Self).inspect_err(|error| {
+            // Nobody sends again what a worker runs.
+            let remedy = match delivery.is_some_and(Delivery::is_queued) {
+                true => "the event is dead: mend the type, and redrive it",
+                false => "mend the type, and the next attempt runs",
+            };
             tracing::error!(
                 target: "tower_webhook",
+                provider = delivery.map(|it| tracing::field::display(it.provider())),
+                key = delivery.map(|it| tracing::field::display(it.key().escaped())),
                 payload = std::any::type_name::<T>(),
                 member = error.member(),
                 problem = error.problem(),
                 line = error.place().map(|place| place.0),
                 column = error.place().map(|place| place.1),
-                "the payload of a proved delivery is not of the handler's type: mend the type, and the \
-                 next attempt runs"
+                "the payload of a proved delivery is not of the handler's type: {remedy}"
             );
         })
     }

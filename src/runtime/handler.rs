@@ -124,7 +124,8 @@ pub trait FromRun<S>: Sized {
 
 impl<T: DeserializeOwned, S> FromRun<S> for Event<T> {
     fn from_run(run: &Run<'_, S>) -> Result<Self, Failure> {
-        Ok(Self::read(&run.delivery.document())?)
+        let delivery = run.delivery;
+        Ok(Self::read(&delivery.document(), Some(delivery))?)
     }
 }
 

@@ -21,6 +21,9 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// `whsec_`, and hexadecimal digits as many as a secret has at least. Quotation marks or brackets around
 /// the list are refused.
 ///
+/// A key in PEM has line breaks: list the base64 of the whole PEM, or give its text in place of a list, as in
+/// `KeyRing::parse(&format, [pem])`.
+///
 /// ```
 /// use tower_webhook::provider::stripe;
 /// use tower_webhook::Secrets;
@@ -102,9 +105,16 @@ impl Secrets {
                 "the list stands in quotation marks or brackets: write the secrets and the commas alone",
             ));
         }
+        let is_several = entries.len() > 1;
         let secrets: Vec<_> = (entries.into_iter())
             .map(|entry| {
                 // What stands before its colon is no name.
+                if is_several && entry.starts_with(PEM) {
+                    return Err(refused(
+                        "a key in PEM, which spans lines, and a line break separates secrets here: list the base64 of \
+                         the whole PEM, or pass its text itself instead of a list",
+                    ));
+                }
                 if let Some(what) = pasted::stands_for_another(entry) {
                     return Err(refused(what));
                 }
@@ -130,6 +140,8 @@ impl Secrets {
     }
 }
 
+/// How keys and certificates in PEM begin.
+const PEM: &str = "-----BEGIN";
 const SEPARATORS: [char; 3] = [',', '\n', '\r'];
 
 /// Whether a shell's or a file's own signs stand around the whole text.
@@ -250,6 +262,24 @@ mod tests {
             error.to_string(),
             "signing secret ACME_SECRETS: number 2: 7 bytes are too few, at least 12 are needed"
         );
+    }
+
+    #[test]
+    fn a_key_that_spans_lines_is_told_from_a_list() {
+        let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n\
+                   -----END PUBLIC KEY-----\n";
+        let error = of_variable(Some(pem)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("signing secret ACME_SECRETS: a key in PEM, which spans lines"),
+            "{error}"
+        );
+        assert!(
+            error.contains("list the base64 of the whole PEM"),
+            "{error}"
+        );
+        // That is taken.
+        let encoded = data_encoding::BASE64.encode(pem.as_bytes());
+        assert!(of_variable(Some(&encoded)).is_ok());
     }
 
     #[test]

@@ -101,12 +101,12 @@ impl fmt::Display for SignatureError {
         f.write_str(self.kind.text())?;
         match &self.stale {
             Some(stale) => {
-                let (Skew::Old(secs) | Skew::Ahead(secs)) = stale.skew;
+                let (secs, why) = match stale.skew {
+                    Skew::Old(secs) => (secs, "a replay, or a wrong clock"),
+                    Skew::Ahead(secs) => (secs, why_ahead(secs)),
+                };
                 let keys = stale.keys.to_string();
-                write!(
-                    f,
-                    " by key {keys:?}, {secs} s away: a replay, or a wrong clock"
-                )
+                write!(f, " by key {keys:?}, {secs} s away: {why}")
             }
             None => Ok(()),
         }
@@ -114,6 +114,25 @@ impl fmt::Display for SignatureError {
 }
 
 impl std::error::Error for SignatureError {}
+
+/// What lies so far ahead is no replay: what was signed before is not of the future. A clock that is wrong by
+/// thousands of years is none either, but another unit.
+fn why_ahead(secs: u64) -> &'static str {
+    // What counts since 1970 is thousands of times as large in the next unit.
+    match secs {
+        0..100_000_000_000 => "a wrong clock, the sender's or ours",
+        100_000_000_000..100_000_000_000_000 => {
+            "it looks like milliseconds, where seconds are signed"
+        }
+        100_000_000_000_000..100_000_000_000_000_000 => {
+            "it looks like microseconds, where seconds are signed"
+        }
+        100_000_000_000_000_000..5_000_000_000_000_000_000 => {
+            "it looks like nanoseconds, where seconds are signed"
+        }
+        _ => "no clock tells such a time",
+    }
+}
 
 /// What is wrong with a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -112,7 +112,7 @@ impl Checks {
             false => MethodUse::Delivery,
         };
         if method == MethodUse::Foreign && !self.asks_with(&parts.method) {
-            return Err(Reason::MethodNotAllowed.into());
+            return Err(RejectionCause::of_method(&parts.method));
         }
         // A gate outside may have asked for the token already, and has then cut it off.
         let path = (self.path.as_ref()).filter(|gate| !gate.has_seen(auth.secret_path.as_ref()));
@@ -154,7 +154,7 @@ impl Checks {
             challenges.ask_head(head.request(), time.now())?;
         }
         if method == MethodUse::Foreign {
-            return Err(Reason::MethodNotAllowed.into());
+            return Err(RejectionCause::of_method(&parts.method));
         }
         if method == MethodUse::Probe {
             return Err(Reason::Probe.into());

@@ -31,6 +31,11 @@ pub(super) fn located(path: &Path) -> Result<PathBuf, SqliteConnectError> {
             "a path of a file is needed; for records in memory take the memory store",
         ));
     }
+    if ["sqlite:", "file:"].iter().any(|it| text.starts_with(it)) || text.contains("://") {
+        return Err(refused(
+            "it is a path that is asked for, not a URL: leave out what stands before the path",
+        ));
+    }
     let name = path
         .file_name()
         .ok_or_else(|| refused("it names no file"))?;

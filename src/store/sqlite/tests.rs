@@ -100,6 +100,21 @@ fn is_granted(outcome: &ClaimOutcome) -> bool {
 }
 
 #[cfg(feature = "testing")]
+#[tokio::test]
+async fn a_url_in_place_of_a_path_is_refused_and_makes_no_file() {
+    for url in [
+        "sqlite:webhooks.db",
+        "sqlite://webhooks.db",
+        "file:webhooks.db?mode=rwc",
+        "postgres://localhost/app",
+    ] {
+        let error = SqliteStore::connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), SqliteConnectErrorKind::Path, "{url}");
+        assert!(error.to_string().contains("not a URL"), "{error}");
+        assert!(!Path::new(url).exists(), "{url}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract() {
     let folder = Folder::new();

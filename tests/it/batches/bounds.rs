@@ -77,9 +77,9 @@ async fn an_item_without_a_key_stops_no_other_and_has_a_line_of_its_own() {
     assert_eq!(
         details,
         [
-            "not there: the event has no known shape",
+            "/endToEndId (it is no object): not there: the event has no known shape",
             "/endToEndId: neither an integer nor a string with content",
-            "not there: the event has no known shape",
+            "/endToEndId (it is no object): not there: the event has no known shape",
         ]
     );
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use tower_webhook::inbox::MemoryInbox;
+use tower_webhook::inbox::{EntryStatus, MemoryInbox};
 use tower_webhook::worker::{InboxExt, WorkerBuilder};
-use tower_webhook::{ConfigErrorKind, MemoryStore};
+use tower_webhook::{ConfigErrorKind, Event, MemoryStore};
 
-use super::webhook;
+use super::{Working, entry_with, send, webhook};
 use crate::support::blendfi;
+use crate::support::log::Log;
 
 #[tokio::test]
 async fn a_worker_is_told_what_is_wrong_with_it() {
@@ -49,6 +50,31 @@ async fn a_worker_is_told_what_is_wrong_with_it() {
         assert_eq!(error.kind(), ConfigErrorKind::Limit, "{error}");
     }
     assert!(on().build().is_ok());
+}
+
+/// Nobody sends again what a worker runs: "the next attempt" is none.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_not_of_a_workers_type_is_told_to_be_dead() {
+    let (log, inbox) = (Log::default(), MemoryInbox::new());
+    let guard = log.capture(false);
+    let layer = webhook(&inbox).build().unwrap();
+    let answer = send(&layer, &blendfi::event("evt_1", r#"{"amount":"1"}"#)).await;
+    assert_eq!(answer.status().as_u16(), 200);
+    let handler = async |_: Event<u64>| {};
+    let working = Working::start(inbox.worker().on(&layer, handler));
+    entry_with(&inbox, &blendfi::key("evt_1"), EntryStatus::Dead).await;
+    working.end().await;
+    drop(guard);
+    let text = log.text();
+    let line = (text.lines()).find(|line| line.contains("not of the handler's type"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    for told in [
+        "the event is dead: mend the type, and redrive it",
+        "provider=blendfi",
+        "key=blendfi:evt_1",
+    ] {
+        assert!(line.contains(told), "{told}: {line}");
+    }
 }
 
 #[tokio::test]

@@ -175,6 +175,31 @@ async fn a_body_over_the_cap_is_413_announced_or_not() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_or_comes_by_another_method_is_told_with_what_is_taken() {
+    let preset = Preset::BlendFi;
+    let receiver = Receiver::start_with(preset, |p| p, |w| w.max_body_bytes(1_000)).await;
+    let large = delivery_of(preset, 1_001);
+    let brew = preset.delivery(1).method("BREW");
+    for (bytes, told) in [
+        (large.bytes(), "content_length=1001, max_body_bytes=1000"),
+        (
+            large.bytes_chunked(100),
+            "more came than max_body_bytes=1000, and no content_length was told",
+        ),
+        (
+            brew.bytes(),
+            "it came by BREW, which this sender does not deliver with",
+        ),
+    ] {
+        let mut connection = Connection::open(receiver.server.address).await;
+        connection.send(&bytes).await;
+        connection.response().await.unwrap();
+        let seen = receiver.seen.next().await;
+        assert_eq!(seen.detail.as_deref(), Some(told), "{seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_usual_cap_is_a_mebibyte() {
     const CAP: usize = 1024 * 1024;
     for preset in [Preset::BlendFi, Preset::BloqueAccounts] {

@@ -65,7 +65,9 @@ fn what_could_be_read_in_two_ways_is_refused() {
         &format!("{{{status}}}"),
         "/OrderId: not there: the event has no known shape",
     );
-    refuses("[]", "not there: the event has no known shape");
+    let in_a_list = "/OrderId (it is no object): not there: the event has no known shape";
+    refuses("[]", in_a_list);
+    refuses(r#"[{"OrderId":1}]"#, in_a_list);
     refuses("<xml/>", "the body is not JSON");
 }
 
