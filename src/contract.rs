@@ -184,7 +184,12 @@ impl SenderContract {
     /// a compressed body is 415.
     ///
     /// Handlers get the content, without `Content-Encoding` and `Content-Length`. Compressed and
-    /// decoded, it keeps to the largest body: more than that is 413 before it is in memory.
+    /// decoded, it keeps to the largest body: more than that is 413 before it is in memory. A file of more
+    /// than 4,096 members is 415.
+    ///
+    /// Where the content is signed, a budget of twice the largest body takes all that keeps to it; where the
+    /// compressed bytes are, they stay until the content is there, and one of four times that does:
+    /// see [`Budget`](crate::layer::Budget).
     ///
     /// ```
     /// use tower_webhook::{RetriedStatuses, RetrySchedule, SenderContract, SignedForm};

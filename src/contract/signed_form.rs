@@ -5,6 +5,7 @@ pub enum SignedForm {
     /// The bytes that are sent, as of any other body. Nothing is decoded before they are proved.
     Compressed,
     /// The content, as QuickNode signs it. What strangers send is decoded too: at most as much as the
-    /// largest body, and not past the deadline.
+    /// largest body, and not past the deadline. A file that is made for it takes some five microseconds for
+    /// a byte.
     Decoded,
 }

@@ -8,7 +8,9 @@ use super::checks::{Checks, Pending};
 #[cfg(feature = "gzip")]
 use super::coding::compressed;
 use super::endpoint::EndpointConfig;
-use super::receive::{BoxError, Limits, keep, receive};
+use super::held::HeldBytes;
+use super::limits::Limits;
+use super::receive::{BoxError, keep, receive, sender_brought};
 use crate::authenticated::AuthState;
 use crate::clock::UnixTime;
 use crate::observer::{Observation, Verdict};
@@ -55,7 +57,9 @@ impl Authenticator {
         }
         let request_clock = self.endpoint.start_clock(&mut auth.readings);
         let limits = Limits::of(&self.endpoint, &request_clock);
-        let (bytes, held) = receive(body, limits, |frame| pending.update(frame)).await?;
+        let mut held = HeldBytes::of(limits.part);
+        let on_frame = |frame: &Bytes| pending.update(frame);
+        let bytes = receive(body, limits, &mut held, sender_brought, on_frame).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
         #[cfg(feature = "asymmetric")]

@@ -28,6 +28,13 @@ use crate::runtime::WaitingRoom;
 ///   arrived leaves no room for the next one, it is told "not now" after half a second of that.
 /// - **What never fits.** A body within the layer's cap and over half of the budget is told "not
 ///   now" before it is read, and the observer is told why: raise the budget, or lower the cap.
+/// - **What comes compressed.** Where its content is signed, it is the content that takes room, and the
+///   file is decoded as it comes: room for all that the content may come to, for the file announces
+///   nothing of it. How fast the sender is, the bytes say that it sends. Where the file is signed, both
+///   take room at once: a file of 64 KiB or more has room for all that its content may come to before
+///   it is read on, and one that comes to more than half of the budget with its content never fits. What
+///   holds a large file, or needs more than its end announces, does not queue for more: it is told "not
+///   now".
 ///
 /// ```
 /// use tower_webhook::layer::Budget;

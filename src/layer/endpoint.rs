@@ -14,6 +14,8 @@ use super::room::Part;
 use crate::authenticated::AuthState;
 use crate::clock::{Clock, SystemClock};
 use crate::contract::SenderContract;
+#[cfg(feature = "gzip")]
+use crate::contract::SignedForm;
 use crate::error::ConfigError;
 use crate::event::Name;
 use crate::health::Pulse;
@@ -148,17 +150,27 @@ impl EndpointConfig {
 
     /// Says so where bodies within the cap can never fit into the budget.
     pub(crate) fn warn_of_bodies_that_never_fit(&self) {
-        let fits = self.part.largest();
-        if self.max_body_bytes > fits {
+        let (fits, needed) = (self.part.largest(), self.largest_room());
+        if needed > fits {
             tracing::warn!(
                 target: "tower_webhook",
                 provider = %self.provider,
                 max_body_bytes = self.max_body_bytes,
+                needed,
                 fits,
                 "the budget has no room for the largest bodies, which are told \"not now\": raise it \
-                 to twice `max_body_bytes`, or lower that"
+                 to twice what is `needed`, or lower `max_body_bytes`"
             );
         }
+    }
+
+    /// What a body may need within the cap: one that is proved before it is decoded, twice that.
+    fn largest_room(&self) -> usize {
+        #[cfg(feature = "gzip")]
+        if self.contract.gzip_signed() == Some(SignedForm::Compressed) {
+            return self.max_body_bytes.saturating_mul(2);
+        }
+        self.max_body_bytes
     }
 
     /// Answers an authentic delivery whose time is outside the window with the not-now status and

@@ -128,6 +128,18 @@ impl HeldBytes {
         });
     }
 
+    /// The room beyond these bytes, for another body.
+    #[cfg(feature = "gzip")]
+    pub(crate) fn split_off(&mut self, kept: usize) -> Self {
+        let rest = self.large.saturating_sub(kept);
+        self.large = self.large.saturating_sub(rest);
+        Self {
+            part: Arc::clone(&self.part),
+            small: 0,
+            large: rest,
+        }
+    }
+
     /// Lets others have the room for all but these bytes, if it lets one of them in.
     pub(crate) fn spare_all_but(&mut self, arrived: usize) -> Spared {
         let (part, rooms) = (&self.part, &self.part.rooms);

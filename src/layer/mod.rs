@@ -76,6 +76,7 @@ mod gzip;
 mod handler_body;
 mod held;
 mod host_addresses;
+mod limits;
 mod lingering_body;
 mod peer;
 mod permanent;

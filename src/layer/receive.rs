@@ -1,7 +1,6 @@
 //! Takes a body in: capped, timed, counted, and never copied when it comes in one frame.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,34 +9,15 @@ use http_body::{Body, Frame};
 use http_body_util::LengthLimitError;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::endpoint::EndpointConfig;
 use super::held::{HeldBytes, Spared};
-use super::room::{LARGE, Part};
+use super::limits::Limits;
+use super::room::LARGE;
 use super::whole::Whole;
 use crate::reason::Reason;
 use crate::rejection_cause::{RejectionCause, TooLarge};
-use crate::request_clock::RequestClock;
 
 /// An error of any kind, such as every server's body has.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// What bounds a body.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits<'a> {
-    pub(crate) max_bytes: usize,
-    pub(crate) deadline: Instant,
-    pub(crate) part: &'a Arc<Part>,
-}
-
-impl<'a> Limits<'a> {
-    pub(crate) fn of(endpoint: &'a EndpointConfig, request_clock: &RequestClock) -> Self {
-        Self {
-            max_bytes: endpoint.max_body_bytes,
-            deadline: request_clock.deadline,
-            part: &endpoint.part,
-        }
-    }
-}
 
 /// The body of a delivery that is let through. A large one goes on to be counted until its last
 /// clone is dropped.
@@ -60,15 +40,24 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// Reads the whole body, showing each frame to `on_frame` as it arrives. It is counted until it is
-/// verified.
+/// How much the sender of a body has brought that is taken in as it is sent.
+pub(crate) fn sender_brought<B>(_: &B, arrived: usize) -> Option<usize> {
+    Some(arrived)
+}
+
+/// Reads the whole body, showing each frame to `on_frame` as it arrives. It is counted by `held`.
+///
+/// `brought` tells, of the body and the bytes that have arrived, how much its sender has brought;
+/// nothing while it is not the sender that is waited for.
 ///
 /// A body that is refused half-way is left as it stands, so that the rest can be thrown away.
 pub(crate) async fn receive<B>(
     mut body: Pin<&mut B>,
     limits: Limits<'_>,
+    held: &mut HeldBytes,
+    brought: impl Fn(&B, usize) -> Option<usize>,
     mut on_frame: impl FnMut(&Bytes),
-) -> Result<(Bytes, HeldBytes), RejectionCause>
+) -> Result<Bytes, RejectionCause>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -77,10 +66,9 @@ where
         return Err(too_large(limits.max_bytes, Some(hint.lower())));
     }
     let announced = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
-    if announced >= LARGE && announced > limits.part.largest() {
-        return Err(never_fits());
+    if announced >= LARGE && announced > limits.fits() {
+        return Err(limits.never_fits());
     }
-    let mut held = HeldBytes::of(limits.part);
     let mut whole = Whole::Empty;
     let mut timer = Timer::Unasked;
     let mut pace: Option<ArrivalPace> = None;
@@ -92,9 +80,9 @@ where
             Next::End => {
                 if whole.len() < held.room() {
                     whole.shrink();
-                    held.settle_for(whole.len());
+                    held.settle_for(whole.len().saturating_add(limits.along));
                 }
-                return Ok((whole.into_bytes(), held));
+                return Ok(whole.into_bytes());
             }
             Next::TimeIsUp if until >= limits.deadline => {
                 return Err(if has_queued {
@@ -104,7 +92,8 @@ where
                 });
             }
             Next::TimeIsUp => {
-                look_at(&mut pace, &mut held, &mut whole)?;
+                let brought = brought(body.as_ref().get_ref(), whole.len());
+                look_at(&mut pace, held, &mut whole, brought)?;
                 continue;
             }
         };
@@ -112,11 +101,11 @@ where
             continue;
         };
         let arrived = whole.len().saturating_add(data.len());
-        if arrived > limits.max_bytes {
-            return Err(too_large(limits.max_bytes, None));
-        }
         let hint = body.size_hint();
         let rest = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
+        if arrived.saturating_add(rest) > limits.max_bytes {
+            return Err(too_large(limits.max_bytes, None));
+        }
         if arrived > held.room() {
             if held.room() == 0 && arrived.saturating_add(rest) < LARGE {
                 // What is whole with this frame is done with before anything else is read: strangers
@@ -126,15 +115,21 @@ where
                 }
             } else {
                 // What announces no length may come to the cap.
-                let largest = limits.max_bytes.min(limits.part.largest());
+                let largest = limits.max_bytes.min(limits.fits());
                 let expected = match hint.exact() {
                     Some(_) => arrived.saturating_add(rest),
                     None => largest,
                 };
                 if arrived > largest || expected > largest {
-                    return Err(never_fits());
+                    return Err(limits.never_fits());
                 }
+                let expected = expected.saturating_add(limits.along).min(limits.fits());
                 if !held.try_reserve(expected) {
+                    // What has brought more than it announced has room that it did not give back.
+                    let has_room = held.room() > 0 && pace.is_some();
+                    if has_room || !limits.may_wait {
+                        return Err(no_room_at_once());
+                    }
                     // Behind a pointer, as everything that most deliveries do without.
                     let queueing = held.reserve(expected, data.len(), limits.deadline);
                     has_queued = true;
@@ -142,11 +137,16 @@ where
                         return Err(no_room_in_time());
                     }
                 }
-                pace = Some(ArrivalPace::from(Instant::now(), whole.len()));
+                let brought = brought(body.as_ref().get_ref(), whole.len()).unwrap_or_default();
+                pace = Some(ArrivalPace::from(Instant::now(), brought));
             }
         }
         on_frame(&data);
-        whole.push(data, rest, held.room());
+        let room = match hint.exact() {
+            Some(_) => held.room().min(arrived.saturating_add(rest)),
+            None => held.room(),
+        };
+        whole.push(data, rest, room);
     }
 }
 
@@ -178,11 +178,10 @@ fn no_room_in_time() -> RejectionCause {
     )
 }
 
-fn never_fits() -> RejectionCause {
+fn no_room_at_once() -> RejectionCause {
     RejectionCause::because(
         Reason::BudgetUsedUp,
-        "the body can never fit: one layer's large bodies take at most half of the budget; raise \
-         that to twice `max_body_bytes`, or lower `max_body_bytes`",
+        "a large body needed more room than it had, and there was none",
     )
 }
 
@@ -221,11 +220,17 @@ fn look_at(
     pace: &mut Option<ArrivalPace>,
     held: &mut HeldBytes,
     whole: &mut Whole,
+    brought: Option<usize>,
 ) -> Result<(), RejectionCause> {
     let Some(ArrivalPace { arrived, slow, .. }) = *pace else {
         return Ok(());
     };
-    let mut next = ArrivalPace::from(Instant::now(), whole.len());
+    let Some(brought) = brought else {
+        let next = ArrivalPace::from(Instant::now(), 0);
+        *pace = Some(ArrivalPace { arrived, ..next });
+        return Ok(());
+    };
+    let mut next = ArrivalPace::from(Instant::now(), brought);
     if next.arrived.saturating_sub(arrived) < ArrivalPace::units(held.room() / PARTS) {
         match held.spare_all_but(whole.len()) {
             Spared::NotWanted => {}

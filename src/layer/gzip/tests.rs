@@ -1,9 +1,15 @@
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
+use super::inflating::MOST_MEMBERS;
 use super::*;
 use crate::layer::Budget;
+use crate::layer::room::Part;
 
 /// `printf '{"id":1}' | gzip -9n`
 const ONE: &[u8] =
@@ -14,18 +20,90 @@ const NOTHING: &[u8] =
 
 const CAP: usize = 1024 * 1024;
 
+/// A file that comes in frames of this length, of which each has to be waited for.
+struct Frames {
+    rest: Bytes,
+    length: usize,
+    is_waited_for: bool,
+}
+
+impl Frames {
+    fn of(file: &[u8], length: usize) -> Self {
+        Self {
+            rest: Bytes::copy_from_slice(file),
+            length,
+            is_waited_for: false,
+        }
+    }
+}
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.is_waited_for = !self.is_waited_for;
+        if self.is_waited_for {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.length.min(self.rest.len());
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
+}
+
+/// A large file of which the last byte does not come.
+struct Stopped(Option<Bytes>);
+
+impl Body for Stopped {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.0.take() {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None => Poll::Pending,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(1)
+    }
+}
+
+fn limits(part: &Arc<Part>, cap: usize) -> Limits<'_> {
+    Limits::new(cap, Instant::now() + Duration::from_secs(5), part)
+}
+
+async fn taken_in<B>(mut file: B, part: &Arc<Part>, cap: usize) -> Result<Bytes, RejectionCause>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
+    let mut held = HeldBytes::of(part);
+    inflate(Pin::new(&mut file), limits(part, cap), &mut held, |_| {}).await
+}
+
+/// The content of a file, in whatever frames it comes.
 async fn inflated(file: impl AsRef<[u8]>, cap: usize) -> Result<Bytes, Reason> {
-    let budget = Budget::default();
-    let limits = Limits {
-        max_bytes: cap,
-        deadline: Instant::now() + Duration::from_secs(5),
-        part: &budget.part(),
-    };
-    let mut content = Inflating::new(Bytes::copy_from_slice(file.as_ref()));
-    let received = receive(Pin::new(&mut content), limits, |_| {}).await;
-    received
-        .map(|(bytes, _)| bytes)
-        .map_err(|cause| cause.reason)
+    let (file, part) = (file.as_ref(), Budget::default().part());
+    let at_once = Full::new(Bytes::copy_from_slice(file));
+    let at_once = taken_in(at_once, &part, cap).await;
+    let reason = |cause: RejectionCause| cause.reason;
+    let at_once = at_once.map_err(reason);
+    for length in [1, 7, 1_000] {
+        let in_frames = taken_in(Frames::of(file, length), &part, cap).await;
+        assert_eq!(in_frames.map_err(reason), at_once, "{length}: {file:?}");
+    }
+    at_once
 }
 
 #[tokio::test]
@@ -37,56 +115,131 @@ async fn all_members_are_read_and_zeros_behind_them_are_nothing() {
         ([NOTHING, ONE, NOTHING, ONE].concat(), twice),
         ([ONE, &[0; 600]].concat(), &twice[..8]),
         (NOTHING.to_vec(), b""),
+        (vec![0; 600], b""),
         (Vec::new(), b""),
     ] {
-        assert_eq!(inflated(&file, 100).await.unwrap(), content, "{file:?}");
+        assert_eq!(inflated(&file, 1_000).await.unwrap(), content, "{file:?}");
     }
 }
 
 #[tokio::test]
 async fn what_is_no_gzip_file_is_told_from_one() {
+    let refused = Err(Reason::ContentEncoding);
     for length in 1..ONE.len() {
-        assert_eq!(inflated(&ONE[..length], CAP).await, Err(Reason::BodyCutOff));
+        assert_eq!(inflated(&ONE[..length], CAP).await, refused);
     }
     for file in [
         br#"{"id":1}"#.to_vec(),
         [ONE, b"behind"].concat(),
+        [ONE, b"\0\0", ONE].concat(),
         [b"\0", ONE].concat(),
         // Its checksum and its length are of other content.
         [&ONE[..ONE.len() - 8], &[1, 1, 1, 1, 8, 0, 0, 0]].concat(),
         [&ONE[..ONE.len() - 4], &[7, 0, 0, 0]].concat(),
     ] {
-        assert_eq!(
-            inflated(&file, CAP).await,
-            Err(Reason::BodyCutOff),
-            "{file:?}"
-        );
+        assert_eq!(inflated(&file, CAP).await, refused, "{file:?}");
     }
 }
 
 #[tokio::test]
 async fn the_cap_holds_whatever_the_file_says_of_its_length() {
-    assert_eq!(inflated(ONE, 8).await.unwrap().len(), 8);
-    assert_eq!(inflated(ONE, 7).await, Err(Reason::BodyTooLarge));
-    let too_long = [&ONE[..ONE.len() - 4], &[200, 0, 0, 0]].concat();
-    assert_eq!(inflated(too_long, 100).await, Err(Reason::BodyTooLarge));
+    let part = Budget::default().part();
+    let cut = |cap| taken_in(Frames::of(ONE, 7), &part, cap);
+    // The file is longer than its content here, and keeps to the cap too.
+    assert_eq!(cut(ONE.len()).await.unwrap().len(), 8);
+    assert_eq!(
+        cut(ONE.len() - 1).await.unwrap_err().reason,
+        Reason::BodyTooLarge
+    );
+    let long = member(&[b' '; 1_000]);
+    assert!(long.len() < 1_000);
+    assert_eq!(inflated(&long, 1_000).await.unwrap().len(), 1_000);
+    assert_eq!(inflated(&long, 999).await, Err(Reason::BodyTooLarge));
     // A member without content behind it: the file seems to announce nothing.
-    let hidden = [ONE, NOTHING].concat();
-    assert_eq!(inflated(&hidden, 8).await.unwrap().len(), 8);
-    assert_eq!(inflated(&hidden, 7).await, Err(Reason::BodyTooLarge));
+    let hidden = [&long, NOTHING].concat();
+    assert_eq!(inflated(&hidden, 1_000).await.unwrap().len(), 1_000);
+    assert_eq!(inflated(&hidden, 999).await, Err(Reason::BodyTooLarge));
 }
 
-/// A thread is shared: many members without content are not passed over in one go.
+/// A file of one member, by this crate's own dependency: `tests/it/gzip.rs` has the program's.
+fn member(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, content).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_file_has_so_many_members_and_no_more() {
+    let part = Budget::default().part();
+    let most = Full::new(Bytes::from(NOTHING.repeat(MOST_MEMBERS)));
+    assert_eq!(taken_in(most, &part, CAP).await.unwrap(), "");
+    let more = Full::new(Bytes::from(NOTHING.repeat(MOST_MEMBERS + 1)));
+    let cause = taken_in(more, &part, CAP).await.unwrap_err();
+    assert_eq!(cause.reason, Reason::ContentEncoding);
+}
+
+/// A thread is shared: what little of a file has much content is not decoded in one go.
 #[tokio::test]
 async fn others_have_their_turn_meanwhile() {
-    let mut content = Inflating::new(NOTHING.repeat(100).into());
-    let mut polls = 0;
-    std::future::poll_fn(|cx| {
-        polls += 1;
-        Pin::new(&mut content)
-            .poll_frame(cx)
-            .map(|frame| assert!(frame.is_none()))
+    let mut file = Full::new(Bytes::from(member(&vec![b' '; 32 * CAP])));
+    let mut content = Inflating::new(Pin::new(&mut file), CAP);
+    let (mut turns, mut length) = (0, 0);
+    while let Some(frame) = poll_fn(|cx| {
+        let polled = Pin::new(&mut content).poll_frame(cx);
+        turns += u32::from(polled.is_pending());
+        polled
     })
-    .await;
-    assert_eq!(polls, 1 + 100 / (TURN / CHUNK));
+    .await
+    {
+        length += frame.unwrap().into_data().unwrap().len();
+    }
+    assert_eq!(length, 32 * CAP);
+    assert!(turns > 3, "{turns}");
+}
+
+/// What was there at once is not told to have come too slowly.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_not_decoded_in_time_is_told_not_now() {
+    let part = Budget::default().part();
+    let mut held = HeldBytes::of(&part);
+    let limits = Limits::new(16 * CAP, Instant::now(), &part);
+    let mut file = Full::new(Bytes::from(member(&vec![b' '; 16 * CAP])));
+    let received = inflate(Pin::new(&mut file), limits, &mut held, |_| {}).await;
+    assert_eq!(received.unwrap_err().reason, Reason::BudgetUsedUp);
+    let mut file = Stopped(Some(Bytes::from_static(&ONE[..20])));
+    let received = inflate(Pin::new(&mut file), limits, &mut held, |_| {}).await;
+    assert_eq!(received.unwrap_err().reason, Reason::BodyTooSlow);
+}
+
+#[tokio::test]
+async fn what_is_whole_is_let_in_although_the_budget_is_used_up() {
+    let budget = Budget::new(64 * 1024, 8);
+    let part = budget.part();
+    let mut others = HeldBytes::of(&part);
+    assert!(others.grow(64 * 1024));
+    let content = vec![b' '; 60_000];
+    let file = Full::new(Bytes::from(member(&content)));
+    assert_eq!(taken_in(file, &part, CAP).await.unwrap(), content);
+    let half = Stopped(Some(Bytes::from_static(&ONE[..20])));
+    assert_eq!(
+        taken_in(half, &part, CAP).await.unwrap_err().reason,
+        Reason::BudgetUsedUp
+    );
+}
+
+/// Two that had room and waited for more would wait for each other.
+#[tokio::test(start_paused = true)]
+async fn who_has_room_and_needs_more_than_was_announced_does_not_wait() {
+    let budget = Budget::new(8 * CAP, 8);
+    let part = budget.part();
+    let mut other = HeldBytes::of(&part);
+    assert!(other.try_reserve(4 * CAP - 300_000));
+    // The last member is a part of it.
+    let file = Full::new(Bytes::from(member(&[b' '; 200_000]).repeat(2)));
+    let started = Instant::now();
+    let cause = taken_in(file.clone(), &part, CAP).await.unwrap_err();
+    assert_eq!(cause.reason, Reason::BudgetUsedUp);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    drop(other);
+    assert_eq!(taken_in(file, &part, CAP).await.unwrap().len(), 400_000);
 }

@@ -3,6 +3,8 @@
 
 mod caps;
 mod crowd;
+#[cfg(feature = "gzip")]
+mod gzip;
 mod kept;
 mod let_go;
 mod strangers;
