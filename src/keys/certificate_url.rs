@@ -84,3 +84,21 @@ impl CertificateUrl {
 fn is_of_buckets(label: &str) -> bool {
     (label.get(..2)).is_some_and(|beginning| beginning.eq_ignore_ascii_case("s3"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_bucket_of_a_stranger_stands_for_a_region() {
+        // `*.s3.amazonaws.com` is a name of S3's certificates, and each of these is the bucket `sns`.
+        let sns = CertificateUrl::new("sns.*.amazonaws.com", "/", ".pem");
+        for region in ["us-east-1", "sa-east-1", "us-gov-west-1"] {
+            assert!(sns.allows(&format!("https://sns.{region}.amazonaws.com/a.pem")));
+        }
+        for buckets in ["s3", "S3", "s3-us-west-2", "s3-accelerate", "s3-external-1"] {
+            let url = format!("https://sns.{buckets}.amazonaws.com/a.pem");
+            assert!(!sns.allows(&url), "{url}");
+        }
+    }
+}

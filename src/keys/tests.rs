@@ -330,19 +330,6 @@ fn documents_are_read_in_each_form() {
     assert!(KeyDocument::Jwks.keys("", long.as_bytes()).is_err());
 }
 
-#[test]
-fn no_bucket_of_a_stranger_stands_for_a_region() {
-    // `*.s3.amazonaws.com` is a name of S3's certificates, and each of these is the bucket `sns`.
-    let sns = CertificateUrl::new("sns.*.amazonaws.com", "/", ".pem");
-    for region in ["us-east-1", "sa-east-1", "us-gov-west-1"] {
-        assert!(sns.allows(&format!("https://sns.{region}.amazonaws.com/a.pem")));
-    }
-    for buckets in ["s3", "S3", "s3-us-west-2", "s3-accelerate", "s3-external-1"] {
-        let url = format!("https://sns.{buckets}.amazonaws.com/a.pem");
-        assert!(!sns.allows(&url), "{url}");
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_signature_that_is_wrong_has_keys_fetched_again_once_in_a_cool_down() {
     let api = Api::with(&["a"]);

@@ -59,7 +59,7 @@ impl Authenticator {
         let limits = Limits::of(&self.endpoint, &request_clock);
         let mut held = HeldBytes::of(limits.part);
         let on_frame = |frame: &Bytes| pending.update(frame);
-        let bytes = receive(body, limits, &mut held, sender_brought, on_frame).await?;
+        let bytes = receive(body, &limits, &mut held, sender_brought, on_frame).await?;
         // What is refused now is shown to the observer with its body.
         auth.body = Some(bytes);
         #[cfg(feature = "asymmetric")]

@@ -47,7 +47,7 @@ impl Authenticator {
             inflate(body, limits, &mut held, on_frame).await?
         } else {
             let of_file = limits.of_a_file();
-            let file = receive(body, of_file, &mut held, sender_brought, on_frame).await?;
+            let file = receive(body, &of_file, &mut held, sender_brought, on_frame).await?;
             auth.body = Some(file.clone());
             #[cfg(feature = "asymmetric")]
             await_keys(auth, pending, request_clock.deadline).await;
@@ -94,7 +94,7 @@ where
     }
     let mut content = Inflating::new(file, limits.max_bytes);
     let brought = |content: &Inflating<'_, B>, _| content.sender_brought();
-    let received = receive(Pin::new(&mut content), limits, held, brought, on_frame).await;
+    let received = receive(Pin::new(&mut content), &limits, held, brought, on_frame).await;
     received.map_err(|cause| match cause.reason {
         Reason::BodyCutOff => content.take_fault().unwrap_or(cause),
         // What has come is this machine's to decode.

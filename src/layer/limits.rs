@@ -1,3 +1,5 @@
+//! What bounds a body that is taken in.
+
 use std::sync::Arc;
 
 use tokio::time::Instant;

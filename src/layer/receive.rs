@@ -51,102 +51,109 @@ pub(crate) fn sender_brought<B>(_: &B, arrived: usize) -> Option<usize> {
 /// nothing while it is not the sender that is waited for.
 ///
 /// A body that is refused half-way is left as it stands, so that the rest can be thrown away.
-pub(crate) async fn receive<B>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an `async fn` would hold what it is given twice"
+)]
+pub(crate) fn receive<B>(
     mut body: Pin<&mut B>,
-    limits: Limits<'_>,
+    limits: &Limits<'_>,
     held: &mut HeldBytes,
     brought: impl Fn(&B, usize) -> Option<usize>,
     mut on_frame: impl FnMut(&Bytes),
-) -> Result<Bytes, RejectionCause>
+) -> impl Future<Output = Result<Bytes, RejectionCause>>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let hint = body.size_hint();
-    if hint.lower() > u64::try_from(limits.max_bytes).unwrap_or(u64::MAX) {
-        return Err(too_large(limits.max_bytes, Some(hint.lower())));
-    }
-    let announced = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
-    if announced >= LARGE && announced > limits.fits() {
-        return Err(limits.never_fits());
-    }
-    let mut whole = Whole::Empty;
-    let mut timer = Timer::Unasked;
-    let mut pace: Option<ArrivalPace> = None;
-    let mut has_queued = false;
-    loop {
-        let until = (pace.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
-        let frame = match next_frame(body.as_mut(), &mut timer, until).await? {
-            Next::Frame(frame) => frame,
-            Next::End => {
-                if whole.len() < held.room() {
-                    whole.shrink();
-                    held.settle_for(whole.len().saturating_add(limits.along));
-                }
-                return Ok(whole.into_bytes());
-            }
-            Next::TimeIsUp if until >= limits.deadline => {
-                return Err(if has_queued {
-                    no_room_in_time()
-                } else {
-                    Reason::BodyTooSlow.into()
-                });
-            }
-            Next::TimeIsUp => {
-                let brought = brought(body.as_ref().get_ref(), whole.len());
-                look_at(&mut pace, held, &mut whole, brought)?;
-                continue;
-            }
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        let arrived = whole.len().saturating_add(data.len());
+    async move {
         let hint = body.size_hint();
-        let rest = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
-        if arrived.saturating_add(rest) > limits.max_bytes {
-            return Err(too_large(limits.max_bytes, None));
+        if hint.lower() > u64::try_from(limits.max_bytes).unwrap_or(u64::MAX) {
+            return Err(too_large(limits.max_bytes, Some(hint.lower())));
         }
-        if arrived > held.room() {
-            if held.room() == 0 && arrived.saturating_add(rest) < LARGE {
-                // What is whole with this frame is done with before anything else is read: strangers
-                // who send half a body and stop keep no whole one out.
-                if !held.grow(data.len()) && !body.is_end_stream() {
-                    return Err(Reason::BudgetUsedUp.into());
-                }
-            } else {
-                // What announces no length may come to the cap.
-                let largest = limits.max_bytes.min(limits.fits());
-                let expected = match hint.exact() {
-                    Some(_) => arrived.saturating_add(rest),
-                    None => largest,
-                };
-                if arrived > largest || expected > largest {
-                    return Err(limits.never_fits());
-                }
-                let expected = expected.saturating_add(limits.along).min(limits.fits());
-                if !held.try_reserve(expected) {
-                    // What has brought more than it announced has room that it did not give back.
-                    let has_room = held.room() > 0 && pace.is_some();
-                    if has_room || !limits.may_wait {
-                        return Err(no_room_at_once());
+        let announced = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
+        if announced >= LARGE && announced > limits.fits() {
+            return Err(limits.never_fits());
+        }
+        let mut whole = Whole::Empty;
+        let mut timer = Timer::Unasked;
+        let mut pace: Option<ArrivalPace> = None;
+        let mut has_queued = false;
+        loop {
+            let until =
+                (pace.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
+            let frame = match next_frame(body.as_mut(), &mut timer, until).await? {
+                Next::Frame(frame) => frame,
+                Next::End => {
+                    if whole.len() < held.room() {
+                        whole.shrink();
+                        held.settle_for(whole.len().saturating_add(limits.along));
                     }
-                    // Behind a pointer, as everything that most deliveries do without.
-                    let queueing = held.reserve(expected, data.len(), limits.deadline);
-                    has_queued = true;
-                    if !Box::pin(queueing).await {
-                        return Err(no_room_in_time());
-                    }
+                    return Ok(whole.into_bytes());
                 }
-                let brought = brought(body.as_ref().get_ref(), whole.len()).unwrap_or_default();
-                pace = Some(ArrivalPace::from(Instant::now(), brought));
+                Next::TimeIsUp if until >= limits.deadline => {
+                    return Err(if has_queued {
+                        no_room_in_time()
+                    } else {
+                        Reason::BodyTooSlow.into()
+                    });
+                }
+                Next::TimeIsUp => {
+                    let brought = brought(body.as_ref().get_ref(), whole.len());
+                    look_at(&mut pace, held, &mut whole, brought)?;
+                    continue;
+                }
+            };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            let arrived = whole.len().saturating_add(data.len());
+            let hint = body.size_hint();
+            let rest = usize::try_from(hint.lower()).unwrap_or(usize::MAX);
+            if arrived.saturating_add(rest) > limits.max_bytes {
+                return Err(too_large(limits.max_bytes, None));
             }
+            if arrived > held.room() {
+                if held.room() == 0 && arrived.saturating_add(rest) < LARGE {
+                    // What is whole with this frame is done with before anything else is read: strangers
+                    // who send half a body and stop keep no whole one out.
+                    if !held.grow(data.len()) && !body.is_end_stream() {
+                        return Err(Reason::BudgetUsedUp.into());
+                    }
+                } else {
+                    // What announces no length may come to the cap.
+                    let largest = limits.max_bytes.min(limits.fits());
+                    let expected = match hint.exact() {
+                        Some(_) => arrived.saturating_add(rest),
+                        None => largest,
+                    };
+                    if arrived > largest || expected > largest {
+                        return Err(limits.never_fits());
+                    }
+                    let expected = expected.saturating_add(limits.along).min(limits.fits());
+                    if !held.try_reserve(expected) {
+                        // What has brought more than it announced has room that it did not give back.
+                        let has_room = held.room() > 0 && pace.is_some();
+                        if has_room || !limits.may_wait {
+                            return Err(no_room_at_once());
+                        }
+                        // Behind a pointer, as everything that most deliveries do without.
+                        let queueing = held.reserve(expected, data.len(), limits.deadline);
+                        has_queued = true;
+                        if !Box::pin(queueing).await {
+                            return Err(no_room_in_time());
+                        }
+                    }
+                    let brought = brought(body.as_ref().get_ref(), whole.len()).unwrap_or_default();
+                    pace = Some(ArrivalPace::from(Instant::now(), brought));
+                }
+            }
+            on_frame(&data);
+            let room = match hint.exact() {
+                Some(_) => held.room().min(arrived.saturating_add(rest)),
+                None => held.room(),
+            };
+            whole.push(data, rest, room);
         }
-        on_frame(&data);
-        let room = match hint.exact() {
-            Some(_) => held.room().min(arrived.saturating_add(rest)),
-            None => held.room(),
-        };
-        whole.push(data, rest, room);
     }
 }
 

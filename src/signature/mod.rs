@@ -50,6 +50,7 @@ mod general;
 mod header;
 mod names;
 mod one_or_more;
+mod one_reading;
 #[cfg(feature = "senders")]
 mod place;
 #[cfg(feature = "senders")]
