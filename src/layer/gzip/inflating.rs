@@ -21,7 +21,7 @@ const PORTION: usize = 512;
 /// How long it is decoded before others have their turn on the thread.
 const TURN: Duration = Duration::from_millis(1);
 
-/// No file has more members: each takes as long as a few thousand bytes do, whatever it holds.
+/// No file has more members: each takes a time of its own, whatever it holds.
 pub(super) const MOST_MEMBERS: usize = 4_096;
 
 /// No file is so many times shorter than its content: zlib's technical notes,
