@@ -70,18 +70,12 @@ pub(crate) async fn postgres(rounds: usize) -> Result<()> {
     let builder = || PostgresInbox::builder(server.url()).deadline(PATIENCE);
     let builder = || builder().connections(CONNECTIONS).migrate();
     let ours = route(builder().connect().await?)?;
-    let prepared = builder()
-        .namespace(Name::new("prepared")?)
-        .prepare_statements();
-    let prepared = route(prepared.connect().await?)?;
-    let (mut as_shipped, mut with_prepared) = (Vec::new(), Vec::new());
+    let mut all = Vec::new();
     for round in 0..=rounds {
         let by_hand = rate(by_hand.clone()).await?;
         let ours = rate(ours.clone()).await?;
-        let prepared = rate(prepared.clone()).await?;
         if round > 0 {
-            as_shipped.push((by_hand, ours));
-            with_prepared.push((by_hand, prepared));
+            all.push((by_hand, ours));
         }
     }
     let table = Table::new(
@@ -91,13 +85,7 @@ pub(crate) async fn postgres(rounds: usize) -> Result<()> {
     tell(
         &table,
         "a handler with one `INSERT`, committed alone",
-        as_shipped,
-        1.5,
-    );
-    tell(
-        &table,
-        "the same, ours with `prepare_statements`",
-        with_prepared,
+        all,
         1.5,
     );
     Ok(())

@@ -65,8 +65,7 @@ const SECTIONS: [(&str, &str, &str); 16] = [
         "From accepted to done in the database, with handlers that do nothing. *Queued* events are there when \
          a worker begins; *coming* ones are handed over meanwhile by 64 tasks, ours as signed deliveries \
          without sockets. `apalis` looks every millisecond where it finds nothing, and SQLite has \
-         `synchronous=FULL` on all connections; all else is as it sets it. On Postgres ours has `prepare_statements`, as \
-         `apalis` prepares. SQLite writes to a disk, Postgres and Redis are in memory.",
+         `synchronous=FULL` on all connections; all else is as it sets it. Ours is as it is shipped. SQLite writes to a disk, Postgres and Redis are in memory.",
     ),
     (
         "growth",

@@ -30,7 +30,7 @@ async fn a_password_is_used_and_never_shown() {
     assert_eq!(
         format!("{store:?}"),
         format!(
-            "RedisStore {{ redis: 127.0.0.1:{}, namespace: \"default\", partitions: 256, \
+            "RedisStore {{ redis: 127.0.0.1:{}, namespace: \"default\", partitions: Some(8), \
              deadline: 250ms }}",
             server.port
         )
@@ -137,8 +137,8 @@ async fn another_number_of_partitions_is_an_error_with_a_name() {
     assert_eq!(error.kind(), RedisConnectErrorKind::Partitions);
     assert_eq!(
         error.to_string(),
-        "redis store: the namespace has 256 partitions and this store was built with 64: build it \
-         with 256, or take another namespace"
+        "redis store: the namespace has 8 partitions and this store was built with 64: build it \
+         with 8, or take another namespace"
     );
     let lazy = RedisStore::builder(server.url())
         .partitions(64)

@@ -13,7 +13,7 @@ use tower_webhook::inbox::PostgresInbox;
 use tower_webhook::store::PostgresStore;
 
 use super::keeping::journal;
-use super::program::{Folder, webhook};
+use super::program::{Folder, Ran, webhook};
 use super::receiver::{with_records, with_store};
 use super::redis_support::Server;
 #[cfg(feature = "postgres")]
@@ -68,18 +68,18 @@ const LOOKS: [&[&str]; 5] = [
     &["inbox", "counts"],
 ];
 
+/// What the program says of a place.
+async fn look(place: &str, words: &[&str], more: &[&str]) -> Ran {
+    let all = words.iter().chain(more).copied();
+    let all = all.chain(["--store", place]);
+    webhook(all).run_beside().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_makes_nothing_in_redis_and_needs_no_number_of_partitions() {
     let server = Server::start();
     let place = server.url();
-    let look = async |words: &[&str], more: &[&str]| {
-        let all = words
-            .iter()
-            .chain(more)
-            .copied()
-            .chain(["--store", &*place]);
-        webhook(all).run_beside().await
-    };
+    let look = async |words: &[&str], more: &[&str]| look(&place, words, more).await;
     for words in LOOKS.into_iter().chain([&["doctor"][..]]) {
         let ran = look(words, &[]).await;
         let text = "webhook: --store: no receiver keeps anything there in the namespace default; name the receiver's by \
@@ -124,14 +124,7 @@ async fn a_look_makes_nothing_in_redis_and_needs_no_number_of_partitions() {
 async fn records_alone_are_shown_on_postgres_too() {
     let server = Postgres::start();
     let place = server.url();
-    let look = async |words: &[&str], more: &[&str]| {
-        let all = words
-            .iter()
-            .chain(more)
-            .copied()
-            .chain(["--store", &*place]);
-        webhook(all).run_beside().await
-    };
+    let look = async |words: &[&str], more: &[&str]| look(&place, words, more).await;
     for words in LOOKS {
         let ran = look(words, &[]).await;
         let text = "webhook: --store: the place that was given: no receiver keeps anything in it; name the receiver's\n";

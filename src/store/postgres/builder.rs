@@ -94,16 +94,32 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Prepares each statement once for each connection, which spares Postgres the parsing and planning of it each
-    /// time, and the way a round trip.
+    /// Whether each statement is prepared once for each connection, which spares Postgres the parsing and planning of it
+    /// each time, and the way a round trip; where Postgres is reached directly, unless set.
     ///
-    /// It is for a Postgres that is reached directly, or by a pooler that keeps a session for each client. Behind one in
-    /// transaction mode a name may be unknown to the next session, or another client's; PgBouncer keeps them apart from
-    /// 1.21 on, if `max_prepared_statements` is set. As soon as another session answers, the store says so in the log and
-    /// prepares nothing more; what it had prepared stays in the pooler's sessions for as long as they live. What only
-    /// looks is not prepared, and neither are the statements of a handler's [`Tx`](crate::Tx).
-    pub fn prepare_statements(mut self) -> Self {
-        self.settings.prepare_statements = true;
+    /// Behind a pooler in transaction mode a prepared name may be unknown to the next session, or another client's. So a
+    /// connection asks, as it begins, for a setting with a random value: only a session that the server began for this
+    /// connection has it. PgBouncer refuses such a setting, and the store connects again without it and prepares
+    /// nothing. `true` prepares without that proof, for a pooler that keeps a session for each client; `false` prepares
+    /// nothing and asks for nothing.
+    ///
+    /// Each transaction asks again whose session it is in. As soon as another one answers, the store says so in the log
+    /// and prepares nothing more; what it had prepared stays in the pooler's sessions for as long as they live. What
+    /// only looks is not prepared, and neither are the statements of a handler's [`Tx`](crate::Tx).
+    ///
+    /// ```no_run
+    /// use tower_webhook::PostgresStore;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Behind PgBouncer it is found out; said, its log has nothing to tell of it.
+    /// let store = PostgresStore::builder("postgres://app@bouncer:6432/app").prepare_statements(false);
+    /// let store = store.connect().await?;
+    /// # drop(store);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prepare_statements(mut self, prepares: bool) -> Self {
+        self.settings.prepare_statements = Some(prepares);
         self
     }
 

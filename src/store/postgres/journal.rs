@@ -118,7 +118,7 @@ impl PostgresJournal {
     /// A URL that cannot be used.
     pub fn new(url: impl AsRef<str>) -> Result<Self, PostgresConnectError> {
         Ok(Self {
-            sessions: Sessions::new(options(url.as_ref())?, DEADLINE, Preparing::default()),
+            sessions: Sessions::new(options(url.as_ref())?, DEADLINE, Preparing::never()),
             tables: Tables::default(),
             migrate: false,
             desk: Desk::new(),

@@ -16,7 +16,14 @@ const PLANNED_FOR: u32 = 256;
 const PLANNED_SO_LONG: Duration = Duration::from_secs(10);
 
 /// The setting of a session that has its mark.
-const MARK: &str = "tower_webhook.link";
+pub(super) const MARK: &str = "tower_webhook.link";
+
+/// A mark that no other session has.
+pub(super) fn new_mark() -> Result<String, Fault> {
+    let random = Token::random();
+    let random = random.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
+    Ok(HEXLOWER.encode(random.as_bytes()))
+}
 
 /// A connection that serves one command after the other.
 pub(super) struct Link {
@@ -52,18 +59,26 @@ impl Link {
     }
 
     /// The same, on which statements may be prepared.
-    pub(super) async fn prepares(mut conn: PgConnection) -> Result<Self, Fault> {
-        let random =
-            Token::random().map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-        let mark = HEXLOWER.encode(random.as_bytes());
+    pub(super) async fn prepares(conn: PgConnection) -> Result<Self, Fault> {
+        let mark = new_mark()?;
         // Outside of a transaction: it is to outlast all of them.
-        let set = format!(
-            "SELECT pg_catalog.set_config('{MARK}', '{mark}', false), pg_catalog.pg_backend_pid()"
-        );
-        let row = conn.fetch_one(raw_sql(AssertSqlSafe(set))).await?;
-        let names = Some(Names {
+        let set = format!("set_config('{MARK}', '{mark}', false)");
+        Self::of_marked(conn, mark, &set).await
+    }
+
+    /// The same, if its session began with this mark: another one may be lent to others next.
+    pub(super) async fn prepares_if_own(conn: PgConnection, mark: String) -> Result<Self, Fault> {
+        let found = format!("current_setting('{MARK}', true)");
+        Self::of_marked(conn, mark, &found).await
+    }
+
+    async fn of_marked(mut conn: PgConnection, mark: String, found: &str) -> Result<Self, Fault> {
+        let asked = format!("SELECT pg_catalog.{found}, pg_catalog.pg_backend_pid()");
+        let row = conn.fetch_one(raw_sql(AssertSqlSafe(asked))).await?;
+        let (found, pid): (Option<String>, i32) = (row.try_get(0)?, row.try_get(1)?);
+        let names = (found.as_ref() == Some(&mark)).then(|| Names {
             mark,
-            pid: row.try_get(1)?,
+            pid,
             opened: 0,
             planned: Instant::now(),
         });

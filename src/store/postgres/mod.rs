@@ -105,12 +105,13 @@ pub use self::tx_driver::TxDriver;
 ///
 /// # PgBouncer
 ///
-/// Transaction mode works, as it is shipped: nothing is prepared under a name, all runs between `BEGIN`
-/// and `COMMIT`, and no startup parameter is sent that it refuses. Migrations work through it too. With
-/// `PGOPTIONS` or `?options=…` it refuses connections.
+/// Transaction mode works, as it is shipped: all runs between `BEGIN` and `COMMIT`, and nothing is prepared under a
+/// name. Migrations work through it too. With `PGOPTIONS` or `?options=…` it refuses connections.
 ///
-/// Where there is no such pooler, [`prepare_statements`](PostgresStoreBuilder::prepare_statements) spares the server
-/// work with each command. The session then has a mark, the setting `tower_webhook.link`.
+/// Where Postgres is reached directly, statements [are prepared](PostgresStoreBuilder::prepare_statements), which spares
+/// the server work with each command. A connection shows that by the setting `tower_webhook.link`, which it asks for as
+/// it begins. PgBouncer refuses that and says so in its log, once for each of the first connections; the store goes on
+/// without. With `prepare_statements(false)` nothing is asked.
 ///
 /// # What Postgres must be set to
 ///

@@ -11,7 +11,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::error::{Cause, Fault};
-use super::link::{Link, Plans, marked};
+use super::link::{Link, MARK, Plans, marked, new_mark};
 use super::sql::Preparing;
 use super::told::{Told, tell, told_by};
 
@@ -39,7 +39,7 @@ impl Sessions {
     pub(super) fn new(options: PgConnectOptions, deadline: Duration, preparing: Preparing) -> Self {
         let options = options
             .statement_cache_capacity(if preparing.is_on() { PREPARED } else { 0 })
-            // No parameter is sent that PgBouncer refuses.
+            // PgBouncer refuses this parameter.
             .extra_float_digits(None)
             .disable_statement_logging();
         let options = match options.get_application_name() {
@@ -88,6 +88,9 @@ impl Sessions {
     /// A connection for one command after the other, within the deadline.
     pub(super) async fn link(&self) -> Result<Link, Fault> {
         let linking = async {
+            if self.preparing.wants_own_session() {
+                return self.link_own().await;
+            }
             let conn = self.options.connect().await?;
             match self.preparing.is_on() {
                 true => Link::prepares(conn).await,
@@ -95,6 +98,26 @@ impl Sessions {
             }
         };
         self.in_time(linking).await
+    }
+
+    /// A connection that prepares if its session is its own: it asks for a mark as it connects. A pooler has its sessions
+    /// already, or begins them by itself, and refuses such a setting or passes it by.
+    async fn link_own(&self) -> Result<Link, Fault> {
+        let mark = new_mark()?;
+        let marked = self.options.clone().options([(MARK, &mark)]);
+        let link = match marked.connect().await {
+            Ok(conn) => Link::prepares_if_own(conn, mark).await?,
+            Err(error) if may_be_of_the_mark(&error) => Link::new(self.options.connect().await?),
+            Err(error) => return Err(error.into()),
+        };
+        if !link.has_names() && self.preparing.stop() {
+            tracing::info!(
+                target: "tower_webhook",
+                postgres = %self.shown(),
+                "a pooler stands before Postgres: no statement is prepared"
+            );
+        }
+        Ok(link)
     }
 
     async fn in_time<T>(
@@ -117,7 +140,7 @@ impl Sessions {
                 target: "tower_webhook",
                 postgres = %self.shown(),
                 "what was prepared is not there any more, or is another client's, as behind a pooler: statements \
-                 are prepared no more; leave `prepare_statements` out"
+                 are prepared no more; say `prepare_statements(false)`"
             );
         }
     }
@@ -180,6 +203,16 @@ impl Open<'_> {
         self.0.execute(raw_sql("ROLLBACK")).await?;
         Ok(())
     }
+}
+
+/// Whether it may be the mark that is refused. What says that the server is busy, away or does not know whoever connects
+/// has to do with something else, and would be said again.
+fn may_be_of_the_mark(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(told) = error else {
+        return false;
+    };
+    let code = told.code().unwrap_or_default();
+    !["28", "3D", "53", "55", "57", "58"].contains(&code.get(..2).unwrap_or_default())
 }
 
 /// In one message. What the role or the database sets otherwise counts no more, and with the end of the

@@ -40,7 +40,7 @@ pub(super) struct ServerSettings {
     pub(super) deadline: Duration,
     pub(super) connections: u32,
     pub(super) migrate: bool,
-    pub(super) prepare_statements: bool,
+    pub(super) prepare_statements: Option<bool>,
     pub(super) refuse_at_risk: bool,
     pub(super) time: ServerTime,
 }
@@ -71,7 +71,7 @@ impl ServerSettings {
             deadline: DEFAULT_DEADLINE,
             connections: DEFAULT_CONNECTIONS,
             migrate: false,
-            prepare_statements: false,
+            prepare_statements: None,
             refuse_at_risk: false,
             time: ServerTime::default(),
         }

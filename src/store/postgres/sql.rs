@@ -2,28 +2,46 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
 
-/// Whether statements are prepared under names, once for each connection: where it was asked for, until a pooler shows.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Preparing(Arc<AtomicBool>);
+/// Whether statements are prepared under names, once for each connection, until a pooler shows.
+#[derive(Debug, Clone)]
+pub(super) struct Preparing(Arc<AtomicU8>);
+
+const NEVER: u8 = 0;
+const ON_OWN_SESSIONS: u8 = 1;
+const EVERYWHERE: u8 = 2;
 
 impl Preparing {
-    pub(super) fn new(is_on: bool) -> Self {
-        Self(Arc::new(AtomicBool::new(is_on)))
+    /// As it was asked for: on sessions that are shown to be one's own, if nobody has said anything.
+    pub(super) fn new(asked: Option<bool>) -> Self {
+        Self(Arc::new(AtomicU8::new(match asked {
+            None => ON_OWN_SESSIONS,
+            Some(true) => EVERYWHERE,
+            Some(false) => NEVER,
+        })))
+    }
+
+    pub(super) fn never() -> Self {
+        Self::new(Some(false))
     }
 
     pub(super) fn is_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) != NEVER
+    }
+
+    /// Whether a session has to show first that it is one's own.
+    pub(super) fn wants_own_session(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == ON_OWN_SESSIONS
     }
 
     /// Ends it for good, and says whether it was on.
     pub(super) fn stop(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        self.0.swap(NEVER, Ordering::Relaxed) != NEVER
     }
 }
 
@@ -43,7 +61,7 @@ impl Sql {
 
     /// One that is never prepared.
     pub(super) fn unnamed(text: String) -> Self {
-        Self::new(text, &Preparing::default())
+        Self::new(text, &Preparing::never())
     }
 
     pub(super) fn query(&self) -> Query<'_, Postgres, PgArguments> {

@@ -9,7 +9,6 @@ use tokio::time::timeout;
 
 use crate::event::Name;
 use crate::store::identity::StoreIdentity;
-use crate::store::server_clock::ServerClock;
 
 use super::RedisStore;
 use super::address::Address;
@@ -20,13 +19,15 @@ use super::error::{RedisConnectError, RedisConnectErrorKind};
 use super::gather::{Company, Gatherer};
 use super::keys::Layout;
 use super::link::Link;
+use super::partitions::Partitions;
 use super::scripts::EACH;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_millis(250);
 /// Beyond it a clock might come to its end.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
-const DEFAULT_PARTITIONS: u32 = 256;
 const MOST_PARTITIONS: u32 = 65_536;
+#[cfg(feature = "inbox")]
+pub(super) const MOST_OF_INBOX: u32 = 1_024;
 /// How long the start waits for Redis before it goes on without.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
@@ -79,7 +80,7 @@ pub struct RedisStoreBuilder {
     target: Target,
     namespace: Option<Name>,
     deadline: Duration,
-    /// The default unless set.
+    /// As many as the namespace has unless set.
     pub(super) partitions: Option<u32>,
     certificates: Certificates,
     refuse_at_risk: bool,
@@ -92,6 +93,16 @@ enum Keeps {
     Records,
     #[cfg(feature = "inbox")]
     Entries,
+}
+
+impl Keeps {
+    fn most_partitions(self) -> u32 {
+        match self {
+            Self::Records => MOST_PARTITIONS,
+            #[cfg(feature = "inbox")]
+            Self::Entries => MOST_OF_INBOX,
+        }
+    }
 }
 
 impl RedisStoreBuilder {
@@ -114,11 +125,6 @@ impl RedisStoreBuilder {
         self
     }
 
-    #[cfg(feature = "inbox")]
-    pub(super) fn count_of_partitions(&self) -> u32 {
-        self.partitions.unwrap_or(DEFAULT_PARTITIONS)
-    }
-
     /// Keeps the records apart from those of other namespaces of the same Redis; `default`
     /// unless set. Sandbox and production are two.
     pub fn namespace(mut self, name: Name) -> Self {
@@ -138,10 +144,12 @@ impl RedisStoreBuilder {
     }
 
     /// Over how many hash tags the records of the namespace are spread, so that a cluster can
-    /// share them out; 256 unless set, at most 65,536.
+    /// share them out: at most 65,536.
     ///
-    /// The number is written into Redis when the namespace is first used, and every store of the
-    /// namespace must be built with the same, or [`join`](Self::join) it.
+    /// The number is written into Redis when the namespace is first used, and stays. Unless set it is
+    /// the one that is found there; a new namespace gets 256 in a cluster, and 8 on one server, for an
+    /// [inbox](crate::inbox::RedisInbox) beside the store looks at each of them. Set it where one
+    /// server is to become a cluster. Another number than is found there is refused.
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = Some(partitions);
         self
@@ -199,7 +207,7 @@ impl RedisStoreBuilder {
             partitions,
             certificates,
             refuse_at_risk: _,
-            keeps: _,
+            keeps,
         } = self;
         if deadline.is_zero() {
             return Err(setting("a deadline of 0 would let every call fail"));
@@ -207,26 +215,31 @@ impl RedisStoreBuilder {
         if deadline > LONGEST_DEADLINE {
             return Err(setting("a deadline is at most a day"));
         }
-        let partitions = partitions.unwrap_or(DEFAULT_PARTITIONS);
-        if !(1..=MOST_PARTITIONS).contains(&partitions) {
-            return Err(setting(format!(
-                "{partitions} partitions are not 1 to {MOST_PARTITIONS}"
-            )));
+        let most = keeps.most_partitions();
+        if let Some(number) = partitions.filter(|number| !(1..=most).contains(number)) {
+            return Err(setting(format!("{number} partitions are not 1 to {most}")));
         }
         let namespace = match namespace {
             Some(name) => name,
             None => Name::new("default").map_err(|error| setting(error.to_string()))?,
         };
-        let layout = Layout::new(namespace, partitions);
+        let layout = |in_slots| {
+            let to_be_found = || Partitions::to_be_found(in_slots, most);
+            Layout::new(
+                namespace,
+                partitions.map_or_else(to_be_found, Partitions::set),
+            )
+        };
         let mut servers = None;
         let makes_connections = matches!(target, Target::Url(_));
-        let (in_slots, connector) = match target {
+        let (in_slots, layout, connector) = match target {
             Target::Url(url) => {
                 let address = Address::parse(&url)?;
                 servers = Some(address.identity());
                 let in_slots = matches!(address, Address::Cluster(_));
+                let layout = layout(in_slots);
                 let connector = Connector::new(address, certificates, deadline, layout.clone())?;
-                (in_slots, connector)
+                (in_slots, layout, connector)
             }
             Target::Given(_) if certificates.are_given() => {
                 return Err(setting(
@@ -235,7 +248,9 @@ impl RedisStoreBuilder {
             }
             Target::Given(connection) => {
                 let in_slots = connection.0.is_cluster();
-                (in_slots, Connector::to(connection, layout.clone()))
+                let layout = layout(in_slots);
+                let connector = Connector::to(connection, layout.clone());
+                (in_slots, layout, connector)
             }
         };
         let connector = Arc::new(connector);
@@ -254,7 +269,7 @@ impl RedisStoreBuilder {
             company: Company::Any,
             identity,
             renewing: makes_connections.then(link),
-            clock: Arc::new(ServerClock::new(if in_slots { partitions } else { 1 })),
+            clock: Arc::default(),
             layout,
             waiting: Arc::default(),
             in_slots: in_slots_now,

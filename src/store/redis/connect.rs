@@ -147,7 +147,7 @@ impl Connector {
         }
     }
 
-    /// A connection that is ready, to a namespace with the right number of partitions.
+    /// A connection that is ready, to a namespace with the right number of partitions, which is known then.
     pub(super) async fn connect(&self) -> Result<Conn, Fault> {
         let connecting = async {
             let mut conn = self.open().await?;
@@ -218,27 +218,15 @@ impl Connector {
         })
     }
 
-    /// Writes the number of partitions of a new namespace; refuses another than is written.
+    /// Writes the number of partitions of a new namespace; takes the one that is written, or refuses it.
     async fn check_partitions(&self, conn: &mut Conn) -> Result<(), Fault> {
-        let key = self.layout.partitions_key();
-        let wanted = self.layout.partitions();
+        let (key, partitions) = (self.layout.partitions_key(), self.layout.partitions());
         for _ in 0..2 {
-            match self.ask_partitions(conn).await? {
-                Some(stored) if stored == wanted.to_string().as_bytes() => {
-                    return Ok(());
-                }
-                Some(stored) => {
-                    let stored = String::from_utf8_lossy(&stored);
-                    return Err(Fault::Partitions {
-                        // Whatever stands there: no more of it than a number takes.
-                        stored: stored.chars().take(10).collect(),
-                        wanted,
-                    });
-                }
-                None => {}
+            if let Some(stored) = self.ask_partitions(conn).await? {
+                return partitions.settle(&stored);
             }
             let mut set = redis::cmd("SET");
-            set.arg(&key).arg(wanted).arg("NX");
+            set.arg(&key).arg(partitions.number()).arg("NX");
             conn.ask(&set).await?;
         }
         Err(super::scripts::strange())

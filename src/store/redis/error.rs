@@ -94,16 +94,24 @@ impl Error for RedisConnectError {
     }
 }
 
+/// How many partitions a namespace is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Number(u32),
+    /// One at least.
+    AtMost(u32),
+}
+
 /// Why a call or a connection failed, before it becomes an error of the store.
 #[derive(Clone)]
 pub(super) enum Fault {
     Redis(RedisError),
     /// Setting up a connection took longer than this.
     Slow(Duration),
-    /// The namespace has `stored` partitions, this store was built with `wanted`.
+    /// The namespace has `stored` partitions, and others are wanted.
     Partitions {
         stored: String,
-        wanted: u32,
+        wanted: Wanted,
     },
     /// An answer that no version of the scripts gives.
     Garbled(&'static str),
@@ -198,10 +206,20 @@ impl fmt::Display for Fault {
         match self {
             Self::Redis(error) => f.write_str(before_arguments(&error.to_string())),
             Self::Slow(limit) => write!(f, "no connection within {} ms", limit.as_millis()),
-            Self::Partitions { stored, wanted } => write!(
+            Self::Partitions {
+                stored,
+                wanted: Wanted::Number(wanted),
+            } => write!(
                 f,
                 "the namespace has {stored} partitions and this store was built with {wanted}: \
                  build it with {stored}, or take another namespace"
+            ),
+            Self::Partitions {
+                stored,
+                wanted: Wanted::AtMost(most),
+            } => write!(
+                f,
+                "the namespace has {stored} partitions, which are not 1 to {most}: take another namespace"
             ),
             Self::Garbled(what) => f.write_str(what),
         }

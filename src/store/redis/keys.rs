@@ -5,6 +5,8 @@ use sha2::{Digest, Sha256};
 use crate::event::{EventKey, Name, Scope};
 use crate::store::token::Token;
 
+use super::partitions::Partitions;
+
 /// An encoded key up to this length stands in the Redis key as it is.
 const READABLE: usize = 96;
 /// Marks a hash. In an encoded key `%` is always followed by two hexadecimal digits.
@@ -17,7 +19,7 @@ const HASHED: &str = "%~";
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     namespace: Name,
-    partitions: u32,
+    partitions: Partitions,
 }
 
 /// The place of one record.
@@ -38,11 +40,10 @@ pub(super) enum Shown {
 }
 
 impl Layout {
-    pub(super) fn new(namespace: Name, partitions: u32) -> Self {
+    pub(super) fn new(namespace: Name, partitions: impl Into<Partitions>) -> Self {
         Self {
             namespace,
-            // A store without partitions cannot be built.
-            partitions: partitions.max(1),
+            partitions: partitions.into(),
         }
     }
 
@@ -50,8 +51,15 @@ impl Layout {
         &self.namespace
     }
 
-    pub(super) fn partitions(&self) -> u32 {
-        self.partitions
+    pub(super) fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    /// In which of them something stands whose hash begins so. Their number is known, or all of this is of no use.
+    pub(super) fn partition_of(&self, hash: &[u8]) -> u32 {
+        let head = hash.iter().take(4);
+        let number = head.fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
+        number.checked_rem(self.partitions.number()).unwrap_or(0)
     }
 
     /// Where the number of partitions is kept.
@@ -62,9 +70,7 @@ impl Layout {
     pub(super) fn place(&self, key: &EventKey) -> Place {
         let encoded = key.encoded();
         let digest = Sha256::digest(encoded.as_bytes());
-        let head = digest.iter().take(4);
-        let number = head.fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
-        let partition = number % self.partitions;
+        let partition = self.partition_of(&digest);
         let key_of = |name: &str| {
             let number = partition.to_string();
             // In one piece: every call needs one.

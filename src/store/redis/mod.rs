@@ -17,15 +17,19 @@ mod join;
 mod keys;
 mod link;
 mod lookups;
+mod partitions;
 mod renewals;
 mod scan;
 mod scripts;
 mod wait;
 
 use std::fmt;
-use std::sync::Arc;
+use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use crate::event::{EventKey, Name};
 
@@ -169,7 +173,8 @@ pub struct RedisStore {
     /// The connection for renewals, where one can be made.
     renewing: Option<Arc<Link>>,
     layout: Layout,
-    clock: Arc<ServerClock>,
+    /// It begins with the first answer.
+    clock: Arc<OnceLock<ServerClock>>,
     waiting: Arc<Waiting>,
     /// Whether one script call must keep to one slot.
     in_slots: Arc<AtomicBool>,
@@ -189,8 +194,27 @@ impl RedisStore {
         self.link.run(check).await
     }
 
+    /// Comes to its end once it is known how many partitions the namespace has: no place can be told before.
+    async fn ready(&self) -> Result<(), StoreError> {
+        match self.layout.partitions().known() {
+            Some(_) => Ok(()),
+            // Whoever has a connection knows it.
+            None => Box::pin(self.link.run(|_| ready(Ok(())))).await,
+        }
+    }
+
     fn place(&self, key: &EventKey) -> Place {
         self.layout.place(key)
+    }
+
+    /// The clocks of all masters that partitions may be on.
+    fn clock(&self) -> &ServerClock {
+        self.clock.get_or_init(|| {
+            ServerClock::new(match self.in_slots.load(Ordering::Relaxed) {
+                true => self.layout.partitions().number(),
+                false => 1,
+            })
+        })
     }
 
     async fn claim_at(&self, claim: &Claim) -> Result<Answer<ClaimOutcome>, StoreError> {
@@ -223,7 +247,7 @@ impl RedisStore {
 
     /// Logs that a clock has made a step, where the time that an answer tells shows it.
     fn noted<T>(&self, partition: u32, sent: Instant, answer: Answer<T>) -> Answer<T> {
-        if let Some(moved) = self.clock.step(partition, sent, answer.now) {
+        if let Some(moved) = self.clock().step(partition, sent, answer.now) {
             server_clock::log("Redis", &self.link, moved);
         }
         answer
@@ -247,7 +271,7 @@ impl fmt::Debug for RedisStore {
         f.debug_struct("RedisStore")
             .field("redis", link)
             .field("namespace", layout.namespace())
-            .field("partitions", &layout.partitions())
+            .field("partitions", &layout.partitions().known())
             .field("deadline", &link.deadline())
             .finish()
     }
@@ -271,18 +295,22 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        self.ready().await?;
         Ok(self.claim_at(claim).await?.outcome)
     }
 
     async fn complete(&self, complete: &Complete) -> Result<Held, StoreError> {
+        self.ready().await?;
         Ok(self.complete_at(complete).await?.outcome)
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
+        self.ready().await?;
         Ok(self.release_at(release).await?.outcome)
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
+        self.ready().await?;
         let in_slots = self.in_slots.load(Ordering::Relaxed);
         match self.renew_grouped(renewals, in_slots).await {
             // A cluster behind one address. What was carried out bears being sent again.
@@ -315,11 +343,16 @@ impl Store for RedisStore {
     }
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
+        if self.ready().await.is_err() {
+            // It is asked again by whoever waits.
+            return sleep(limit).await;
+        }
         let place = self.place(key);
         self.waiting.until_changed(&self.link, place, limit).await;
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
+        self.ready().await?;
         let call = Call::lookup(&self.place(key));
         let Answer { outcome, now } = scripts::lookup_answer(self.link.call(&call).await?)?;
         let Some(value) = outcome else {
@@ -331,16 +364,19 @@ impl Store for RedisStore {
 
     /// Up to a hundred are one script call; in a cluster those of one partition are.
     async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        self.ready().await?;
         lookups::many(&self.link, &self.layout, &self.in_slots, keys).await
     }
 
     /// A mark of the command stays for as long as the call may take: where it is sent again, by
     /// this store or by the client of a cluster, it still says that there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.ready().await?;
         self.forget_where(key, false).await
     }
 
     async fn forget_done(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.ready().await?;
         self.forget_where(key, true).await
     }
 

@@ -84,13 +84,8 @@ async fn burst(request: &Request, count: usize, budget: &Budget, to: SocketAddr)
             }
             std::future::pending::<()>().await;
         };
-        let read = async {
-            let mut answer = [0; 12];
-            reads.read_exact(&mut answer).await.unwrap();
-            String::from_utf8_lossy(&answer[9..]).parse().unwrap()
-        };
         tokio::select! {
-            status = read => status,
+            status = status(&mut reads) => status,
             () = write => unreachable!(),
         }
     };

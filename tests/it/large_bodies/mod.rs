@@ -22,6 +22,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
 use tower_webhook::layer::Budget;
 use tower_webhook::provider::{self, github};
 use tower_webhook::{MemoryStore, Webhook};
@@ -104,16 +105,18 @@ impl Filling {
             }
             std::future::pending::<()>().await;
         };
-        let read = async {
-            let mut answer = [0; 12];
-            reads.read_exact(&mut answer).await.unwrap();
-            String::from_utf8_lossy(&answer[9..]).parse().unwrap()
-        };
         tokio::select! {
-            status = read => status,
+            status = status(&mut reads) => status,
             () = write => unreachable!(),
         }
     }
+}
+
+/// The status of an answer, as soon as that has come.
+async fn status(reads: &mut OwnedReadHalf) -> u16 {
+    let mut answer = [0; 12];
+    reads.read_exact(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[9..]).parse().unwrap()
 }
 
 fn signed(mac: &str) -> Request {

@@ -9,6 +9,7 @@ use super::*;
 use crate::sql_support::proxy::{Fault, Proxy};
 
 /// The simple query that ends the transaction of a command; one that removes old records may come between.
+/// Of a command, where statements show: one that is prepared is not sent again.
 fn is_commit() -> impl FnMut(&[u8]) -> bool + Send {
     let mut of_command = false;
     move |message| {
@@ -43,7 +44,10 @@ async fn an_answer_that_was_lost_on_the_way_is_asked_for_again() {
     let server = Postgres::start();
     let direct = store(&server).await;
     let proxy = Proxy::before(server.port).await;
-    let through = patient(proxy.url()).connections(1).connect().await.unwrap();
+    let through = patient(proxy.url())
+        .connections(1)
+        .prepare_statements(false);
+    let through = through.connect().await.unwrap();
     for fault in [Fault::CutsAfter, Fault::CutsBefore] {
         let claimed = claim(&format!("{fault:?}"));
         proxy.plan(once(is_commit(), fault));
@@ -114,7 +118,8 @@ async fn a_server_that_says_nothing_costs_a_deadline_and_then_its_connection() {
     let proxy = Proxy::before(server.port).await;
     let deadline = Duration::from_millis(500);
     let builder = PostgresStore::builder(proxy.url()).deadline(deadline);
-    let through = builder.connections(1).connect().await.unwrap();
+    let builder = builder.connections(1).prepare_statements(false);
+    let through = builder.connect().await.unwrap();
     proxy.plan(once(is_commit(), Fault::Stalls));
     let claimed = claim("evt_1");
     let begun = std::time::Instant::now();

@@ -68,9 +68,9 @@ async fn it_keeps_the_contract() {
 
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
-async fn it_keeps_the_contract_with_prepared_statements() {
+async fn it_keeps_the_contract_without_prepared_statements() {
     let server = Postgres::start();
-    let store = patient(server.url()).migrate().prepare_statements();
+    let store = patient(server.url()).migrate().prepare_statements(false);
     let store = store.connect().await.unwrap();
     tower_webhook::testing::check_store(store).await.unwrap();
 }

@@ -27,7 +27,7 @@ async fn thousands_of_commands_of_many_clients_each_land_where_they_belong() {
 /// Names that one client has prepared are unknown to the next session, or another client's.
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_does_a_client_that_is_told_to_prepare_them_reach_what_is_another_ones() {
-    each_lands_where_it_belongs(PostgresStoreBuilder::prepare_statements).await;
+    each_lands_where_it_belongs(|builder| builder.prepare_statements(true)).await;
 }
 
 async fn each_lands_where_it_belongs(set: fn(PostgresStoreBuilder) -> PostgresStoreBuilder) {

@@ -117,7 +117,7 @@ async fn a_handler_that_was_done_is_recorded_although_redis_has_lost_everything(
     assert!(matches!(view.state, RecordState::Done(_)));
     assert_eq!((view.attempt, view.fence), (grant.attempt, grant.fence));
     let partitions = server.ask(&["GET", "wh:default:partitions"]);
-    assert_eq!(partitions, "256", "told again to a Redis that forgot it");
+    assert_eq!(partitions, "8", "told again to a Redis that forgot it");
 }
 
 #[tokio::test]

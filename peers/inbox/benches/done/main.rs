@@ -8,8 +8,7 @@
 //! known by their keys from then on; theirs are texts. `apalis` is set as its documentation says but for this:
 //! it looks every millisecond where it finds nothing, not every 30 seconds, and SQLite has `synchronous=FULL`
 //! on all connections, where its `setup` turns that off on one. Ours has 64 handlers at once; `apalis` begins all that it
-//! has fetched. It prepares its statements on Postgres: ours is measured as it is shipped, and with
-//! `prepare_statements`; on Redis as it is shipped, and with as many partitions as one server needs.
+//! has fetched. Ours is as it is shipped.
 //!
 //! Both take turns in short rounds, each with a database of its own. SQLite is on a disk. Postgres and Redis
 //! keep nothing on one.
@@ -45,8 +44,6 @@ use tower_webhook::inbox::{PostgresInbox, RedisInbox, SqliteInbox};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections to Postgres, on both sides.
 const CONNECTIONS: u32 = 8;
-/// So many are enough for one server; 256 are for many.
-const PARTITIONS: u32 = 8;
 /// Times theirs, on each database.
 const REQUIRED: Bound = Bound::AtLeast(2.0);
 
@@ -63,27 +60,16 @@ async fn rates<Q: Queue>(
     Ok([queued, coming])
 }
 
-/// Tells of rounds of theirs and ours, and of ours with this setting where there is one, which the bound is for then.
-fn tell(database: &str, setting: Option<&str>, rounds: &[Vec<Rates>]) {
+/// Tells of rounds of theirs and ours.
+fn tell(database: &str, rounds: &[[Rates; 2]]) {
     let title = format!("From accepted to done on {database}, 1 KiB, handlers that do nothing");
     let table = Table::new("peers-inbox", &title);
-    let ours = [Some("ours"), setting].into_iter().flatten();
-    let ours: Vec<_> = ours.collect();
     for (number, row) in ["queued", "coming"].into_iter().enumerate() {
-        for (side, name) in ours.iter().enumerate() {
-            let rates = |round: &Vec<Rates>| (round[0][number], round[side + 1][number]);
-            let rates = Medians::of(rounds.iter().map(rates));
-            if side == 0 {
-                table.put(row, "`apalis`", "events/s", rates.first);
-            }
-            table.put(row, name, "events/s", rates.second);
-            let ratio = format!("{name} ÷ `apalis`");
-            if side + 1 == ours.len() {
-                table.require(row, &ratio, "", rates, REQUIRED);
-            } else {
-                table.put(row, &ratio, "", rates);
-            }
-        }
+        let rates = |[theirs, ours]: &[Rates; 2]| (theirs[number], ours[number]);
+        let rates = Medians::of(rounds.iter().map(rates));
+        table.put(row, "`apalis`", "events/s", rates.first);
+        table.put(row, "ours", "events/s", rates.second);
+        table.require(row, "ours ÷ `apalis`", "", rates, REQUIRED);
     }
 }
 
@@ -110,10 +96,10 @@ async fn sqlite(rounds: usize) -> Result<()> {
         };
         let ours = rates(ours, "ours", EVENTS).await?;
         if round > 0 {
-            all.push(vec![theirs, ours]);
+            all.push([theirs, ours]);
         }
     }
-    tell("SQLite", None, &all);
+    tell("SQLite", &all);
     let _ = std::fs::remove_dir_all(folder);
     Ok(())
 }
@@ -138,16 +124,11 @@ async fn postgres(rounds: usize) -> Result<()> {
         };
         let ours = async |name: &str| Ours::of(builder(name).connect().await?);
         let ours = rates(ours, "ours", EVENTS).await?;
-        let set = async |name: &str| {
-            let inbox = builder(name).prepare_statements();
-            Ours::of(inbox.connect().await?)
-        };
-        let set = rates(set, "set", EVENTS).await?;
         if round > 0 {
-            all.push(vec![theirs, ours, set]);
+            all.push([theirs, ours]);
         }
     }
-    tell("Postgres", Some("ours, `prepare_statements`"), &all);
+    tell("Postgres", &all);
     Ok(())
 }
 
@@ -168,17 +149,11 @@ async fn redis(rounds: usize) -> Result<()> {
         };
         let ours = async |_: &str| Ours::of(builder().connect().await?);
         let ours = rates(ours, "ours", EVENTS).await?;
-        let set = async |_: &str| {
-            let inbox = builder().partitions(PARTITIONS);
-            Ours::of(inbox.connect().await?)
-        };
-        let set = rates(set, "set", EVENTS).await?;
         if round > 0 {
-            all.push(vec![theirs, ours, set]);
+            all.push([theirs, ours]);
         }
     }
-    let setting = format!("ours, `partitions({PARTITIONS})`");
-    tell("Redis", Some(&setting), &all);
+    tell("Redis", &all);
     Ok(())
 }
 

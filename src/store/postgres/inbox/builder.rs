@@ -121,10 +121,10 @@ impl PostgresInboxBuilder {
         self
     }
 
-    /// Prepares each statement once for each connection, for a Postgres that is reached directly; see
+    /// Whether each statement is prepared once for each connection: where Postgres is reached directly, unless set; see
     /// [`PostgresStoreBuilder::prepare_statements`](crate::store::PostgresStoreBuilder::prepare_statements).
-    pub fn prepare_statements(mut self) -> Self {
-        self.settings.prepare_statements = true;
+    pub fn prepare_statements(mut self, prepares: bool) -> Self {
+        self.settings.prepare_statements = Some(prepares);
         self
     }
 

@@ -178,6 +178,11 @@ fn looks<'t>(
 ) -> Vec<Look<'t>> {
     let mut looks = Vec::new();
     for (number, route) in taking.take.routes.iter().enumerate() {
+        let bounds = taking.bounds(route);
+        if bounds.0 <= 0 {
+            // The rate is used up, and nothing is found out about the route.
+            continue;
+        }
         let at = (namespace.clone(), route.clone(), taking.take.lone);
         let Some((behind, is_crowded)) = known.crowds.begin(part, &at) else {
             continue;
@@ -191,7 +196,7 @@ fn looks<'t>(
             is_crowded,
             behind: behind.max((from, i64::MIN)),
             until: LAST,
-            bounds: taking.bounds(route),
+            bounds,
         });
     }
     looks

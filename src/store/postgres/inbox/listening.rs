@@ -4,14 +4,13 @@
 //! They would hear what they never asked for: sqlx 0.9.0 takes such a word for a wrong answer, and gives up the
 //! connection and the command on it. PgBouncer 1.18 says nothing to that, so it must be known before.
 
-use data_encoding::HEXLOWER;
 use sqlx::postgres::PgListener;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, raw_sql};
 use tokio::time::timeout;
 
 use crate::store::postgres::error::{Cause, Fault};
+use crate::store::postgres::link::new_mark;
 use crate::store::postgres::session::Sessions;
-use crate::store::token::Token;
 
 /// The setting that a session of one's own begins with.
 const MARK: &str = "tower_webhook.listener";
@@ -30,9 +29,7 @@ pub(super) async fn listener(sessions: &Sessions) -> Result<PgListener, Fault> {
 }
 
 async fn own(sessions: &Sessions) -> Result<PgListener, Fault> {
-    let random = Token::random();
-    let random = random.map_err(|error| Fault::new(Cause::Connection, error.to_string()))?;
-    let mark = HEXLOWER.encode(random.as_bytes());
+    let mark = new_mark()?;
     let mut listener = PgListener::connect_with(&sessions.one((MARK, &mark))).await?;
     listener.eager_reconnect(false);
     let asked = format!("SELECT pg_catalog.current_setting('{MARK}', true)");

@@ -90,12 +90,12 @@ async fn it_keeps_the_contract_where_no_look_goes_through_all() {
 
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
-async fn it_keeps_the_contract_with_prepared_statements() {
+async fn it_keeps_the_contract_without_prepared_statements() {
     let server = Postgres::start();
-    let inbox = builder(server.url()).migrate().prepare_statements();
+    let inbox = builder(server.url()).migrate().prepare_statements(false);
     let inbox = inbox.connect().await.unwrap();
     crate::testing::check_inbox(inbox.clone()).await.unwrap();
-    assert!(inbox.server.database.sessions().preparing.is_on());
+    assert!(!inbox.server.database.sessions().preparing.is_on());
 }
 
 #[cfg(feature = "testing")]

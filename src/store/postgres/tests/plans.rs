@@ -39,7 +39,7 @@ async fn no_statement_goes_through_the_table() {
     ));
     server.ask("ANALYZE tower_webhook_records");
     let tables = Tables::default();
-    let statements = Statements::new(&tables, &Preparing::default());
+    let statements = Statements::new(&tables, &Preparing::never());
     let mut conn = beside(&server).await;
     let null = |kind: &str| format!("'{{NULL}}'::{kind}[]");
     let row = [
@@ -106,7 +106,7 @@ pub(in crate::store::postgres) async fn planned_early(
 async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
     let server = Postgres::start();
     let _store = store(&server).await;
-    let statements = Statements::new(&Tables::default(), &Preparing::default());
+    let statements = Statements::new(&Tables::default(), &Preparing::never());
     let rows = |some: &str| {
         format!(
             "INSERT INTO tower_webhook_records (namespace, key, state, token, attempt, fence, kept_until, corrected)

@@ -23,7 +23,7 @@ fn prepares(store: &PostgresStore) -> bool {
 
 async fn of_one_connection(server: &Postgres) -> PostgresStore {
     let builder = PostgresStore::builder(server.url()).deadline(PATIENCE);
-    let builder = builder.connections(1).migrate().prepare_statements();
+    let builder = builder.connections(1).migrate();
     builder.connect().await.unwrap()
 }
 
@@ -47,9 +47,46 @@ async fn a_statement_is_prepared_once_for_each_connection() {
     assert_eq!(names(&store).await, known);
 
     let builder = PostgresStore::builder(server.url()).deadline(PATIENCE);
-    let without = builder.connections(1).connect().await.unwrap();
+    let builder = builder.connections(1).prepare_statements(false);
+    let without = builder.connect().await.unwrap();
     claims(&without, 12..14).await;
     assert_eq!(names(&without).await, 0);
+}
+
+/// PgBouncer refuses the setting that would tell whose session it is, or passes it by.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_pooler_nothing_is_ever_prepared() {
+    let server = Postgres::start();
+    let _owner = store(&server).await;
+    for setting in ["", "ignore_startup_parameters = options"] {
+        let bouncer = PgBouncer::with(&server, 1, setting);
+        let builder = PostgresStore::builder(bouncer.url()).deadline(PATIENCE);
+        let store = builder.connections(1).connect().await.unwrap();
+        claims(&store, 0..2).await;
+        assert!(!prepares(&store), "{setting}");
+        // The only session of the server, which others have next.
+        assert_eq!(names(&store).await, 0, "{setting}");
+        let marked = "SELECT count(current_setting('tower_webhook.link', true))";
+        assert_eq!(on_its_connection(&store, marked).await, 0, "{setting}");
+        server.ask("DELETE FROM tower_webhook_records");
+    }
+}
+
+/// It would be refused without the setting as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_connections_is_not_taken_for_a_pooler() {
+    let server = Postgres::start();
+    let _owner = of_one_connection(&server).await;
+    server.ask("CREATE ROLE plain LOGIN CONNECTION LIMIT 0");
+    server.ask("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO plain");
+    let builder = PostgresStore::builder(server.url_of("plain"));
+    let store = builder.connections(1).build().unwrap();
+    assert!(store.claim(&claim("evt_0")).await.is_err());
+    assert!(prepares(&store));
+    server.ask("ALTER ROLE plain CONNECTION LIMIT -1");
+    claims(&store, 1..3).await;
+    assert!(prepares(&store));
+    assert!(names(&store).await > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +95,7 @@ async fn behind_a_pooler_that_gives_its_session_to_another_one_it_goes_on_withou
     let _owner = store(&server).await;
     let bouncer = PgBouncer::before(&server, 1);
     let builder = || PostgresStore::builder(bouncer.url()).connections(1);
-    let builder = || builder().deadline(PATIENCE).prepare_statements();
+    let builder = || builder().deadline(PATIENCE).prepare_statements(true);
     let (first, second) = (
         builder().connect().await.unwrap(),
         builder().connect().await.unwrap(),

@@ -1,15 +1,13 @@
 use std::time::Duration;
 
 use crate::event::Name;
-use crate::store::redis::builder::{RedisStoreBuilder, setting};
+use crate::store::redis::builder::{MOST_OF_INBOX, RedisStoreBuilder};
 use crate::store::redis::error::RedisConnectError;
 
 use super::RedisInbox;
 
 const DEFAULT_CAPACITY: u64 = 1_000_000;
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
-/// Each look for what is due asks all of them.
-const MOST_PARTITIONS: u32 = 1_024;
 
 /// Settings of a [`RedisInbox`]; see [`RedisInbox::builder`].
 ///
@@ -62,13 +60,15 @@ impl RedisInboxBuilder {
     }
 
     /// Over how many hash tags the entries of the namespace are spread, so that a cluster can share them
-    /// out; 256 unless set, at most 1,024.
+    /// out: at most 1,024.
     ///
-    /// The number is written into Redis when the namespace is first used, and every inbox and every
-    /// [`RedisStore`](crate::RedisStore) of the namespace must be built with the same. A worker asks all of
-    /// them for what is due: on a cluster by a call for each, so that a namespace that holds an
-    /// inbox alone does well with some ten for each master. Where there is one server for good, eight are enough, and
-    /// looks cost less. The number cannot be changed later.
+    /// The number is written into Redis when the namespace is first used, and stays; every inbox and every
+    /// [`RedisStore`](crate::RedisStore) of the namespace has it. Unless set it is the one that is found there; a new
+    /// namespace gets 256 in a cluster, and 8 on one server. Another number than is found there is refused.
+    ///
+    /// A worker asks all of them for what is due: on a cluster by a call for each, so that a namespace that holds an
+    /// inbox alone does well with some ten for each master. Where one server is to become a cluster, set what that will
+    /// want.
     pub fn partitions(self, partitions: u32) -> Self {
         self.map(|store| store.partitions(partitions))
     }
@@ -107,7 +107,6 @@ impl RedisInboxBuilder {
     ///
     /// A setting that cannot be used; TLS without a crypto provider.
     pub fn build(self) -> Result<RedisInbox, RedisConnectError> {
-        self.check()?;
         Ok(RedisInbox::on(self.store.build()?, self.capacity))
     }
 
@@ -121,7 +120,6 @@ impl RedisInboxBuilder {
     /// As [`build`](Self::build); Redis refuses the connection; the namespace has another number of
     /// partitions; and what [`refuse_at_risk`](Self::refuse_at_risk) refuses.
     pub async fn connect(self) -> Result<RedisInbox, RedisConnectError> {
-        self.check()?;
         Ok(RedisInbox::on(self.store.connect().await?, self.capacity))
     }
 
@@ -133,24 +131,13 @@ impl RedisInboxBuilder {
     ///
     /// As [`RedisStoreBuilder::join`](crate::store::RedisStoreBuilder::join).
     pub async fn join(mut self) -> Result<Option<RedisInbox>, RedisConnectError> {
-        self.check()?;
         let Some(stored) = self.store.stored_partitions().await? else {
             return Ok(None);
         };
-        if stored > MOST_PARTITIONS {
+        if stored > MOST_OF_INBOX {
             return Ok(None);
         }
         self.store.partitions.get_or_insert(stored);
         self.connect().await.map(Some)
-    }
-
-    fn check(&self) -> Result<(), RedisConnectError> {
-        let partitions = self.store.count_of_partitions();
-        if partitions > MOST_PARTITIONS {
-            return Err(setting(format!(
-                "{partitions} partitions of an inbox are not 1 to {MOST_PARTITIONS}"
-            )));
-        }
-        Ok(())
     }
 }

@@ -65,7 +65,7 @@ impl RedisInbox {
     /// Says in all partitions whether a provider is paused, and whether that has changed anything. The first one says
     /// who is paused: it is told of a pause before the others, and of its end behind them, so that none is unseen.
     async fn set_paused_in_all(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
-        let Some((first, others)) = self.partitions.split_first() else {
+        let Some((first, others)) = self.partitions().split_first() else {
             return Ok(false);
         };
         let mut changed = paused && self.set_paused_in(first, provider, true).await?;
@@ -137,6 +137,7 @@ impl Inbox for RedisInbox {
     }
 
     async fn accept(&self, accept: &Accept) -> Result<Accepted, StoreError> {
+        self.ready().await?;
         let place = self.place(&accept.key);
         let sent = Instant::now();
         let (accepted, left) = self.accepted(accept, &place).await?;
@@ -153,10 +154,12 @@ impl Inbox for RedisInbox {
     }
 
     async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
+        self.ready().await?;
         self.take_due(take).await
     }
 
     async fn begin(&self, begin: &Begin) -> Result<Begun, StoreError> {
+        self.ready().await?;
         let place = self.place(&begin.key);
         let call = scripts::begin(begin, &place);
         self.call_with_others(place.partition, call, answers::begin_answer)
@@ -164,6 +167,7 @@ impl Inbox for RedisInbox {
     }
 
     async fn extend(&self, extensions: &[Extend]) -> Result<Vec<Held>, StoreError> {
+        self.ready().await?;
         loop {
             let in_slots = self.in_slots();
             let held = self.extend_all(extensions, in_slots).await;
@@ -174,6 +178,7 @@ impl Inbox for RedisInbox {
     }
 
     async fn finish(&self, finish: &Finish) -> Result<Held, StoreError> {
+        self.ready().await?;
         let place = self.place(&finish.key);
         let sent = Instant::now();
         let call = scripts::finish(finish, &place);
@@ -214,14 +219,17 @@ impl Inbox for RedisInbox {
     }
 
     async fn lookup(&self, key: &EventKey) -> Result<Option<EntryView>, StoreError> {
+        self.ready().await?;
         self.view_of(key).await
     }
 
     async fn list(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
+        self.ready().await?;
         self.listed(list).await
     }
 
     async fn redrive(&self, redrive: &Redrive) -> Result<Moved, StoreError> {
+        self.ready().await?;
         let place = self.place(&redrive.key);
         let (looked, _) = self.look(std::slice::from_ref(&place), false).await?;
         let stored = looked.into_iter().next();
@@ -239,6 +247,7 @@ impl Inbox for RedisInbox {
     }
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
+        self.ready().await?;
         let place = self.place(&discard.key);
         let mark = self.mark(place.partition)?;
         let sent = Instant::now();
@@ -255,19 +264,23 @@ impl Inbox for RedisInbox {
     /// A mark of the command stays for as long as the call may take: where it is sent again, it still says
     /// that there was an entry.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.ready().await?;
         self.forget_where(key, false).await
     }
 
     async fn forget_ended(&self, key: &EventKey) -> Result<bool, StoreError> {
+        self.ready().await?;
         self.forget_where(key, true).await
     }
 
     async fn counts(&self) -> Result<EntryCounts, StoreError> {
+        self.ready().await?;
         self.counted().await
     }
 
     /// Each partition is told, so that a worker reads it in the step in which it takes.
     async fn set_paused(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
+        self.ready().await?;
         let changed = self.set_paused_in_all(provider, paused).await;
         // Also where some were not told.
         self.hints.changed();
@@ -277,7 +290,7 @@ impl Inbox for RedisInbox {
 
     async fn paused(&self) -> Result<Vec<Name>, StoreError> {
         let mut members = redis::cmd("SMEMBERS");
-        members.arg(self.partitions.first().map(|place| &place.paused));
+        members.arg(self.ready().await?.first().map(|place| &place.paused));
         let members = &members;
         let ask = async |mut conn: Conn| conn.ask(members).await;
         let paused = answers::members(self.store.link.run(ask).await?)?;
@@ -293,6 +306,7 @@ impl Inbox for RedisInbox {
         of: RateOf,
         rate: Option<Rate>,
     ) -> Result<bool, StoreError> {
+        self.ready().await?;
         let changed = self.write_rate(provider, of, rate).await?;
         self.hints.changed();
         self.tell();
@@ -300,6 +314,7 @@ impl Inbox for RedisInbox {
     }
 
     async fn rates(&self) -> Result<Vec<RateView>, StoreError> {
+        self.ready().await?;
         Ok(self.rates_set().await?.views())
     }
 }

@@ -171,7 +171,7 @@ impl RedisInbox {
         turn: &mut Turn,
     ) -> Result<Seen, StoreError> {
         let mut broken = BTreeSet::new();
-        let all = self.partitions.len();
+        let all = self.partitions().len();
         let look_for = look_for(take);
         // Keys are spread evenly: of the first few in all, hardly ever more are in one partition.
         let share = match all {
@@ -187,7 +187,7 @@ impl RedisInbox {
                 // As many as one call can have the entries of.
                 false => (FOUND_PER_CALL / wanted).clamp(1, PARTITIONS_PER_CALL),
             };
-            let asked = self.partitions.iter();
+            let asked = self.partitions().iter();
             let asked = asked.filter(|it| self.may_ask(it.partition, turn));
             let asked: Vec<_> = asked.cloned().collect();
             if asked.is_empty() {

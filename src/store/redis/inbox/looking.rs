@@ -54,7 +54,7 @@ impl RedisInbox {
     pub(super) async fn listed(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
         let after = list.after.as_ref().map(|key| self.place(key));
         let first = after.as_ref().map_or(0, |place| place.partition);
-        let behind = self.partitions.iter().filter(|it| it.partition >= first);
+        let behind = self.partitions().iter().filter(|it| it.partition >= first);
         let behind: Vec<_> = behind.collect();
         if list.status == EntryStatus::Dead {
             return self.dead(list, after.as_ref(), &behind).await;
@@ -197,7 +197,7 @@ impl RedisInbox {
         loop {
             let in_slots = self.in_slots();
             let at_once = if in_slots { 1 } else { INDEXES_PER_CALL };
-            let counting = (self.partitions.chunks(at_once)).map(|some| self.count(some));
+            let counting = (self.partitions().chunks(at_once)).map(|some| self.count(some));
             let counted: Result<Vec<_>, _> = join_all(counting).await.into_iter().collect();
             if !self.crossed(in_slots, &counted) {
                 let all = counted?.into_iter();

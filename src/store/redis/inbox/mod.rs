@@ -35,8 +35,8 @@ mod take;
 mod turn;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use redis::Value;
@@ -118,7 +118,8 @@ pub struct RedisInbox {
     /// Sends beginnings, ends and commands on one order key over this connection.
     gatherer: Arc<Gatherer>,
     capacity: u64,
-    partitions: Arc<[PartitionPlace]>,
+    /// Once their number is known.
+    partitions: Arc<OnceLock<Box<[PartitionPlace]>>>,
     /// Told when there may be something to take.
     news: Arc<Notify>,
     /// Whose turn it is to take, and what was found out.
@@ -162,7 +163,7 @@ impl RedisInbox {
 
     fn on(store: RedisStore, capacity: u64) -> Self {
         Self {
-            partitions: PartitionPlace::all(&store.layout).into(),
+            partitions: Arc::default(),
             capacity,
             gatherer: gatherer(&store),
             store,
@@ -182,6 +183,21 @@ impl RedisInbox {
         Ok(self.store.check().await?.of_inbox())
     }
 
+    /// The partitions, once it is known how many there are: before that no place can be told.
+    async fn ready(&self) -> Result<&[PartitionPlace], StoreError> {
+        self.store.ready().await?;
+        Ok(self.partitions())
+    }
+
+    /// The same behind [`ready`](Self::ready), and none before.
+    fn partitions(&self) -> &[PartitionPlace] {
+        let layout = &self.store.layout;
+        match layout.partitions().known() {
+            Some(_) => (self.partitions).get_or_init(|| PartitionPlace::all(layout).into()),
+            None => &[],
+        }
+    }
+
     fn place(&self, key: &EventKey) -> EntryPlace {
         EntryPlace::of(&self.store.layout, key)
     }
@@ -198,7 +214,7 @@ impl RedisInbox {
 
     /// How many entries that are not over each partition holds.
     fn room(&self) -> u64 {
-        let partitions = u64::try_from(self.partitions.len()).unwrap_or(1).max(1);
+        let partitions = u64::try_from(self.partitions().len()).unwrap_or(1).max(1);
         self.capacity.div_ceil(partitions)
     }
 
@@ -263,7 +279,7 @@ impl fmt::Debug for RedisInbox {
         let Self {
             store,
             capacity,
-            partitions,
+            partitions: _,
             gatherer: _,
             news: _,
             turn: _,
@@ -272,7 +288,7 @@ impl fmt::Debug for RedisInbox {
         f.debug_struct("RedisInbox")
             .field("redis", &store.link)
             .field("namespace", store.layout.namespace())
-            .field("partitions", &partitions.len())
+            .field("partitions", &store.layout.partitions().known())
             .field("deadline", &store.link.deadline())
             .field("capacity", capacity)
             .finish()

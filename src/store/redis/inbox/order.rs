@@ -206,7 +206,7 @@ impl RedisInbox {
             return String::new();
         };
         let of = if self.in_slots() { partition } else { 0 };
-        match self.store.clock.shown(of, sent) {
+        match self.store.clock().shown(of, sent) {
             Some(at) => at.as_micros().to_string(),
             None => format!("-{}", micros(sent.elapsed()).max(1)),
         }

@@ -62,9 +62,7 @@ pub(super) fn order_hash(route: &Route, order: &OrderKey) -> [u8; 16] {
 
 impl OrderPlace {
     pub(super) fn of(layout: &Layout, hash: &[u8; 16]) -> Self {
-        let head = hash.iter().take(4);
-        let number = head.fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
-        let partition = number.checked_rem(layout.partitions()).unwrap_or(0);
+        let partition = layout.partition_of(hash);
         let name = data_encoding::BASE64URL_NOPAD.encode(hash);
         Self {
             partition,
@@ -131,7 +129,7 @@ impl PartitionPlace {
     }
 
     pub(super) fn all(layout: &Layout) -> Vec<Self> {
-        (0..layout.partitions())
+        (0..layout.partitions().number())
             .map(|partition| Self::of(layout, partition))
             .collect()
     }

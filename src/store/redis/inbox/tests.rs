@@ -1,6 +1,7 @@
 //! The inbox on real servers: the contract, the rules of an entry, and what is left of it after faults.
 
 mod faults;
+mod found;
 mod full;
 mod gathered;
 mod histories;

@@ -154,6 +154,11 @@ async fn look(
     taking: &Taking<'_>,
     unreadable: &mut Vec<i64>,
 ) -> Result<(Vec<Due>, bool), Fault> {
+    let (most, ..) = taking.bounds(&at.1);
+    if most <= 0 {
+        // The rate is used up, and nothing is found out about the route.
+        return Ok((Vec::new(), false));
+    }
     let Some((behind, is_crowded)) = crowds.begin(part, at) else {
         return Ok((Vec::new(), false));
     };
@@ -167,7 +172,6 @@ async fn look(
     let found = due
         .len()
         .saturating_add(unreadable.len().saturating_sub(unread));
-    let (most, ..) = taking.bounds(&at.1);
     let found_all = i64::try_from(found).is_ok_and(|found| found >= most);
     if !is_crowded {
         crowds.took(at, began.elapsed(), found_all);

@@ -30,7 +30,7 @@ async fn no_statement_goes_through_a_table() {
          SELECT 'default', 'acme', 'order-' || n, n FROM generate_series(1, {count} / 2) n"
     ));
     server.ask("ANALYZE");
-    let statements = EntryStatements::new(&Tables::default(), &Preparing::default());
+    let statements = EntryStatements::new(&Tables::default(), &Preparing::never());
     let mut conn = beside(&server).await;
     let null = |kind: &str| format!("'{{NULL}}'::{kind}[]");
     let row = [
@@ -78,7 +78,7 @@ async fn no_statement_goes_through_a_table() {
 async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
     let server = Postgres::start();
     let _inbox = inbox(&server).await;
-    let statements = EntryStatements::new(&Tables::default(), &Preparing::default());
+    let statements = EntryStatements::new(&Tables::default(), &Preparing::never());
     // Each is stale, and has its content still.
     let rows = |some: &str| {
         format!(

@@ -93,7 +93,7 @@ async fn what_cannot_be_read_stops_no_other() {
 async fn no_value_of_another_type_leaves_a_command_half_done() {
     let server = Server::start();
     let inbox = inbox(&server, 1).await;
-    let index = &inbox.partitions[0].index;
+    let index = &inbox.partitions()[0].index;
     server.ask(&["SET", index, "no sorted set"]);
     inbox.accept(&accept("evt_1", "a")).await.unwrap_err();
     assert_eq!(
@@ -155,7 +155,7 @@ async fn an_index_that_was_lost_is_refilled_by_the_next_deliveries() {
     let server = Server::start();
     let inbox = inbox(&server, 1).await;
     inbox.accept(&accept("evt_1", "a")).await.unwrap();
-    server.ask(&["DEL", &inbox.partitions[0].index]);
+    server.ask(&["DEL", &inbox.partitions()[0].index]);
     assert!(taken(&inbox, 5).await.is_empty());
     let again = inbox.accept(&accept("evt_1", "a")).await.unwrap();
     assert_eq!(again, Accepted::Duplicate { differs: false });
@@ -265,10 +265,12 @@ async fn what_was_accepted_is_there_after_a_restart_that_keeps_what_was_written(
 async fn another_number_of_partitions_is_refused_to_inbox_and_store() {
     let server = Server::start();
     inbox(&server, 16).await;
-    let error = builder(server.url()).connect().await.unwrap_err();
+    let other = builder(server.url()).partitions(8);
+    let error = other.connect().await.unwrap_err();
     assert_eq!(error.kind(), RedisConnectErrorKind::Partitions);
     assert!(error.to_string().contains("build it with 16"), "{error}");
-    let error = RedisStore::connect(server.url()).await.unwrap_err();
+    let other = RedisStore::builder(server.url()).partitions(256);
+    let error = other.connect().await.unwrap_err();
     assert_eq!(error.kind(), RedisConnectErrorKind::Partitions);
     let error = builder(server.url()).partitions(1_025).build().unwrap_err();
     assert_eq!(error.kind(), RedisConnectErrorKind::Setting);
@@ -316,7 +318,7 @@ async fn what_one_call_has_taken_is_not_hidden_by_what_it_could_not_take() {
     let mut seen = Vec::new();
     for id in [&first, &second] {
         inbox.accept(&accept(id, "a")).await.unwrap();
-        let place = &inbox.partitions[usize::try_from(inbox.place(&key(id)).partition).unwrap()];
+        let place = &inbox.partitions()[usize::try_from(inbox.place(&key(id)).partition).unwrap()];
         let peek = scripts::peek(std::slice::from_ref(place), &[route()], false, 10, 10);
         let peeked = answers::peek_answer(inbox.store.link.call(&peek).await.unwrap()).unwrap();
         let (_, _, member) = peeked.outcome.due.into_iter().next().unwrap();
@@ -343,13 +345,13 @@ async fn a_look_finds_no_more_than_it_may() {
         let id = format!("evt_{number}");
         inbox.accept(&accept(&id, "a")).await.unwrap();
     }
-    let peek = scripts::peek(&inbox.partitions, &[route()], false, 20, 70);
+    let peek = scripts::peek(inbox.partitions(), &[route()], false, 20, 70);
     let peeked = answers::peek_answer(inbox.store.link.call(&peek).await.unwrap()).unwrap();
     assert_eq!(
         (peeked.outcome.partitions, peeked.outcome.due.len()),
         (1, 20)
     );
-    let peek = scripts::peek(&inbox.partitions, &[route()], false, 20, 80);
+    let peek = scripts::peek(inbox.partitions(), &[route()], false, 20, 80);
     let peeked = answers::peek_answer(inbox.store.link.call(&peek).await.unwrap()).unwrap();
     assert_eq!(
         (peeked.outcome.partitions, peeked.outcome.due.len()),

@@ -208,7 +208,7 @@ impl Pair {
         let routes: Vec<_> = ["acme", "acme/mail", "shop#cards"]
             .map(|route| Route::parse(route).unwrap())
             .into();
-        let call = scripts::peek(&self.inbox.partitions, &routes, lone, 100, 100);
+        let call = scripts::peek(self.inbox.partitions(), &routes, lone, 100, 100);
         let Answer { outcome, now } = self.ask(call, answers::peek_answer).await;
         let Peeked {
             partitions, due, ..
@@ -216,7 +216,7 @@ impl Pair {
         assert_eq!(partitions, 1);
         let mut found = BTreeMap::new();
         for (partition, number, member) in due {
-            let place = &self.inbox.partitions[partition];
+            let place = &self.inbox.partitions()[partition];
             let candidate = self.inbox.candidate(place, &routes[number], member);
             let candidate = candidate.unwrap();
             let told = (candidate.route.clone(), candidate.at, candidate.size);

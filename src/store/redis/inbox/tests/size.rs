@@ -88,7 +88,7 @@ async fn what_is_over_leaves_the_index_in_time() {
     }
     let counts = inbox.counts().await.unwrap();
     assert_eq!((counts.queued, counts.discarded), (200, 0));
-    let members = server.ask(&["ZCARD", &inbox.partitions[0].index]);
+    let members = server.ask(&["ZCARD", &inbox.partitions()[0].index]);
     let members: u32 = members.parse().unwrap();
     assert!(members < 250, "{members}");
 }

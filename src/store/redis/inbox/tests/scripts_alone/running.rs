@@ -184,7 +184,7 @@ impl Pair {
         }
         let Answer { outcome, now } = self
             .ask(
-                scripts::count(&self.inbox.partitions),
+                scripts::count(self.inbox.partitions()),
                 answers::count_answer,
             )
             .await;
@@ -204,7 +204,7 @@ impl Pair {
         }
         assert_eq!(outcome, expected);
         // What is over may stand there for a while more.
-        let members = server.ask(&["ZLEXCOUNT", &self.inbox.partitions[0].index, "[a", "(e"]);
+        let members = server.ask(&["ZLEXCOUNT", &self.inbox.partitions()[0].index, "[a", "(e"]);
         let open = self
             .entries
             .values()
