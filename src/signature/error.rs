@@ -153,8 +153,8 @@ pub enum SignatureErrorKind {
     Malformed,
     /// No signature of the scheme's version is spelled as one.
     NoCandidate,
-    /// The timestamp is missing, there with two values, or not 1 to 19 digits without a leading
-    /// zero.
+    /// The timestamp is missing, there with two values, or not as the scheme has it: 1 to 19 digits without a
+    /// leading zero, or RFC 3339.
     InvalidTimestamp,
     /// The signed id is empty, too long, or holds the separator.
     InvalidId,
@@ -189,7 +189,7 @@ impl SignatureErrorKind {
             Self::Malformed => "does not follow the scheme's grammar",
             Self::NoCandidate => "holds no well-formed signature",
             Self::InvalidTimestamp => {
-                "no single timestamp of 1 to 19 digits without a leading zero"
+                "no single timestamp as the scheme has it: up to 19 digits without a leading zero, or RFC 3339"
             }
             Self::InvalidId => "the signed id is empty, too long or holds the separator",
             Self::MissingContent => "something that the signature covers is not there",

@@ -130,11 +130,13 @@ pub enum TimeFormat {
     SecondsOrMilliseconds,
     /// RFC 3339 with an offset or `Z`, and any fraction of a second.
     Rfc3339,
+    /// The same, or without an offset: it is UTC then, as Orb writes it.
+    Rfc3339OrUtc,
 }
 
 impl TimeFormat {
     pub(super) fn is_digits(self) -> bool {
-        self != Self::Rfc3339
+        !matches!(self, Self::Rfc3339 | Self::Rfc3339OrUtc)
     }
 
     /// The time that this text tells; each time in digits has one spelling.
@@ -147,6 +149,7 @@ impl TimeFormat {
             Self::SecondsOrMilliseconds if text.len() >= 12 => number().map(millis),
             Self::SecondsOrMilliseconds => number(),
             Self::Rfc3339 => rfc3339(text),
+            Self::Rfc3339OrUtc => rfc3339(text).or_else(|| rfc3339(&[text, b"Z"].concat())),
         }
     }
 
@@ -156,7 +159,7 @@ impl TimeFormat {
         match self {
             Self::Seconds | Self::SecondsOrMilliseconds => time.as_secs().to_string(),
             Self::Milliseconds => (time.as_micros() / 1000).to_string(),
-            Self::Rfc3339 => time.to_rfc3339(),
+            Self::Rfc3339 | Self::Rfc3339OrUtc => time.to_rfc3339(),
         }
     }
 }
@@ -205,6 +208,23 @@ mod tests {
             micros(Rfc3339, "2020-01-01T07:00:00.123456789Z"),
             Some(1_577_862_000_123_456)
         );
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_utc_where_the_scheme_says_so() {
+        let read = |text: &str| TimeFormat::Rfc3339OrUtc.parse(text.as_bytes());
+        // `date -u -d 2026-05-04T13:00:00 +%s`
+        let then = UnixTime::from_micros(1_777_899_600_357_000);
+        for text in [
+            "2026-05-04T13:00:00.357",
+            "2026-05-04T13:00:00.357Z",
+            "2026-05-04T15:00:00.357+02:00",
+        ] {
+            assert_eq!(read(text), Some(then), "{text}");
+        }
+        for text in ["2026-05-04", "2026-05-04T13:00", "2026-05-04T13:00:00+02"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

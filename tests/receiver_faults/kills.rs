@@ -152,6 +152,8 @@ pub(crate) async fn killed_at_each_statement() {
 struct Commits {
     /// Connections on which the transaction is one of a command.
     commands: std::collections::HashSet<usize>,
+    /// Statements of commands that were prepared, by their connections and names.
+    prepared: std::collections::HashSet<(usize, Vec<u8>)>,
     made: usize,
 }
 
@@ -159,7 +161,25 @@ struct Commits {
 impl Commits {
     fn see(&mut self, connection: usize, message: &[u8]) {
         let has = |sql: &[u8]| message.windows(sql.len()).any(|part| part == sql);
-        if has(b"ORDER BY namespace, key FOR UPDATE") {
+        let of_command = has(b"ORDER BY namespace, key FOR UPDATE");
+        // The fields of a message begin behind its length: the name of what is parsed, or a portal and the name of what
+        // is bound.
+        let mut fields = message.get(5..).unwrap_or_default().split(|byte| *byte == 0);
+        let prepared = match message.first() {
+            Some(b'P') => {
+                let name = fields.next().unwrap_or_default();
+                if of_command && !name.is_empty() {
+                    self.prepared.insert((connection, name.to_vec()));
+                }
+                false
+            }
+            Some(b'B') => {
+                let name = fields.nth(1).unwrap_or_default();
+                self.prepared.contains(&(connection, name.to_vec()))
+            }
+            _ => false,
+        };
+        if of_command || prepared {
             self.commands.insert(connection);
         } else if has(b"COMMIT\0") && self.commands.remove(&connection) {
             self.made += 1;

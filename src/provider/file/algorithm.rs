@@ -14,7 +14,10 @@ pub(super) enum AlgorithmFile {
     HmacSha256,
     HmacSha384,
     HmacSha512,
+    Sha1,
     Sha256,
+    Sha384,
+    Sha512,
     Keccak256,
     Token,
     #[cfg(feature = "asymmetric")]
@@ -55,7 +58,10 @@ impl AlgorithmFile {
             Self::HmacSha256 => Some(Algorithm::Hmac(Digest::Sha256)),
             Self::HmacSha384 => Some(Algorithm::Hmac(Digest::Sha384)),
             Self::HmacSha512 => Some(Algorithm::Hmac(Digest::Sha512)),
+            Self::Sha1 => Some(Algorithm::Hash(Digest::Sha1)),
             Self::Sha256 => Some(Algorithm::Hash(Digest::Sha256)),
+            Self::Sha384 => Some(Algorithm::Hash(Digest::Sha384)),
+            Self::Sha512 => Some(Algorithm::Hash(Digest::Sha512)),
             Self::Keccak256 => Some(Algorithm::Hash(Digest::Keccak256)),
             Self::Token => None,
             #[cfg(feature = "asymmetric")]
@@ -80,7 +86,10 @@ impl AlgorithmFile {
             | Self::HmacSha256
             | Self::HmacSha384
             | Self::HmacSha512
+            | Self::Sha1
             | Self::Sha256
+            | Self::Sha384
+            | Self::Sha512
             | Self::Keccak256
             | Self::Token => return None,
             Self::Ed25519 => PublicKeyAlgorithm::Ed25519,

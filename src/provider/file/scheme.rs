@@ -22,6 +22,8 @@ pub(super) struct SchemeFile {
     #[serde(default)]
     several_lines: bool,
     #[serde(default)]
+    optional_prefix: bool,
+    #[serde(default)]
     layout: LayoutFile,
     #[serde(default)]
     encoding: EncodingFile,
@@ -122,6 +124,7 @@ enum FormatFile {
     Milliseconds,
     SecondsOrMilliseconds,
     Rfc3339,
+    Rfc3339OrUtc,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -200,6 +203,7 @@ impl From<FormatFile> for TimeFormat {
             FormatFile::Milliseconds => Self::Milliseconds,
             FormatFile::SecondsOrMilliseconds => Self::SecondsOrMilliseconds,
             FormatFile::Rfc3339 => Self::Rfc3339,
+            FormatFile::Rfc3339OrUtc => Self::Rfc3339OrUtc,
         }
     }
 }
@@ -312,6 +316,9 @@ impl SchemeFile {
             .or_at
             .into_iter()
             .fold(scheme, |scheme, at| scheme.or_at(at.into()));
+        if self.optional_prefix {
+            scheme = scheme.optional_prefix();
+        }
         if self.several_lines {
             scheme = scheme.several_lines();
         }

@@ -32,7 +32,7 @@ fn version(version: &'static str) -> Component {
 /// What all versions have in common.
 fn sender(verifier: Verifier) -> Provider {
     let item = by_members(["/eventId", "/subscriptionId", "/occurredAt"]);
-    let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(5));
+    let contract = SenderContract::new(retries_for(hours(72)), server_errors()).waits(seconds(5));
     Provider::signed(NAME, verifier, each("", item), contract)
 }
 
@@ -44,7 +44,10 @@ fn sender(verifier: Verifier) -> Provider {
 ///   time.
 /// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
 ///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
-/// - Retries for a day after 5xx, and 5 s to answer, are assumed.
+/// - A workflow sends an object, which is one event by its digest. Its `GET` has no body, and so nothing that tells
+///   one event from the next: it is refused.
+/// - A workflow retries for up to three days (<https://knowledge.hubspot.com/workflows/how-do-i-use-webhooks-with-hubspot-workflows>);
+///   that other deliveries do so too, after 5xx, and 5 s to answer, are assumed.
 pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("X-HubSpot-Signature-v3")
         .single("", Encoding::Base64)

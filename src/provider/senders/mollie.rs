@@ -14,14 +14,17 @@ const NAME: Name = Name::constant("mollie");
 
 /// Mollie, next-gen webhooks, proved by its signature.
 ///
-/// - `X-Mollie-Signature: sha256=<hex>` over the body. While a secret is changed it stands there on
-///   several lines, of which one that is right is enough. It covers no time.
+/// - `X-Mollie-Signature: sha256=<hex>` over the body, or `<hex>` alone, as the page above has it. While a
+///   secret is changed it stands there on several lines, which a gateway may join by commas: one that is right
+///   is enough. It covers no time.
 /// - One event is one `id`.
 /// - Classic webhooks, a form with an `id`, are not signed, and refused. Retries for 26 h after
 ///   every answer but 2xx are assumed.
 pub fn mollie(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Mollie-Signature")
-        .single("sha256=", Encoding::Hex)
+        .list("sha256=", Encoding::Hex)
+        .separator(',')
+        .optional_prefix()
         .several_lines()
         .algorithm(Algorithm::Hmac(Digest::Sha256))
         .known();
@@ -43,7 +46,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     event: "`id`",
     challenge: "none",
     confidence: Confidence::Code,
-    source: "mollie/mollie-api-php `SignatureValidator.php`",
+    source: "mollie/mollie-api-php `SignatureValidator.php`; PyPI mollie-api-py 1.10.20",
     assumed: "how long it waits, its retries",
     example: |secret, _| Ok(mollie(keys([secret])?)),
 }];

@@ -15,8 +15,9 @@ const NAME: Name = Name::constant("twitch");
 /// Twitch, EventSub, proved by its signature.
 ///
 /// - `Twitch-Eventsub-Message-Signature: sha256=<hex>` over id, time and body with nothing between,
-///   which has one reading because the id is a UUID and the body begins with a bracket; ten minutes
-///   of tolerance.
+///   which has one reading because the body begins with a bracket, which id and time do not hold, and
+///   the time in RFC 3339 has one beginning; ten minutes of tolerance. The id is of any form, as
+///   Twitch says.
 /// - One event is one signed id (`Twitch-Eventsub-Message-Id`).
 /// - Retries for a day after 5xx are assumed.
 pub fn twitch(keys: impl Into<KeyRing>) -> Provider {
@@ -27,11 +28,7 @@ pub fn twitch(keys: impl Into<KeyRing>) -> Provider {
             Place::header("Twitch-Eventsub-Message-Timestamp"),
             TimeFormat::Rfc3339,
         )
-        .content([
-            Component::Id.of_length(36),
-            Component::Timestamp,
-            Component::Body,
-        ])
+        .content([Component::Id, Component::Timestamp, Component::Body])
         .tolerance(tolerance(600))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
@@ -63,7 +60,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     event: "the signed id",
     challenge: "POST `webhook_callback_verification`, signed: `challenge` as text",
     confidence: Confidence::Others,
-    source: "npm @twurple/eventsub-http 8.1.4; dev.twitch.tv",
+    source: "npm @twurple/eventsub-http 8.1.4; PyPI twitchAPI 4.5.0; dev.twitch.tv",
     assumed: "how long it waits, its retries",
     example: |secret, _| Ok(twitch(keys([secret])?)),
 }];

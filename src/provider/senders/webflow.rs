@@ -38,8 +38,8 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     proof: "HMAC-SHA256 over `{time}:{body}` in `x-webflow-signature`",
     event: "the body, by its digest",
     challenge: "none",
-    confidence: Confidence::Others,
-    source: "hookdeck/webhook-skills webflow",
+    confidence: Confidence::Code,
+    source: "npm webflow-api 3.3.4 `webhooks.verifySignature`",
     assumed: "how long it waits, its retries",
     example: |secret, _| Ok(webflow(keys([secret])?)),
 }];

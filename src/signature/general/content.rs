@@ -35,6 +35,7 @@ impl<'a> Sources<'a> {
         let ends = |byte: Option<&u8>| matches!(byte, Some(b'}' | b']'));
         if (touching.body_begins && !begins(self.body.first()))
             || (touching.body_ends && !ends(self.body.last()))
+            || (touching.body_follows_digits && self.body.first().is_some_and(u8::is_ascii_digit))
         {
             return Err(Kind::AmbiguousContent);
         }

@@ -24,10 +24,7 @@ const MAX_CANDIDATES: usize = 64;
 /// How the text is laid out that signatures stand in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::signature) enum Layout {
-    Single {
-        prefix: Cow<'static, str>,
-        any_case: bool,
-    },
+    Single(Prefix),
     Pairs {
         separator: u8,
         /// Only as it is written.
@@ -37,13 +34,36 @@ pub(in crate::signature) enum Layout {
     },
     List {
         separator: u8,
-        prefix: Cow<'static, str>,
+        prefix: Prefix,
     },
     Positional {
         separator: u8,
     },
     #[cfg(feature = "asymmetric")]
     Envelope(Envelope),
+}
+
+/// What stands before a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::signature) struct Prefix {
+    pub(in crate::signature) text: Cow<'static, str>,
+    pub(in crate::signature) any_case: bool,
+    pub(in crate::signature) is_optional: bool,
+}
+
+impl Prefix {
+    fn strip<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        let behind = text
+            .split_at_checked(self.text.len())
+            .and_then(|(head, rest)| {
+                let same = match self.any_case {
+                    true => head.eq_ignore_ascii_case(self.text.as_bytes()),
+                    false => head == self.text.as_bytes(),
+                };
+                same.then_some(rest)
+            });
+        behind.or(self.is_optional.then_some(text))
+    }
 }
 
 /// The texts of signatures, and what stands beside them: a time, the name of a key.
@@ -60,7 +80,7 @@ impl Layout {
         match self {
             Self::Pairs { timestamp, .. } => timestamp.is_some(),
             Self::Positional { .. } => true,
-            Self::Single { .. } | Self::List { .. } => false,
+            Self::Single(_) | Self::List { .. } => false,
             #[cfg(feature = "asymmetric")]
             Self::Envelope(_) => false,
         }
@@ -78,8 +98,8 @@ impl Layout {
         }
         let mut spelled = Spelled::default();
         match self {
-            Self::Single { prefix, any_case } => {
-                let rest = strip(text, prefix.as_bytes(), *any_case).ok_or(Kind::Malformed)?;
+            Self::Single(prefix) => {
+                let rest = prefix.strip(text).ok_or(Kind::Malformed)?;
                 spelled.signatures.push(Cow::Borrowed(rest));
             }
             Self::Pairs {
@@ -116,7 +136,7 @@ impl Layout {
             }
             Self::List { separator, prefix } => {
                 let entries = split(text, *separator)?;
-                let of_ours = |entry: &&'t [u8]| strip(entry, prefix.as_bytes(), false);
+                let of_ours = |entry: &&'t [u8]| prefix.strip(entry);
                 let ours = entries.iter().filter_map(of_ours);
                 spelled.signatures = ours.map(Cow::Borrowed).collect();
             }
@@ -150,8 +170,8 @@ impl Layout {
         key_id: &str,
     ) -> String {
         match self {
-            Self::Single { prefix, .. } | Self::List { prefix, .. } => {
-                format!("{prefix}{signature}")
+            Self::Single(prefix) | Self::List { prefix, .. } => {
+                format!("{}{signature}", prefix.text)
             }
             Self::Pairs {
                 separator,
@@ -198,18 +218,17 @@ fn name_and_value(element: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
 }
 
-fn strip<'t>(text: &'t [u8], prefix: &[u8], any_case: bool) -> Option<&'t [u8]> {
-    let (head, rest) = text.split_at_checked(prefix.len())?;
-    let same = match any_case {
-        true => head.eq_ignore_ascii_case(prefix),
-        false => head == prefix,
-    };
-    same.then_some(rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn prefix(text: &'static str) -> Prefix {
+        Prefix {
+            text: text.into(),
+            any_case: false,
+            is_optional: false,
+        }
+    }
 
     fn read(layout: &Layout, text: &str) -> Result<(Option<String>, Vec<String>), Kind> {
         let string = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -285,7 +304,7 @@ mod tests {
     fn lists_pass_over_other_versions() {
         let list = |separator, prefix: &'static str| Layout::List {
             separator,
-            prefix: prefix.into(),
+            prefix: self::prefix(prefix),
         };
         assert_eq!(
             read(&list(b',', "v1="), "v1=a, v2=b,v1=c"),
@@ -298,13 +317,35 @@ mod tests {
 
     #[test]
     fn a_single_one_stands_behind_its_prefix() {
-        let single = |any_case| Layout::Single {
-            prefix: "Bearer ".into(),
-            any_case,
+        let single = |any_case| {
+            Layout::Single(Prefix {
+                any_case,
+                ..prefix("Bearer ")
+            })
         };
         assert_eq!(read(&single(true), "bearer a b"), found(None, &["a b"]));
         assert_eq!(read(&single(false), "bearer a"), Err(Kind::Malformed));
         assert_eq!(read(&single(true), "Bear"), Err(Kind::Malformed));
+    }
+
+    #[test]
+    fn a_prefix_may_be_left_out_where_the_scheme_says_so() {
+        let optional = || Prefix {
+            is_optional: true,
+            ..prefix("sha256=")
+        };
+        let single = Layout::Single(optional());
+        for text in ["sha256=ab", "ab"] {
+            assert_eq!(read(&single, text), found(None, &["ab"]), "{text}");
+        }
+        let list = Layout::List {
+            separator: b',',
+            prefix: optional(),
+        };
+        assert_eq!(
+            read(&list, "sha256=ab, cd,sha256=ef"),
+            found(None, &["ab", "cd", "ef"])
+        );
     }
 
     #[test]

@@ -42,7 +42,7 @@ use crate::message_signature::MessageSignatures;
 
 #[cfg(feature = "asymmetric")]
 pub(super) use envelope::Envelope;
-pub(super) use layout::Layout;
+pub(super) use layout::{Layout, Prefix};
 pub(super) use one_reading::Touching;
 pub(super) use outcome::Outcome;
 pub(super) use parse::Parsed;
@@ -57,6 +57,7 @@ pub(super) struct Settings {
     /// The token is spelled in base64, as user and password are.
     pub(super) basic: bool,
     pub(super) any_case_prefix: bool,
+    pub(super) optional_prefix: bool,
     pub(super) places: Vec<Place>,
     pub(super) time_place: Option<Place>,
     pub(super) time_format: TimeFormat,
@@ -90,6 +91,7 @@ impl Settings {
             is_token,
             basic: _,
             any_case_prefix: _,
+            optional_prefix: _,
             places,
             time_place,
             time_format,

@@ -13,6 +13,8 @@ pub(in crate::signature) struct Touching {
     pub(super) body_begins: bool,
     /// The body touches what is behind it: it ends with a bracket, which that does not hold.
     pub(super) body_ends: bool,
+    /// The body touches a time in digits before it: it begins with no digit.
+    pub(super) body_follows_digits: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,10 @@ pub(super) fn prove(
             (Class::Open, Some(Class::Text(_)) | None) => true,
             // The content is the event's id, so that another cut is the same event.
             (Class::Open, Some(Class::Glued)) => true,
+            (Class::Time, Some(Class::Body)) if time_is_digits => {
+                touching.body_follows_digits = true;
+                true
+            }
             (Class::Time | Class::Open, Some(Class::Body)) => {
                 touching.body_begins = true;
                 true
@@ -101,12 +107,15 @@ pub(super) fn prove(
         let begins = match (at(place), before) {
             (Some(Class::Text(_) | Class::Fixed | Class::Length), _) => true,
             // It begins with the first bracket: what is before holds none.
-            (Some(Class::Body), Some(Class::Length))
-                if (classes.iter().take(place)).all(Class::holds_no_bracket) =>
+            (Some(Class::Body), Some(touched @ (Class::Length | Class::Time)))
+                if (touched == Class::Length || !time_is_digits)
+                    && (classes.iter().take(place)).all(Class::holds_no_bracket) =>
             {
                 touching.body_begins = true;
                 true
             }
+            // RFC 3339: ten characters, before the only `T` that it has.
+            (Some(Class::Time), Some(Class::Open)) if !time_is_digits => true,
             (Some(Class::Time), Some(Class::Text(text))) => !ends_with_digit(text),
             (Some(Class::Open), Some(Class::Text(_)) | None) => true,
             (Some(Class::Time | Class::Open), Some(Class::Body)) => {
@@ -187,7 +196,10 @@ mod tests {
 
     fn proved(pieces: &[Component]) -> Result<(bool, bool), &'static str> {
         let touching = prove(pieces, true, false)?;
-        Ok((touching.body_begins, touching.body_ends))
+        Ok((
+            touching.body_begins || touching.body_follows_digits,
+            touching.body_ends,
+        ))
     }
 
     #[test]
@@ -224,6 +236,25 @@ mod tests {
         assert_eq!(proved(&[nonce(), Timestamp, Body]), Err(TOUCH));
         assert_eq!(proved(&[nonce(), nonce(), time(), Body]), Err(TOUCH));
         assert_eq!(proved(&[PublicUrl, nonce(), time(), Body]), Err(TOUCH));
+    }
+
+    #[test]
+    fn a_time_that_is_not_all_digits_has_a_certain_beginning() {
+        // Twitch, whose id has no length.
+        let pieces = [Id, Timestamp, Body];
+        let touching = prove(&pieces, false, false).unwrap();
+        assert!(touching.body_begins && !touching.body_follows_digits);
+        assert_eq!(prove(&pieces, true, false), Err(TOUCH));
+        let two = [Component::header("x"), Id, Timestamp, Body];
+        assert_eq!(prove(&two, false, false), Err(TOUCH));
+    }
+
+    #[test]
+    fn behind_digits_a_body_begins_with_none() {
+        let touching = prove(&[Timestamp, Body], true, false).unwrap();
+        assert!(touching.body_follows_digits && !touching.body_begins);
+        let touching = prove(&[Timestamp, Body], false, false).unwrap();
+        assert!(touching.body_begins && !touching.body_follows_digits);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! How signatures are spelled, from what the builder of a scheme was told.
 
+use std::borrow::Cow;
+
 #[cfg(feature = "asymmetric")]
 use super::super::general::Envelope;
-use super::super::general::{Layout, Settings};
+use super::super::general::{Layout, Prefix, Settings};
 use super::super::header::Grammar;
 use super::super::scheme::{SchemeBuilder, refused};
 use crate::error::ConfigError;
@@ -14,6 +16,7 @@ impl SchemeBuilder {
             blank_behind_separator,
             positional,
             any_case_prefix,
+            optional_prefix,
             ..
         } = &self.settings;
         #[cfg(feature = "asymmetric")]
@@ -22,14 +25,16 @@ impl SchemeBuilder {
                 .map(Layout::Envelope)
                 .map_err(refused);
         }
+        let prefix = |text: &Cow<'static, str>, any_case| Prefix {
+            text: text.clone(),
+            any_case,
+            is_optional: *optional_prefix,
+        };
         Ok(match &self.grammar {
             _ if *positional => Layout::Positional {
                 separator: separator.unwrap_or(b','),
             },
-            Grammar::Single { prefix } => Layout::Single {
-                prefix: prefix.clone(),
-                any_case: *any_case_prefix,
-            },
+            Grammar::Single { prefix: text } => Layout::Single(prefix(text, *any_case_prefix)),
             Grammar::Pairs {
                 timestamp,
                 signature,
@@ -44,9 +49,9 @@ impl SchemeBuilder {
                     signature: signature.clone(),
                 }
             }
-            Grammar::List { prefix } => Layout::List {
+            Grammar::List { prefix: text } => Layout::List {
                 separator: separator.unwrap_or(b' '),
-                prefix: prefix.clone(),
+                prefix: prefix(text, false),
             },
         })
     }

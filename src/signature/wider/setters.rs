@@ -65,6 +65,22 @@ impl SchemeBuilder {
         self
     }
 
+    /// The prefix of a signature may be left out.
+    ///
+    /// ```
+    /// use tower_webhook::Encoding;
+    /// use tower_webhook::signature::Scheme;
+    ///
+    /// // As Mollie's own libraries read it: `sha256=<hex>`, or `<hex>` alone.
+    /// let scheme = Scheme::builder("x-mollie-signature").single("sha256=", Encoding::Hex).optional_prefix().build()?;
+    /// # drop(scheme);
+    /// # Ok::<(), tower_webhook::ConfigError>(())
+    /// ```
+    pub fn optional_prefix(mut self) -> Self {
+        self.settings.optional_prefix = true;
+        self
+    }
+
     /// The timestamp stands in this place, written so.
     pub fn timestamp_at(mut self, place: Place, format: TimeFormat) -> Self {
         self.settings.time_place = Some(place);

@@ -43,8 +43,8 @@ async fn every_401_has_the_same_bytes_and_the_operator_can_tell_them_apart() {
     const TWICE: &str = "header x-blendfi-signature: there more than once, with values that differ";
     const GRAMMAR: &str = "header x-blendfi-signature: does not follow the scheme's grammar";
     const NONE: &str = "header x-blendfi-signature: holds no well-formed signature";
-    const TIME: &str = "header x-blendfi-signature: no single timestamp of 1 to 19 digits without \
-                        a leading zero";
+    const TIME: &str = "header x-blendfi-signature: no single timestamp as the scheme has it: up to \
+                        19 digits without a leading zero, or RFC 3339";
     const FORGED: &str = "no active key made this signature over this content";
     case("missing", unsigned.clone(), SignatureHeader, NOT_THERE);
     case("empty", signed(""), SignatureHeader, GRAMMAR);
