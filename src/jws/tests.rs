@@ -82,6 +82,9 @@ fn what_is_no_token_is_refused_before_a_key_is_asked() {
     let header = part(r#"{"alg":"HS256"}"#);
     let good = format!("{header}.e30.AAAA");
     assert!(Token::parse(good.as_bytes()).is_some());
+    // What is not known and not critical is passed over (RFC 7515, section 4), in any order and spelling.
+    let more = part("{ \"tl_version\": \"2\", \"alg\" : \"HS256\" }");
+    assert!(Token::parse(format!("{more}.e30.AAAA").as_bytes()).is_some());
     for text in [
         String::new(),
         "..".to_owned(),
@@ -102,15 +105,19 @@ fn what_is_no_token_is_refused_before_a_key_is_asked() {
     }
 }
 
-/// What these claims come to by these rules, over the body `{}`, at this time.
+/// What these claims come to by these rules, over the body `{}`, at this time, with five seconds of tolerance.
 fn judged(rules: &Jws, claims: &str, now: u64) -> Result<Option<u64>, Ill> {
+    judged_within(5, rules, claims, now)
+}
+
+fn judged_within(tolerance: u64, rules: &Jws, claims: &str, now: u64) -> Result<Option<u64>, Ill> {
     let part = |text: &str| BASE64URL_NOPAD.encode(text.as_bytes());
     let text = format!("{}.{}.AAAA", part(r#"{"alg":"HS256"}"#), part(claims));
     let token = Token::parse(text.as_bytes()).unwrap();
     let request = Request {
         body: b"{}",
         url: Some("https://hooks.example/in"),
-        tolerance: Tolerance::from_secs(5).unwrap(),
+        tolerance: Tolerance::from_secs(tolerance).unwrap(),
         now: UnixTime::from_secs(now),
     };
     let told = rules.judge(&token, request)?;
@@ -129,6 +136,11 @@ fn times_count_by_their_meaning_and_to_the_second() {
     assert_eq!(judged(&none, r#"{"nbf":1000}"#, 995), Ok(None));
     assert_eq!(judged(&none, r#"{"nbf":1000}"#, 994), ahead(6));
     assert_eq!(judged(&none, r#"{"nbf":1000}"#, 9999), Ok(None));
+    // A fraction of the second that it is.
+    assert_eq!(
+        judged_within(1, &none, r#"{"nbf":1000.999}"#, 1000),
+        Ok(None)
+    );
     // One that was issued in the future was not issued.
     assert_eq!(judged(&none, r#"{"iat":1000}"#, 994), ahead(6));
     assert_eq!(judged(&none, r#"{"iat":1000.75}"#, 9999), Ok(Some(1000)));
@@ -144,6 +156,21 @@ fn times_count_by_their_meaning_and_to_the_second() {
     // What is written with an exponent is not what stands before its point.
     assert_eq!(judged(&none, r#"{"nbf":1.5e300}"#, 1000), Err(Ill::Missing));
     assert_eq!(judged(&none.expires(), "{}", 1000), Err(Ill::Missing));
+}
+
+/// A token may be delivered an hour late; that clocks are an hour apart it does not say.
+#[test]
+fn a_wide_tolerance_is_of_the_age_and_not_of_the_ends() {
+    let issued = Jws::new([JwsAlgorithm::Hs256]).issued_at();
+    let hour = |claims, now| judged_within(3_600, &issued, claims, now);
+    assert_eq!(hour(r#"{"iat":1000}"#, 4_600), Ok(Some(1_000)));
+    let ended = r#"{"iat":1000,"exp":1500}"#;
+    assert_eq!(hour(ended, 1_800), Ok(Some(1_000)));
+    assert_eq!(hour(ended, 1_801), Err(Ill::Time(Skew::Old(301))));
+    let begins = r#"{"iat":1000,"nbf":2000}"#;
+    assert_eq!(hour(begins, 1_699), Err(Ill::Time(Skew::Ahead(301))));
+    let ahead = r#"{"iat":1000}"#;
+    assert_eq!(hour(ahead, 699), Err(Ill::Time(Skew::Ahead(301))));
 }
 
 #[test]
@@ -163,6 +190,12 @@ fn claims_are_what_the_rules_say() {
         Err(Ill::Other)
     );
     assert_eq!(judged(&by(Encoding::Hex), "{}", 0), Err(Ill::Missing));
+    // printf '{}' | openssl dgst -sha256 -binary | basenc --base64url
+    let padded = "RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o=";
+    for spelled in [padded, padded.trim_end_matches('=')] {
+        let told = judged(&by(Encoding::Base64Url), &claims(spelled), 0);
+        assert_eq!(told, Ok(None), "{spelled}");
+    }
     let audience = rules.clone().claim("aud", "us");
     assert_eq!(judged(&audience, r#"{"aud":"us"}"#, 0), Ok(None));
     assert_eq!(judged(&audience, r#"{"aud":["them","us"]}"#, 0), Ok(None));

@@ -164,7 +164,10 @@ impl Commits {
         let of_command = has(b"ORDER BY namespace, key FOR UPDATE");
         // The fields of a message begin behind its length: the name of what is parsed, or a portal and the name of what
         // is bound.
-        let mut fields = message.get(5..).unwrap_or_default().split(|byte| *byte == 0);
+        let mut fields = message
+            .get(5..)
+            .unwrap_or_default()
+            .split(|byte| *byte == 0);
         let prepared = match message.first() {
             Some(b'P') => {
                 let name = fields.next().unwrap_or_default();

@@ -32,6 +32,21 @@ fn the_page_shows_senders_that_are_read() {
 }
 
 #[test]
+fn the_words_of_a_scheme_are_read() {
+    for word in ["sha1", "sha256", "sha384", "sha512"] {
+        let scheme = format!(
+            r#"{{"at":{{"header":"x-signature"}},"algorithm":"{word}","content":["body","secret"]}}"#
+        );
+        let read: Result<Scheme, _> = serde_json::from_str(&scheme);
+        assert!(read.is_ok(), "{word}: {read:?}");
+    }
+    let scheme = r#"{"at":{"header":"x-signature"},"layout":{"prefix":"v1="},"optional-prefix":true,
+        "time":{"at":{"header":"x-time"},"format":"rfc3339-or-utc"},"content":["time",{"text":"."},"body"]}"#;
+    let read: Scheme = serde_json::from_str(scheme).unwrap();
+    assert!(read.tolerance().is_some());
+}
+
+#[test]
 fn a_file_says_how_its_sender_delivers() {
     let file: ProviderFile = serde_json::from_str(
         r#"{"name":"acme","scheme":{"at":{"header":"x-sig"},"content":["body"],"secrets":{"base64":"whsec_"}},

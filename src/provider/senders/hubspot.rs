@@ -1,8 +1,9 @@
 //! HubSpot
 //! (<https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation>).
 //!
-//! Its documents decode some percent escapes of the URL first, its own code does not: register a
-//! URL without them.
+//! Its documents decode twelve percent escapes of the URL first, `%40` and `%2F` among them; its own code does
+//! not (npm @hubspot/api-client 13.5.0, PyPI hubspot-api-client 12.0.0), and neither does this: register a URL
+//! without them.
 //!
 //! ```
 //! use tower_webhook::provider::{self, hubspot};

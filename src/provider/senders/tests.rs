@@ -351,7 +351,7 @@ fn a_scheme_from_a_file_takes_what_its_preset_takes() {
             tried += 1;
         }
     }
-    assert_eq!(tried, if cfg!(feature = "jwt") { 7 } else { 5 });
+    assert_eq!(tried, if cfg!(feature = "jwt") { 8 } else { 6 });
 }
 
 #[cfg(feature = "jwt")]

@@ -142,3 +142,29 @@ fn a_field_of_a_form_holds_the_signature_of_another_field() {
         Err(SignatureErrorKind::AmbiguousContent)
     );
 }
+
+/// As SendGrid signs inbound mail: a time in digits, and a form in parts.
+#[test]
+fn behind_a_time_in_digits_a_body_begins_with_anything_else() {
+    // printf '1777899600--xyz…' | openssl dgst -sha256 -hmac 'a secret of some length'
+    let form = "--xyz\r\nContent-Disposition: form-data; name=\"from\"\r\n\r\na@example.com\r\n--xyz--\r\n";
+    let sent = |mac: &str, body: &str| {
+        let sent = Sent {
+            uri: "/",
+            headers: &[("x-signature", mac), ("x-time", "1777899600")],
+            body,
+            now: 1_777_899_600,
+        };
+        let scheme = Scheme::builder("x-signature").algorithm(Algorithm::Hmac(Digest::Sha256));
+        let scheme = scheme
+            .timestamp_at(Place::header("x-time"), TimeFormat::Seconds)
+            .content([Component::Timestamp, Component::Body]);
+        sent.by(scheme, &key("a secret of some length")).map(|_| ())
+    };
+    let of_form = "867671b72270f86c38844aabe906f29e3c7e2c22e2025b13ca054bb60180d9a9";
+    assert_eq!(sent(of_form, form), Ok(()));
+    // printf '17778996005' | openssl dgst -sha256 -hmac 'a secret of some length'
+    let of_digit = "9ca2e5bc7ec07914a03a571f1ced0543163fa39363b46a62656c7e844e89b983";
+    let two_ways = Err(SignatureErrorKind::AmbiguousContent);
+    assert_eq!(sent(of_digit, "5"), two_ways);
+}
