@@ -87,6 +87,7 @@ mod in_flight;
 mod route_state;
 mod run;
 mod take;
+mod take_size;
 mod unconfirmed;
 mod work;
 

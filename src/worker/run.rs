@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::entry_store::EntryStore;
 use super::in_flight::ByteBudget;
 use super::route_state::RouteState;
+use super::take_size::TakeSize;
 use super::work::Attempts;
 use crate::clock::UnixTime;
 use crate::inbox::{Inbox, Route, SharedInbox, WorkerId};
@@ -146,7 +147,7 @@ impl Shared {
     async fn work(&self) {
         let mut failures = 0_u32;
         let mut lone_at = Instant::now();
-        let (mut some, mut lone) = (None, None);
+        let (mut some, mut lone, mut size) = (None, None, TakeSize::default());
         loop {
             // Nothing is taken that could not begin. What was asked for is waited for before anything else: what
             // it brings is held already.
@@ -158,13 +159,16 @@ impl Shared {
                 break;
             }
             let now = Instant::now();
-            let asked = if lone.is_some() || (some.is_none() && now >= lone_at) {
+            let is_lone = lone.is_some() || (some.is_none() && now >= lone_at);
+            let asked = if is_lone {
                 lone_at = now + LONE_EVERY;
                 self.take_alone(&mut lone).await.map(|()| true)
             } else {
-                self.take_some(&mut some).await
+                self.take_some(&mut some, &mut size).await
             };
             match asked {
+                // It says nothing of the others, which may be too many to be read in time.
+                Ok(_) if is_lone => {}
                 Ok(may_have_more) => {
                     if failures > 0 {
                         tracing::info!(

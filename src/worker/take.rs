@@ -12,6 +12,7 @@ use super::asking::Asked;
 use super::caller::{EntryCaller, finish_later, finish_now, give_back};
 use super::route_state::RouteState;
 use super::run::Shared;
+use super::take_size::TakeSize;
 use super::unconfirmed::UnconfirmedContent;
 use super::work::EntryWork;
 use crate::clock::UnixTime;
@@ -27,10 +28,30 @@ const NO_DEADLINE: Duration = Duration::from_secs(30 * 86_400);
 const MOST_AT_ONCE: usize = 256;
 
 impl Shared {
-    /// Takes as many as can begin. Says whether there may be more.
-    pub(super) async fn take_some(&self, asked: &mut Option<Asked>) -> Result<bool, StoreError> {
+    /// Takes as many as can begin, and come in time. Says whether there may be more.
+    pub(super) async fn take_some(
+        &self,
+        asked: &mut Option<Asked>,
+        size: &mut TakeSize,
+    ) -> Result<bool, StoreError> {
         let free = self.places.available_permits().min(MOST_AT_ONCE);
-        let (hold, taken) = self.take(asked, free, false).await?;
+        let (limit, max_bytes) = (size.of(free), size.of(self.bytes.left()));
+        let taken = self.take(asked, (limit, max_bytes), false).await;
+        // One that is waited for still is asked for once more, and no other.
+        if asked.is_none()
+            && taken
+                .as_ref()
+                .is_err_and(|it| it.kind() == StoreErrorKind::TimedOut)
+        {
+            size.was_too_slow(limit);
+        }
+        let (hold, taken) = taken?;
+        if !taken.is_empty() {
+            size.was_in_time();
+        }
+        // That nothing is to run alone is no sign that the rest can be read.
+        let now = UnixTime::now().as_micros();
+        self.last_asked.store(now, Ordering::Relaxed);
         // One is always given, however large: where none is, none was found that may run now.
         let may_have_more = !taken.is_empty();
         let mut back = Vec::new();
@@ -47,7 +68,7 @@ impl Shared {
     /// Takes one whose workers died again and again, if there is one, waits until nothing else runs here,
     /// and starts it with nothing beside it.
     pub(super) async fn take_alone(&self, asked: &mut Option<Asked>) -> Result<(), StoreError> {
-        let (hold, taken) = self.take(asked, 1, true).await?;
+        let (hold, taken) = self.take(asked, (1, self.bytes.left()), true).await?;
         let Some(entry) = taken.into_iter().next() else {
             return Ok(());
         };
@@ -83,30 +104,27 @@ impl Shared {
     async fn take(
         &self,
         asked: &mut Option<Asked>,
-        limit: usize,
+        most: (usize, usize),
         lone: bool,
     ) -> Result<(Hold, Vec<Taken>), StoreError> {
         let waiting = match asked {
             Some(waiting) => waiting,
-            None => asked.insert(Asked::of(self.inbox.clone(), self.wanted(limit, lone)?)),
+            None => asked.insert(Asked::of(self.inbox.clone(), self.wanted(most, lone)?)),
         };
         let answer = waiting.answer().await;
         let answer = answer.ok_or_else(|| StoreError::new(StoreErrorKind::TimedOut))?;
         *asked = None;
-        let taken = answer?;
-        let now = UnixTime::now().as_micros();
-        self.last_asked.store(now, Ordering::Relaxed);
-        Ok(taken)
+        answer
     }
 
-    fn wanted(&self, limit: usize, lone: bool) -> Result<Take, StoreError> {
+    fn wanted(&self, (limit, max_bytes): (usize, usize), lone: bool) -> Result<Take, StoreError> {
         Ok(Take {
             routes: (self.routes.iter().flat_map(RouteState::routes))
                 .cloned()
                 .collect(),
             token: self.entries.worker.token()?,
             limit,
-            max_bytes: self.bytes.left(),
+            max_bytes,
             lease: self.settings.lease,
             max_attempts: self.settings.attempts.most,
             lone,

@@ -1,6 +1,7 @@
 //! A proxy before Postgres that counts what clients send and cuts connections there.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,7 +29,27 @@ type Plan = Box<dyn FnMut(usize, &[u8]) -> Fault + Send>;
 pub(crate) struct Proxy {
     address: SocketAddr,
     plan: Arc<Mutex<Plan>>,
+    link: Arc<SlowLink>,
     task: JoinHandle<()>,
+}
+
+/// What the answers of all connections come over.
+#[derive(Default)]
+struct SlowLink {
+    /// So many bytes a second; 0 is as many as there are.
+    rate: AtomicU32,
+    busy: tokio::sync::Mutex<()>,
+}
+
+impl SlowLink {
+    async fn carry(&self, bytes: usize) {
+        let rate = self.rate.load(Ordering::Relaxed);
+        if rate > 0 {
+            let _busy = self.busy.lock().await;
+            let bytes = u32::try_from(bytes).unwrap();
+            tokio::time::sleep(Duration::from_secs(1) * bytes / rate).await;
+        }
+    }
 }
 
 impl Proxy {
@@ -36,22 +57,24 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let plan: Arc<Mutex<Plan>> = Arc::new(Mutex::new(Box::new(|_, _| Fault::Passes)));
-        let own = Arc::clone(&plan);
+        let (own, link) = (Arc::clone(&plan), Arc::<SlowLink>::default());
+        let own_link = Arc::clone(&link);
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             for number in 0.. {
                 let Ok((client, _)) = listener.accept().await else {
                     break;
                 };
-                let plan = Arc::clone(&own);
+                let (plan, link) = (Arc::clone(&own), Arc::clone(&own_link));
                 connections.spawn(async move {
-                    let _ = pass(client, port, number, plan).await;
+                    let _ = pass(client, port, number, plan, link).await;
                 });
             }
         });
         Self {
             address,
             plan,
+            link,
             task,
         }
     }
@@ -64,6 +87,11 @@ impl Proxy {
     /// The same, told also of which connection it is.
     pub(crate) fn plan_each(&self, plan: impl FnMut(usize, &[u8]) -> Fault + Send + 'static) {
         *self.plan.lock().unwrap() = Box::new(plan);
+    }
+
+    /// From now on answers come over a link of so many bytes a second.
+    pub(crate) fn slow_down(&self, rate: u32) {
+        self.link.rate.store(rate, Ordering::Relaxed);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -86,6 +114,7 @@ async fn pass(
     port: u16,
     number: usize,
     plan: Arc<Mutex<Plan>>,
+    link: Arc<SlowLink>,
 ) -> std::io::Result<()> {
     let server = TcpStream::connect(("127.0.0.1", port)).await?;
     // Each message goes on by itself: they would wait for each other's acknowledgement, 40 ms a statement.
@@ -120,6 +149,7 @@ async fn pass(
                 },
                 read = from_server.read(&mut bytes) => match read {
                     Ok(count) if count > 0 => {
+                        link.carry(count).await;
                         if !held && to_client.write_all(&bytes[..count]).await.is_err() {
                             return;
                         }

@@ -1,7 +1,7 @@
 //! A worker whose inbox is away for a while: what it says, and how well it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tower_webhook::Name;
@@ -26,6 +26,12 @@ struct Remote {
     inbox: MemoryInbox,
     is_away: Arc<AtomicBool>,
     is_slow: Arc<AtomicBool>,
+    /// It is over a thin link: who asks for more entries at once than this has no answer in time. 0 is no limit.
+    carries: Arc<AtomicUsize>,
+    /// How often it was asked for more.
+    asked_too_much: Arc<AtomicU32>,
+    /// Nothing of what is taken comes in time, but for the answer that nothing is to run alone.
+    is_too_slow: Arc<AtomicBool>,
     /// How often it was told that an attempt begins.
     begins: Arc<AtomicU32>,
 }
@@ -60,6 +66,14 @@ impl Inbox for Remote {
     }
 
     async fn take(&self, take: &Take) -> Result<Vec<Taken>, StoreError> {
+        let carries = self.carries.load(Ordering::SeqCst);
+        if carries > 0 && take.limit > carries {
+            self.asked_too_much.fetch_add(1, Ordering::SeqCst);
+            return Err(StoreError::new(StoreErrorKind::TimedOut));
+        }
+        if self.is_too_slow.load(Ordering::SeqCst) && !take.lone {
+            return Err(StoreError::new(StoreErrorKind::TimedOut));
+        }
         let taken = self.reach()?.take(take).await;
         if self.is_slow.load(Ordering::SeqCst) && !take.lone {
             tokio::time::sleep(LATE).await;
@@ -215,4 +229,57 @@ async fn an_orderly_end_costs_no_attempt_also_while_the_inbox_is_slow() {
             "{id}"
         );
     }
+}
+
+/// As over a link that brings some of the entries in time, and never all of them.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_cannot_read_so_many_in_time_asks_for_fewer_and_then_for_more_again() {
+    let remote = Remote::default();
+    let layer = served_by(&remote);
+    remote.carries.store(3, Ordering::SeqCst);
+    let ids = |from: u32, to: u32| (from..to).map(|number| format!("evt_{number}"));
+    for id in ids(0, 40) {
+        send(&layer, &event(&id, "{}")).await;
+    }
+    let working = Working::start(remote.worker().concurrency(16).on(&layer, async || {}));
+    for id in ids(0, 40) {
+        entry_with(&remote.inbox, &key(&id), EntryStatus::Done).await;
+    }
+    let asked_too_much = remote.asked_too_much.load(Ordering::SeqCst);
+    assert!(
+        (3..12).contains(&asked_too_much),
+        "{asked_too_much} for 40 events"
+    );
+    // The last one may have been for more.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(working.worker.health().to_string(), "ready");
+    // Once that has passed it is as before.
+    remote.carries.store(15, Ordering::SeqCst);
+    let asked_too_much = remote.asked_too_much.load(Ordering::SeqCst);
+    let mut more = ids(40, 500);
+    while remote.asked_too_much.load(Ordering::SeqCst) == asked_too_much {
+        let id = more.next().unwrap();
+        send(&layer, &event(&id, "{}")).await;
+        entry_with(&remote.inbox, &key(&id), EntryStatus::Done).await;
+    }
+    working.end().await;
+}
+
+/// That nothing is to run alone says nothing of the rest.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_reads_nothing_in_time_says_so() {
+    let remote = Remote::default();
+    let layer = served_by(&remote);
+    let working = Working::start(remote.worker().on(&layer, async || {}));
+    send(&layer, &event("evt_1", "{}")).await;
+    entry_with(&remote.inbox, &key("evt_1"), EntryStatus::Done).await;
+    remote.is_too_slow.store(true, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let last_asked = working.worker.status().last_asked;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(working.worker.health().status(), HealthStatus::Failing);
+    }
+    assert_eq!(working.worker.status().last_asked, last_asked);
+    working.end().await;
 }

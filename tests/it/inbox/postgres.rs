@@ -12,9 +12,10 @@ use tower_webhook::{Delivery, Tx, TxError};
 
 use super::workers::{self, accept, layer, until_counted};
 use super::{Working, stands};
+use crate::sql_support::proxy::Proxy;
 use crate::sql_support::{PgBouncer, Postgres};
 use crate::support::amount::short_or_long;
-use crate::support::blendfi::key;
+use crate::support::blendfi::{event, key};
 use crate::support::stage::Stage;
 use crate::support::wait::LIMIT;
 
@@ -100,6 +101,26 @@ async fn thousands_of_retries_that_are_due_at_one_instant_stall_no_worker() {
         }
     })
     .await;
+    working.end().await;
+}
+
+/// All that is due takes twice as long as the deadline to come over the link.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_behind_a_slow_link_takes_what_that_carries_in_time() {
+    let server = Postgres::start();
+    drop(inbox(server.url()).await);
+    let proxy = Proxy::before(server.port).await;
+    let behind = PostgresInbox::connect(proxy.url()).await.unwrap();
+    let data = format!("\"{}\"", "0".repeat(200_000));
+    let layer = layer(&behind);
+    for number in 0..16 {
+        let event = event(&format!("evt_{number}"), &data);
+        assert_eq!(super::send(&layer, &event).await.status().as_u16(), 200);
+    }
+    proxy.slow_down(1_500_000);
+    let builder = behind.worker().concurrency(16).on(&layer, async || {});
+    let working = Working::start(builder);
+    until_counted(&inbox(server.url()).await, 16, 0).await;
     working.end().await;
 }
 
