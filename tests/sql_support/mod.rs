@@ -308,6 +308,16 @@ impl Postgres {
         self.watcher = watch(&self.child, "QUIT");
     }
 
+    /// Ends it, fills one of its files with zeros, as a broken disk may, and starts it again.
+    pub(crate) fn damage(&mut self, file: &str) {
+        self.ask("CHECKPOINT");
+        self.kill();
+        let path = self.dir.join("data").join(file);
+        let length = fs::metadata(&path).unwrap().len();
+        fs::write(&path, vec![0; usize::try_from(length).unwrap()]).unwrap();
+        self.restart();
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

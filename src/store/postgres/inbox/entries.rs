@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use bytes::Bytes;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
@@ -223,23 +222,4 @@ async fn put(
     let query = columns.bound_to(statements.put.query().bind(ids));
     let written = query.execute(conn).await?.rows_affected();
     all_of(count, written)
-}
-
-/// The content of these rows, as far as it is there.
-pub(super) async fn contents(
-    conn: &mut PgConnection,
-    statements: &EntryStatements,
-    ids: Vec<i64>,
-) -> Result<HashMap<i64, Content>, Fault> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = statements.contents.query().bind(ids);
-    let mut found = HashMap::new();
-    for row in rows.fetch_all(conn).await? {
-        let (envelope, body): (Vec<u8>, Vec<u8>) = (row.try_get(1)?, row.try_get(2)?);
-        let content = Content::new(Bytes::from(envelope), Bytes::from(body));
-        found.insert(row.try_get(0)?, content);
-    }
-    Ok(found)
 }

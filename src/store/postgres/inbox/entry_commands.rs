@@ -169,7 +169,7 @@ impl EntryCommands {
     }
 
     /// Carries commands out, whatever is known of their entries. `None` where another transaction has inserted
-    /// one meanwhile.
+    /// one meanwhile, or contents are to be read with more care: then all is to be undone, and done anew.
     async fn each(
         &self,
         conn: &mut PgConnection,
@@ -200,7 +200,12 @@ impl EntryCommands {
             answers.push(match answer {
                 Some(answer) => answer,
                 None => {
-                    let (answer, changed) = self.beside_entries(&mut *conn, placed, now).await?;
+                    let care = self.statements.contents.care();
+                    let done = self.beside_entries(&mut *conn, placed, now).await;
+                    if matches!(&done, Err(fault) if self.statements.contents.takes_more(care, fault)) {
+                        return Ok(None);
+                    }
+                    let (answer, changed) = done?;
                     wrote |= changed;
                     answer
                 }

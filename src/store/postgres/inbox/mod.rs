@@ -2,6 +2,7 @@
 
 mod accepting;
 mod builder;
+mod contents;
 mod due;
 mod ending;
 mod entries;

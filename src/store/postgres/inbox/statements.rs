@@ -6,6 +6,7 @@ use crate::store::postgres::statements::COLUMNS as RECORD;
 use crate::store::postgres::table::Tables;
 use crate::store::postgres::told::NOW;
 
+use super::contents::Contents;
 use super::pieces::WHOLE;
 use super::rows::{ARRAYS, COLUMNS, PLACE};
 use super::schema::Names;
@@ -22,7 +23,7 @@ pub(super) struct EntryStatements {
     pub(super) put: Sql,
     pub(super) drop: Sql,
     pub(super) remove: Sql,
-    pub(super) contents: Sql,
+    pub(super) contents: Contents,
     /// What a store beside the inbox has.
     pub(super) records: Sql,
     pub(super) due: Sql,
@@ -136,9 +137,9 @@ impl EntryStatements {
             )),
             drop: sql(format!("DELETE FROM {contents} WHERE id = ANY ($1::bigint[])")),
             remove: sql(format!("DELETE FROM {entries} WHERE (namespace, key) IN ({places})")),
-            contents: sql(format!(
+            contents: Contents::new(sql(format!(
                 "SELECT id, envelope, {WHOLE} FROM {contents} WHERE id = ANY ($1::bigint[])"
-            )),
+            ))),
             records: sql(format!(
                 "SELECT 0::bigint, {RECORD} FROM {} WHERE (namespace, key) IN ({places})",
                 tables.records()
@@ -283,7 +284,7 @@ impl EntryStatements {
             ("'{a,b}', '{a,b}', '{a,b}', '{1,1}'", &self.done),
             ("'{1}'", &self.drop),
             ("'{a,b}', '{a,b}'", &self.remove),
-            ("'{1,2}'", &self.contents),
+            ("'{1,2}'", &self.contents.sql),
             ("'{a,b}', '{a,b}'", &self.records),
             (due, &self.due),
             (due, &self.due_lone),

@@ -14,7 +14,7 @@ use crate::store::sql::inbox::{Due, Limits, Part, Taking, chosen};
 use crate::store::sql::micros;
 
 use super::due::{Looks, look};
-use super::entries::{contents, free, update};
+use super::entries::{free, update};
 use super::statements::EntryStatements;
 use super::{order_keys, rates};
 
@@ -118,7 +118,7 @@ async fn take_once(
     };
     let due: Vec<_> = due.into_iter().filter(comes_first).collect();
     let ids = due.iter().map(|due| due.id).collect();
-    let contents = contents(conn, statements, ids).await?;
+    let contents = statements.contents.of(conn, ids).await?;
     let rows = taking.take(due, contents, &mut order_keys);
     let wrote = !rows.is_empty() || !unreadable.is_empty();
     update(conn, statements, rows).await?;

@@ -132,6 +132,60 @@ async fn a_row_that_cannot_be_read_stops_no_other() {
     assert_eq!(anew, Accepted::Queued);
 }
 
+/// What is taken of these three, of which the second is unreadable and the others are not.
+async fn all_but_the_second(inbox: &PostgresInbox) {
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        // A take that meets it for the first time may fail.
+        let taken = inbox.take(&take(3)).await.unwrap_or_default();
+        ids.extend(taken.into_iter().map(|it| it.key.to_string()));
+    }
+    ids.sort();
+    assert_eq!(ids, ["evt_1", "evt_3"]);
+}
+
+async fn three(inbox: &PostgresInbox) {
+    // It does not fit in its row, and cannot be made much shorter.
+    let large: String = (0_u32..2_000)
+        .map(|it| format!("{:x}", it.wrapping_mul(2_654_435_761)))
+        .collect();
+    for (id, what) in [("evt_1", "a"), ("evt_2", &*large), ("evt_3", "c")] {
+        inbox.accept(&accept(id, what)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_gone_costs_its_entry_alone() {
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    three(&inbox).await;
+    server.ask(
+        "UPDATE tower_webhook_inbox_content SET body = NULL, head = NULL WHERE id =
+             (SELECT id FROM tower_webhook_inbox WHERE key = 'acme:evt_2')",
+    );
+    all_but_the_second(&inbox).await;
+    let lost = inbox.lookup(&key("evt_2")).await.unwrap().unwrap();
+    assert_eq!(lost.status, EntryStatus::Dead);
+}
+
+#[tokio::test]
+async fn a_body_on_a_damaged_page_costs_its_entry_alone() {
+    let mut server = Postgres::start();
+    let inbox = inbox(&server).await;
+    three(&inbox).await;
+    let file = server.ask(
+        "SELECT pg_relation_filepath(reltoastrelid) FROM pg_class
+         WHERE relname = 'tower_webhook_inbox_content'",
+    );
+    server.damage(&file);
+    all_but_the_second(&inbox).await;
+    let state = "SELECT state FROM tower_webhook_inbox WHERE key = 'acme:evt_2'";
+    assert_eq!(server.ask(state), "5", "it is dead");
+    // Others go on, and those behind it.
+    inbox.accept(&accept("evt_4", "d")).await.unwrap();
+    assert_eq!(inbox.take(&take(3)).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn tables_of_a_later_version_are_used_where_that_works_and_else_it_says_so() {
     let server = Postgres::start();
