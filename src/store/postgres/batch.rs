@@ -59,6 +59,10 @@ impl<C: Commands> Batch<C> {
         })
     }
 
+    pub(super) fn into_jobs(self) -> Vec<Write<C>> {
+        self.jobs
+    }
+
     pub(super) fn len(&self) -> usize {
         self.jobs.len()
     }

@@ -35,6 +35,12 @@ impl<T> Gathering<T> {
         self.line().wait(command, now);
     }
 
+    /// The same for one that was on its way: whoever is free takes it.
+    pub(super) fn hand_over(&self, command: T, now: Instant) {
+        self.line().wait(command, now);
+        self.called.notify_one();
+    }
+
     /// The next command, if those that wait are to go.
     pub(super) fn next(&self, now: Instant) -> Option<T> {
         self.line().next(now)

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind};
 use super::schema::{self, Part};
-use super::session::Sessions;
+use super::session::{Origin, Sessions};
 use super::settings::options;
 use super::sql::Preparing;
 use super::table::Tables;
@@ -118,9 +118,10 @@ impl PostgresJournal {
     /// A URL that cannot be used.
     pub fn new(url: impl AsRef<str>) -> Result<Self, PostgresConnectError> {
         Ok(Self {
-            sessions: Sessions::new(options(url.as_ref())?, DEADLINE, Preparing::never()),
+            sessions: Sessions::new(origin, DEADLINE, Preparing::never()),
             tables: Tables::default(),
             migrate: false,
+        let origin = Origin::Url(Box::new(options(url.as_ref())?));
             desk: Desk::new(),
         })
     }

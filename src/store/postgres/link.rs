@@ -1,10 +1,12 @@
 //! A connection that serves one command after the other, and what the server keeps prepared for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Executor as _, Row as _, raw_sql};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, raw_sql};
 use tokio::time::Instant;
 
 use crate::store::token::Token;
@@ -28,7 +30,19 @@ pub(super) fn new_mark() -> Result<String, Fault> {
 /// A connection that serves one command after the other.
 pub(super) struct Link {
     pub(super) conn: PgConnection,
+    /// When it was last of use.
+    pub(super) used: Instant,
     names: Option<Names>,
+    counted: Option<Counted>,
+}
+
+/// Counts a connection for as long as it is there.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Statements that are prepared under names.
@@ -55,7 +69,28 @@ pub(super) enum Plans {
 
 impl Link {
     pub(super) fn new(conn: PgConnection) -> Self {
-        Self { conn, names: None }
+        Self::of(conn, None)
+    }
+
+    fn of(conn: PgConnection, names: Option<Names>) -> Self {
+        Self {
+            conn,
+            used: Instant::now(),
+            names,
+            counted: None,
+        }
+    }
+
+    /// The same, counted there for as long as it lives.
+    pub(super) fn counted(mut self, count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        self.counted = Some(Counted(Arc::clone(count)));
+        self
+    }
+
+    /// Whether the server answers on it.
+    pub(super) async fn answers(&mut self) -> bool {
+        self.conn.ping().await.is_ok()
     }
 
     /// The same, on which statements may be prepared.
@@ -82,7 +117,7 @@ impl Link {
             opened: 0,
             planned: Instant::now(),
         });
-        Ok(Self { conn, names })
+        Ok(Self::of(conn, names))
     }
 
     pub(super) fn has_names(&self) -> bool {

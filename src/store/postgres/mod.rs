@@ -10,6 +10,7 @@ mod database;
 mod error;
 mod flights;
 mod gathering;
+mod idle;
 #[cfg(feature = "inbox")]
 mod inbox;
 mod job;

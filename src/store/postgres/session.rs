@@ -1,16 +1,19 @@
 //! A connection, and the transaction that each command runs in.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
 #[cfg(feature = "inbox")]
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, Executor as _, Postgres, Transaction, raw_sql,
 };
 use tokio::time::timeout;
 
 use super::error::{Cause, Fault};
+use super::idle::Idle;
 use super::link::{Link, MARK, Plans, marked, new_mark};
 use super::sql::Preparing;
 use super::told::{Told, tell, told_by};
@@ -18,7 +21,9 @@ use super::told::{Told, tell, told_by};
 /// How to connect, and what each transaction begins with.
 #[derive(Clone)]
 pub(super) struct Sessions {
-    options: PgConnectOptions,
+    origin: Origin,
+    /// The server, as it may be shown.
+    shown: String,
     deadline: Duration,
     begin: String,
     open: String,
@@ -27,7 +32,30 @@ pub(super) struct Sessions {
     open_anew: String,
     begin_patient: String,
     pub(super) preparing: Preparing,
+    /// How many links there are.
+    pub(super) linked: Arc<AtomicUsize>,
+    pub(super) idle: Arc<Idle>,
 }
+
+/// Who says how to connect.
+#[derive(Clone)]
+pub(super) enum Origin {
+    Url(Box<PgConnectOptions>),
+    /// What this one has now: a password may be a token that expires, and is replaced there.
+    Pool(PgPool),
+}
+
+impl Origin {
+    fn options(&self) -> PgConnectOptions {
+        match self {
+            Self::Url(options) => options.as_ref().clone(),
+            Self::Pool(pool) => pool.connect_options().as_ref().clone(),
+        }
+    }
+}
+
+/// What forgets idle connections without a word, such as a NAT, does so after a minute at the earliest.
+pub(super) const ASKED_WHEN_IDLE: Duration = Duration::from_secs(30);
 
 /// More than there are statements.
 const PREPARED: usize = 128;
@@ -36,16 +64,7 @@ const PREPARED: usize = 128;
 const LOCK_LIMIT: Duration = Duration::from_millis(20);
 
 impl Sessions {
-    pub(super) fn new(options: PgConnectOptions, deadline: Duration, preparing: Preparing) -> Self {
-        let options = options
-            .statement_cache_capacity(if preparing.is_on() { PREPARED } else { 0 })
-            // PgBouncer refuses this parameter.
-            .extra_float_digits(None)
-            .disable_statement_logging();
-        let options = match options.get_application_name() {
-            Some(_) => options,
-            None => options.application_name("tower-webhook"),
-        };
+    pub(super) fn new(origin: Origin, deadline: Duration, preparing: Preparing) -> Self {
         let begin_brief = begin(deadline, LOCK_LIMIT.min(deadline / 2));
         // Commands name their rows: one plan is good for all of them.
         let one_plan = "SET LOCAL plan_cache_mode = force_generic_plan";
@@ -56,23 +75,32 @@ impl Sessions {
             open_anew: format!("{begin_brief}; DISCARD PLANS; {one_plan}; {marked}"),
             begin: begin_brief,
             begin_patient: begin(deadline, deadline / 2),
-            options,
+            shown: shown(&origin.options()),
+            origin,
             deadline,
             preparing,
+            linked: Arc::default(),
+            idle: Arc::new(Idle::new(ASKED_WHEN_IDLE)),
+        }
+    }
+
+    /// How to connect now.
+    fn options(&self) -> PgConnectOptions {
+        let prepared = if self.preparing.is_on() { PREPARED } else { 0 };
+        let options = (self.origin.options())
+            .statement_cache_capacity(prepared)
+            // PgBouncer refuses this parameter.
+            .extra_float_digits(None)
+            .disable_statement_logging();
+        match options.get_application_name() {
+            Some(_) => options,
+            None => options.application_name("tower-webhook"),
         }
     }
 
     /// The server, as it may be shown.
     pub(super) fn shown(&self) -> String {
-        let options = &self.options;
-        let host = options
-            .get_socket()
-            .map(|socket| socket.display().to_string());
-        let host = host.unwrap_or_else(|| options.get_host().to_owned());
-        let database = options
-            .get_database()
-            .unwrap_or_else(|| options.get_username());
-        format!("{host}:{}/{database}", options.get_port())
+        self.shown.clone()
     }
 
     pub(super) fn deadline(&self) -> Duration {
@@ -81,7 +109,7 @@ impl Sessions {
 
     /// A connection, within the deadline.
     pub(super) async fn connect(&self) -> Result<PgConnection, Fault> {
-        let connecting = async { Ok(self.options.connect().await?) };
+        let connecting = async { Ok(self.options().connect().await?) };
         self.in_time(connecting).await
     }
 
@@ -91,23 +119,25 @@ impl Sessions {
             if self.preparing.wants_own_session() {
                 return self.link_own().await;
             }
-            let conn = self.options.connect().await?;
+            let conn = self.options().connect().await?;
             match self.preparing.is_on() {
                 true => Link::prepares(conn).await,
                 false => Ok(Link::new(conn)),
             }
         };
-        self.in_time(linking).await
+        let link = self.in_time(linking).await?;
+        Ok(link.counted(&self.linked))
     }
 
     /// A connection that prepares if its session is its own: it asks for a mark as it connects. A pooler has its sessions
     /// already, or begins them by itself, and refuses such a setting or passes it by.
     async fn link_own(&self) -> Result<Link, Fault> {
         let mark = new_mark()?;
-        let marked = self.options.clone().options([(MARK, &mark)]);
+        let options = self.options();
+        let marked = options.clone().options([(MARK, &mark)]);
         let link = match marked.connect().await {
             Ok(conn) => Link::prepares_if_own(conn, mark).await?,
-            Err(error) if may_be_of_the_mark(&error) => Link::new(self.options.connect().await?),
+            Err(error) if may_be_of_the_mark(&error) => Link::new(options.connect().await?),
             Err(error) => return Err(error.into()),
         };
         if !link.has_names() && self.preparing.stop() {
@@ -150,7 +180,7 @@ impl Sessions {
     pub(super) fn one(&self, setting: (&str, &str)) -> PgPool {
         let one = PgPoolOptions::new().max_connections(1);
         let one = one.acquire_timeout(self.deadline);
-        one.connect_lazy_with(self.options.clone().options([setting]))
+        one.connect_lazy_with(self.options().options([setting]))
     }
 
     /// Begins a transaction, as `begin` does one that is not patient, and says what the server tells of itself.
@@ -203,6 +233,17 @@ impl Open<'_> {
         self.0.execute(raw_sql("ROLLBACK")).await?;
         Ok(())
     }
+}
+
+fn shown(options: &PgConnectOptions) -> String {
+    let host = options
+        .get_socket()
+        .map(|socket| socket.display().to_string());
+    let host = host.unwrap_or_else(|| options.get_host().to_owned());
+    let database = options
+        .get_database()
+        .unwrap_or_else(|| options.get_username());
+    format!("{host}:{}/{database}", options.get_port())
 }
 
 /// Whether it may be the mark that is refused. What says that the server is busy, away or does not know whoever connects

@@ -15,9 +15,10 @@ use super::check::{PostgresReport, PostgresVerdict};
 use super::commands::{Commands, ServerTime};
 use super::database::Database;
 use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind as Kind};
+use super::idle::Idle;
 use super::schema;
 use super::server::Server;
-use super::session::Sessions;
+use super::session::{ASKED_WHEN_IDLE, Origin, Sessions};
 use super::sql::Preparing;
 use super::table::Tables;
 use super::transactions::{AnyTxPool, TxPool};
@@ -43,6 +44,8 @@ pub(super) struct ServerSettings {
     pub(super) prepare_statements: Option<bool>,
     pub(super) refuse_at_risk: bool,
     pub(super) time: ServerTime,
+    /// A connection that was idle for so long is asked before it is used.
+    pub(super) asked_when_idle: Duration,
 }
 
 /// Which database it is.
@@ -74,6 +77,7 @@ impl ServerSettings {
             prepare_statements: None,
             refuse_at_risk: false,
             time: ServerTime::default(),
+            asked_when_idle: ASKED_WHEN_IDLE,
         }
     }
 
@@ -107,28 +111,29 @@ impl ServerSettings {
             Some(name) => name,
             None => Name::new("default").map_err(|error| setting(error.to_string()))?,
         };
-        let (options, handlers) = match self.target {
+        let (origin, handlers) = match self.target {
             Target::Url(_) if self.transactions_at_once.is_some() => {
                 return Err(setting(
                     "on a URL there are no transactions of handlers; they need a pool",
                 ));
             }
-            Target::Url(url) => (options(&url)?, self.driver),
+            Target::Url(url) => (Origin::Url(Box::new(options(&url)?)), self.driver),
             Target::Pool(_) if self.driver.is_some() => {
                 return Err(setting(
                     "on a pool the transactions of handlers are the pool's: give a driver to a store of a URL",
                 ));
             }
             Target::Pool(pool) => {
-                let options = pool.connect_options().as_ref().clone();
+                let origin = Origin::Pool(pool.clone());
                 let at_once = transactions(&pool, self.transactions_at_once)?;
                 let handlers: Arc<dyn AnyTxPool> = Arc::new(TxPool::new(pool, at_once));
-                (options, Some(handlers))
+                (origin, Some(handlers))
             }
         };
         let preparing = Preparing::new(self.prepare_statements);
         let commands = commands(&tables, &preparing);
-        let sessions = Sessions::new(options, deadline, preparing);
+        let mut sessions = Sessions::new(origin, deadline, preparing);
+        sessions.idle = Arc::new(Idle::new(self.asked_when_idle));
         let mut time = self.time;
         time.server = sessions.shown();
         let database = Database::start(sessions, commands, self.connections, time);

@@ -13,6 +13,7 @@ use crate::store::token::Token;
 
 use sql_support::{PgBouncer, Postgres};
 
+mod connections;
 pub(super) mod plans;
 mod prepared;
 #[path = "../../../tests/sql_support/mod.rs"]

@@ -1,13 +1,14 @@
 //! The tasks that own a connection each: one takes what has gathered and carries it out in one transaction.
 
 mod afterwards;
+mod connecting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::aside::Aside;
 use super::attempt::{Failure, Outcome, attempt};
@@ -35,6 +36,8 @@ pub(super) struct Worker<C: Commands> {
     number: usize,
     shared: Arc<Shared<C>>,
     link: Option<Link>,
+    /// Where it could not connect the last time: how long it waits before it tries again.
+    refused: Option<Duration>,
     /// So many commands go together: fewer where they took too long.
     most: usize,
     /// What has waited for this worker, and is taken on.
@@ -48,6 +51,7 @@ impl<C: Commands> Worker<C> {
             number,
             shared,
             link: None,
+            refused: None,
             most: MOST,
             ready: Vec::new(),
             aside: Aside::new(),
@@ -57,14 +61,23 @@ impl<C: Commands> Worker<C> {
     /// Serves until nobody can ask any more.
     pub(super) async fn run(mut self) {
         loop {
-            let gathered = match self.aside.try_at() {
-                Some(at) => timeout_at(at, self.gather()).await,
-                None => Ok(self.gather().await),
+            let gathered = match (self.aside.try_at(), self.stands_by()) {
+                (Some(at), false) => timeout_at(at, self.gather()).await.ok(),
+                (None, false) => Some(self.gather().await),
+                // What comes is for those that have a connection.
+                (Some(at), true) => {
+                    sleep_until(at).await;
+                    None
+                }
+                (None, true) => {
+                    self.connect_beside().await;
+                    continue;
+                }
             };
             let reading = match gathered {
-                Ok(Some(reading)) => reading,
-                Ok(None) => break,
-                Err(_) => None,
+                Some(Some(reading)) => reading,
+                Some(None) => break,
+                None => None,
             };
             let jobs = std::mem::take(&mut self.ready);
             if !jobs.is_empty() {
@@ -147,7 +160,9 @@ impl<C: Commands> Worker<C> {
                 self.most = self.most.saturating_add(1).min(MOST);
                 self.end(batch.answered(answers));
             }
-            Err(fault) if fault.meets_all() => self.end(batch.failed(&fault)),
+            Err(fault) if fault.meets_all() || self.is_for_others(&batch) => {
+                self.fail(batch, &fault);
+            }
             Err(fault) => {
                 if fault.cause() == Cause::Slow {
                     self.most = (batch.len() / 2).max(1);
@@ -180,8 +195,8 @@ impl<C: Commands> Worker<C> {
 
     /// Goes on with commands on one row that have met this together.
     async fn settle(&mut self, batch: Batch<C>, fault: Fault) {
-        if fault.meets_all() || batch.is_over() {
-            return self.end(batch.failed(&fault));
+        if fault.meets_all() || batch.is_over() || self.is_for_others(&batch) {
+            return self.fail(batch, &fault);
         }
         if fault.cause() == Cause::Locked {
             self.shared.flights.set_aside(batch.places());
@@ -260,6 +275,9 @@ impl<C: Commands> Worker<C> {
                 true => failure.fault.unsure(),
                 false => failure.fault,
             };
+            if self.is_for_others(batch) {
+                return Err(fault);
+            }
             let last = match fault.cause() {
                 // Once the statement is planned anew it is as before, unless this is a standby.
                 Cause::Changed => sent >= 2,
@@ -294,12 +312,9 @@ impl<C: Commands> Worker<C> {
         orders: &[&C::Order],
         give_up: Instant,
     ) -> Result<Outcome<C>, Failure> {
-        let mut link = match self.link() {
+        let mut link = match self.usable().await {
             Some(link) => link,
-            None => match timeout_at(give_up, self.shared.sessions.link()).await {
-                Ok(connected) => connected.map_err(Failure::sure)?,
-                Err(_) => return Err(Failure::sure(Fault::slow())),
-            },
+            None => self.connect(give_up).await.map_err(Failure::sure)?,
         };
         // The server has its own limit; this one is for a server that says nothing.
         let limit = give_up.min(self.limit());
@@ -320,21 +335,24 @@ impl<C: Commands> Worker<C> {
             }
         }
         if tried.as_ref().map_or_else(|it| it.is_clean, |_| true) {
-            self.link = Some(link);
+            self.keep(link);
         }
         tried
     }
 
     async fn read(&mut self, work: Work) {
         // One that has stood idle may have been closed.
-        if let Some(link) = &mut self.link
-            && !self.shared.is_there(&mut link.conn).await
-        {
-            self.link = None;
-        }
-        let opened = match self.link() {
+        let there = match self.usable().await {
+            Some(mut link) => self.shared.is_there(&mut link.conn).await.then_some(link),
+            None => None,
+        };
+        let opened = match there {
             Some(link) => Ok(link),
-            None => self.shared.sessions.link().await,
+            None => {
+                let connected = self.shared.sessions.link().await;
+                self.heed(&connected);
+                connected
+            }
         };
         match opened {
             Ok(mut link) => {
@@ -343,19 +361,13 @@ impl<C: Commands> Worker<C> {
                 if let Some(true) =
                     finished(&self.shared, self.number, reading, limit, &commit).await
                 {
-                    self.link = Some(link);
+                    self.keep(link);
                 }
             }
             Err(fault) => {
                 work(Err(fault)).await;
             }
         }
-    }
-
-    /// The connection that there is, unless statements are prepared on it and are to be no more.
-    fn link(&mut self) -> Option<Link> {
-        let is_on = self.shared.sessions.preparing.is_on();
-        self.link.take().filter(|link| is_on || !link.has_names())
     }
 
     fn limit(&self) -> Instant {

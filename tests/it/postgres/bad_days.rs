@@ -81,3 +81,29 @@ async fn a_database_that_is_slow_does_what_it_can() {
         round += 1;
     }
 }
+
+/// Others have the connections that it would take, as when a fleet is scaled up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_few_connections_left_is_used_over_those_there_are() {
+    let server = Postgres::start();
+    drop(store(&server).await);
+    server.ask(
+        "CREATE ROLE few LOGIN CONNECTION LIMIT 2;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON tower_webhook_records, tower_webhook_schema TO few",
+    );
+    let builder = PostgresStore::builder(server.url_of("few")).connections(8);
+    let store = builder.connect().await.unwrap();
+    for round in 0..20 {
+        let claims: Vec<_> = (0..40)
+            .map(|number| claim(&format!("{round}-{number}")))
+            .collect();
+        for outcome in join_all(claims.iter().map(|it| store.claim(it))).await {
+            granted(outcome.unwrap());
+        }
+    }
+    // With room again it takes its own.
+    server.ask("ALTER ROLE few CONNECTION LIMIT 4");
+    crate::sql_support::until("it connects", || {
+        server.ask("SELECT count(*) FROM pg_stat_activity WHERE usename = 'few'") == "4"
+    });
+}
