@@ -10,7 +10,7 @@ use super::commands::{Answers, CarriedOut, Commands, Opening};
 use super::error::{Cause, Fault};
 use super::link::Link;
 use super::overdue::Commit;
-use super::pruning::{AT_ONCE, Look, SPARE};
+use super::pruning::{Look, SPARE};
 use super::session::Open;
 use super::shared::Shared;
 use super::statements;
@@ -117,8 +117,8 @@ pub(super) async fn prune<C: Commands>(
 ) -> Result<(), Fault> {
     let (mut tx, told) = shared.sessions.open(link).await?;
     let at = micros(shared.time.of(told.time).saturating_sub(SPARE));
-    let ends =
-        statements::prune(tx.conn(), shared.commands.prune(), (look.from, at), AT_ONCE).await?;
+    let span = (look.from, at);
+    let ends = statements::prune(tx.conn(), shared.commands.prune(), span, look.most).await?;
     commit.begins(told.pid);
     tx.commit().await?;
     shared.pruning.done(look, Instant::now(), &ends, at);

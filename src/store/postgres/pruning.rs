@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// They go in batches of this size, one a second, or one after each transaction while there are more.
-pub(super) const AT_ONCE: i64 = 500;
+/// They go in batches of this size at most, one a second, or one after each transaction while there are more.
+const AT_ONCE: i64 = 500;
 const EVERY: Duration = Duration::from_secs(1);
 /// So much longer than it counts a record is there: a clock that is set back by less brings it back.
 pub(super) const SPARE: Duration = Duration::from_secs(300);
@@ -24,6 +24,8 @@ struct State {
     at: Instant,
     from: i64,
     full_at: Instant,
+    /// So many go at once: fewer where they took too long.
+    most: i64,
 }
 
 /// A look at some of them.
@@ -32,6 +34,8 @@ pub(super) struct Look {
     begun: Instant,
     /// The first end of a retention that it is for, in microseconds.
     pub(super) from: i64,
+    /// It is for so many at most.
+    pub(super) most: i64,
     is_full: bool,
 }
 
@@ -41,6 +45,7 @@ impl Pruning {
             at: now,
             from: i64::MIN,
             full_at: now,
+            most: AT_ONCE,
         }))
     }
 
@@ -55,14 +60,20 @@ impl Pruning {
         Some(Look {
             begun: now,
             from: if is_full { i64::MIN } else { state.from },
+            most: state.most,
             is_full,
         })
+    }
+
+    /// A look was not over in time, and has removed nothing.
+    pub(super) fn was_too_slow(&self, look: Look) {
+        self.state().most = (look.most / 2).max(1);
     }
 
     /// A look up to there has removed records whose retention ended then.
     pub(super) fn done(&self, look: Look, now: Instant, ends: &[i64], to: i64) {
         let mut state = self.state();
-        let is_all = i64::try_from(ends.len()).is_ok_and(|count| count < AT_ONCE);
+        let is_all = i64::try_from(ends.len()).is_ok_and(|count| count < look.most);
         let last = ends.iter().copied().max().filter(|_| !is_all);
         state.from = state.from.max(last.unwrap_or(to));
         if look.is_full {
@@ -71,6 +82,9 @@ impl Pruning {
         }
         if !is_all {
             state.at = look.begun;
+            // By an eighth: each that takes too long again costs a deadline.
+            let more = look.most.saturating_add(look.most / 8).saturating_add(1);
+            state.most = more.min(AT_ONCE);
         }
     }
 
@@ -105,5 +119,28 @@ mod tests {
         // A hundred times as long after the first.
         let full = pruning.due(millis(5_050)).unwrap();
         assert!(full.is_full && full.from < 0);
+    }
+
+    #[test]
+    fn what_takes_too_long_is_done_in_smaller_parts() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let pruning = Pruning::new(begun);
+        for (second, most) in [(0, 500), (1, 250), (2, 125), (3, 62)] {
+            let look = pruning.due(at(second)).unwrap();
+            assert_eq!(look.most, most);
+            pruning.was_too_slow(look);
+        }
+        let look = pruning.due(at(4)).unwrap();
+        assert_eq!(look.most, 31);
+        pruning.done(look, at(4), &[1; 31], 9);
+        let look = pruning.due(at(4)).unwrap();
+        assert_eq!(look.most, 35, "there are more, and they go in time");
+        // Fewer than it is for: these say nothing of more.
+        pruning.done(look, at(4), &[1; 3], 9);
+        assert_eq!(pruning.due(at(4)), None);
+        assert_eq!(pruning.due(at(5)).unwrap().most, 35);
+        pruning.was_too_slow(Look { most: 1, ..look });
+        assert_eq!(pruning.due(at(6)).unwrap().most, 1);
     }
 }

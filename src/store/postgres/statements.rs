@@ -108,12 +108,14 @@ impl Statements {
             )),
             // What is over is looked for once, and removed where it stands: `IN (SELECT ...)` may be carried out for each
             // row, and finds others each time. https://github.com/saurabhnanda/odd-jobs/issues/115
-            // A row that is changed between the two is left to a later look.
+            // A row that is changed between the two is left to a later look. What is in partitions has a row at the same
+            // place in each: so it is said twice which are over.
             prune: sql(format!(
                 "DELETE FROM {records} WHERE ctid = ANY (ARRAY(
                      SELECT ctid FROM {records}
                      WHERE kept_until >= $1 AND kept_until <= $2
                      ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED))
+                     AND kept_until >= $1 AND kept_until <= $2
                  RETURNING kept_until"
             )),
         }

@@ -16,6 +16,7 @@ use sql_support::{PgBouncer, Postgres};
 mod connections;
 pub(super) mod plans;
 mod prepared;
+mod pruning;
 #[path = "../../../tests/sql_support/mod.rs"]
 pub(super) mod sql_support;
 

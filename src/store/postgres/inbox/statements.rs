@@ -253,21 +253,26 @@ impl EntryStatements {
                       + (SELECT count(*) FROM (SELECT FROM {entries}
                              WHERE state = 5 LIMIT $1) AS dead)"
             )),
-            // Of what is over only what was stale has content still. What is over is looked for once, and removed where it
-            // stands, as among the records.
+            // Of what is over only what was stale has content still; under the number of another one there may be that of a
+            // new entry, where a dump was restored without its sequences. What is over is looked for once, and removed
+            // where it stands, as among the records.
             prune: sql(format!(
                 "WITH gone AS (
                      DELETE FROM {entries} WHERE ctid = ANY (ARRAY(
                          SELECT ctid FROM {entries}
                          WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
                          ORDER BY kept_until LIMIT $3 FOR UPDATE SKIP LOCKED))
-                     RETURNING id, kept_until),
-                 contents AS (DELETE FROM {contents} WHERE id = ANY (ARRAY(SELECT id FROM gone))),
+                         AND kept_until >= $1 AND kept_until <= $2
+                     RETURNING id, state, kept_until),
+                 contents AS (
+                     DELETE FROM {contents}
+                     WHERE id = ANY (ARRAY(SELECT id FROM gone WHERE state = 7))),
                  orders AS (
                      DELETE FROM {orders} WHERE ctid = ANY (ARRAY(
                          SELECT ctid FROM {orders}
                          WHERE kept_until IS NOT NULL AND kept_until >= $1 AND kept_until <= $2
-                         ORDER BY kept_until LIMIT 4 * $3 FOR UPDATE SKIP LOCKED)))
+                         ORDER BY kept_until LIMIT 4 * $3 FOR UPDATE SKIP LOCKED))
+                         AND kept_until >= $1 AND kept_until <= $2)
                  SELECT kept_until FROM gone"
             )),
         }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use crate::store::postgres::attempt::prune;
 use crate::store::postgres::commands::Commands;
+use crate::store::postgres::error::Cause;
 use crate::store::postgres::overdue::{Commit, finished};
 
 use super::Worker;
@@ -25,18 +26,21 @@ impl<C: Commands> Worker<C> {
             return;
         }
         let Some(look) = self.shared.pruning.due(Instant::now()) else {
-            self.link = Some(link);
+            self.keep(link);
             return;
         };
         let (limit, commit) = (self.limit(), Commit::default());
         let pruning = prune(&mut link, &self.shared, look, &commit);
         match finished(&self.shared, self.number, pruning, limit, &commit).await {
-            Some(Ok(())) => self.link = Some(link),
+            Some(Ok(())) => self.keep(link),
             Some(Err(fault)) => {
+                if fault.cause() == Cause::Slow {
+                    self.shared.pruning.was_too_slow(look);
+                }
                 self.shared.sessions.heed(&fault);
                 tracing::warn!(%fault, "{} whose retention is over cannot be removed", C::ROWS);
             }
-            None => {}
+            None => self.shared.pruning.was_too_slow(look),
         }
     }
 }
