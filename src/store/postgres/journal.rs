@@ -77,6 +77,10 @@ CREATE INDEX IF NOT EXISTS {key} ON {journal} (key) WHERE key IS NOT NULL"
 /// has written, or another one behind it, is not all there yet. While a transaction of minutes is open, so long
 /// nothing newer is read.
 ///
+/// Where a dump of it is restored in another server, whose transactions have lower numbers, its lines come before those
+/// that are written there, and whoever reads on from a place of before goes on with these. Some lines may be read twice
+/// then: those whose numbers the new server has reached.
+///
 /// ```no_run
 /// use tower_webhook::journal::{Journal, JournalFilter, PostgresJournal};
 ///
@@ -117,11 +121,11 @@ impl PostgresJournal {
     ///
     /// A URL that cannot be used.
     pub fn new(url: impl AsRef<str>) -> Result<Self, PostgresConnectError> {
+        let origin = Origin::Url(Box::new(options(url.as_ref())?));
         Ok(Self {
             sessions: Sessions::new(origin, DEADLINE, Preparing::never()),
             tables: Tables::default(),
             migrate: false,
-        let origin = Origin::Url(Box::new(options(url.as_ref())?));
             desk: Desk::new(),
         })
     }
@@ -186,14 +190,7 @@ impl PostgresJournal {
         after: Option<&JournalPosition>,
         limit: usize,
     ) -> Result<JournalPage, Fault> {
-        let sql = format!(
-            "SELECT journal.xid::text, seq, line FROM {} AS journal
-             WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
-                 AND (xid, seq) > ($1::text::xid8, $2)
-                 AND ($3::text IS NULL OR provider = $3) AND ($4::text IS NULL OR key = $4)
-                 AND at >= $5 AND at < $6 ORDER BY journal.xid, seq LIMIT {BATCH}",
-            self.tables.journal()
-        );
+        let sql = page(&self.tables.journal());
         let (mut xid, mut seq) = place(after);
         let (asked, mut page) = (Asked::of(filter), Filling::new(filter, limit));
         let mut conn = self.sessions.connect().await?;
@@ -339,7 +336,47 @@ pub(super) fn prune(table: &str) -> String {
     format!(
         "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
              SELECT ctid FROM {table} WHERE authenticated = $1 AND at < $2
-             ORDER BY at LIMIT {BATCH} FOR UPDATE SKIP LOCKED))"
+             ORDER BY at LIMIT {BATCH} FOR UPDATE SKIP LOCKED))
+             AND authenticated = $1 AND at < $2"
+    )
+}
+
+/// The lines behind a place.
+///
+/// What is there and has a number that no transaction of this server has had is from another one, whose dump was
+/// restored here. All of it is there, so it comes first; and whoever has read up to a place in it goes on with all that
+/// was written here.
+fn page(table: &str) -> String {
+    let lines = |area: u8, place: &str| {
+        format!(
+            "(SELECT {area} AS area, xid, seq, line FROM {table}
+              WHERE {place}
+                  AND ($3::text IS NULL OR provider = $3) AND ($4::text IS NULL OR key = $4)
+                  AND at >= $5 AND at < $6 ORDER BY xid, seq LIMIT {BATCH})"
+        )
+    };
+    let (next, place) = (
+        "pg_snapshot_xmax(pg_current_snapshot())",
+        "$1::text::xid8, $2",
+    );
+    let elsewhere = lines(
+        0,
+        &format!(
+            "xid >= {next} AND (xid, seq) > ({place})
+                  AND ($1::text = '0' OR $1::text::xid8 >= {next})"
+        ),
+    );
+    let here = lines(
+        1,
+        &format!(
+            "xid < pg_snapshot_xmin(pg_current_snapshot()) AND (xid, seq) >
+                  (CASE WHEN $1::text::xid8 >= {next} THEN '0' ELSE $1::text::xid8 END,
+                   CASE WHEN $1::text::xid8 >= {next} THEN 0 ELSE $2 END)"
+        ),
+    );
+    format!(
+        "SELECT found.xid::text, seq, line FROM ({elsewhere} UNION ALL {here}) AS found
+         ORDER BY area, found.xid, seq LIMIT {BATCH}"
     )
 }
 

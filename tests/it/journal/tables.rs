@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use tower_webhook::MemoryStore;
-use tower_webhook::journal::{Journal, JournalFilter, JournalLine, PostgresJournal};
+use tower_webhook::journal::{
+    Journal, JournalFilter, JournalLine, JournalPosition, PostgresJournal,
+};
 use tower_webhook::layer::Verdict;
 
 use super::{flushed, started};
@@ -97,6 +99,48 @@ async fn a_journal_in_postgres_is_written_read_and_pruned() {
     drop(pruning);
     let left = postgres.ask("SELECT count(*) FROM tower_webhook_journal");
     assert_eq!(left, "3");
+}
+
+/// The numbers of transactions begin anew where a dump is restored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_of_another_server_is_read_before_what_is_written_here() {
+    let postgres = Postgres::start();
+    let table = PostgresJournal::new(postgres.url()).unwrap().migrate();
+    let journal = started(table.clone());
+    let server = receiver(&journal).await;
+    for id in ["evt_1", "evt_2"] {
+        event(id, "{}").send(server.address).await;
+        flushed(&journal).await;
+    }
+    postgres
+        .ask("UPDATE tower_webhook_journal SET xid = (xid::text::bigint + 1000000)::text::xid8");
+    let keys = |lines: &[JournalLine]| -> Vec<_> {
+        let keys = lines.iter().filter_map(|line| line.key.clone());
+        keys.map(|key| key.replace("blendfi:", "")).collect()
+    };
+    let read = async |after: &JournalPosition, limit: usize| {
+        let page = table.read(&JournalFilter::new(), Some(after), limit).await;
+        page.unwrap()
+    };
+    let first = table.read(&JournalFilter::new(), None, 1).await.unwrap();
+    assert_eq!(keys(&first.lines), ["evt_1"]);
+    let second = read(&first.next, 100).await;
+    assert_eq!(keys(&second.lines), ["evt_2"]);
+    // What is written here has lower numbers.
+    for id in ["evt_3", "evt_4"] {
+        event(id, "{}").send(server.address).await;
+        flushed(&journal).await;
+    }
+    assert_eq!(
+        keys(&all(&table).await),
+        ["evt_1", "evt_2", "evt_3", "evt_4"]
+    );
+    let third = read(&second.next, 1).await;
+    assert_eq!(keys(&third.lines), ["evt_3"]);
+    let fourth = read(&third.next, 100).await;
+    assert_eq!(keys(&fourth.lines), ["evt_4"]);
+    let last = read(&fourth.next, 100).await;
+    assert_eq!(keys(&last.lines), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
