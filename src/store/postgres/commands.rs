@@ -39,6 +39,14 @@ pub(super) trait Commands: Send + Sync + 'static {
     /// The tables whose rows must not be lost.
     fn kept_in(tables: &Tables) -> Vec<String>;
 
+    /// What the role must be allowed to do in which table.
+    fn rights(tables: &Tables) -> Vec<(String, &'static [&'static str])>;
+
+    /// What mends the tables behind a dump that was restored without its sequences, where the role may do so.
+    fn numbering(_: &Tables) -> Option<String> {
+        None
+    }
+
     /// Where the row is that a command is about, if it is about one.
     fn place(order: &Self::Order) -> Option<&Place>;
 

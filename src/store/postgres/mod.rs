@@ -20,6 +20,7 @@ mod link;
 mod overdue;
 mod pruning;
 mod record_commands;
+mod rights;
 mod rows;
 mod schema;
 mod server;

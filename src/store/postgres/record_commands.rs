@@ -10,6 +10,7 @@ use crate::store::sql::{Answer, Order, Place, Placed, decide};
 
 use super::commands::{CarriedOut, Commands, Opening, ServerTime};
 use super::error::Fault;
+use super::rights::ALL;
 use super::schema::{Part, RECORDS};
 use super::session::Sessions;
 use super::sql::{Preparing, Sql};
@@ -41,6 +42,10 @@ impl Commands for RecordCommands {
 
     fn kept_in(tables: &Tables) -> Vec<String> {
         vec![tables.records()]
+    }
+
+    fn rights(tables: &Tables) -> Vec<(String, &'static [&'static str])> {
+        vec![(tables.records(), ALL)]
     }
 
     fn place(order: &Placed) -> Option<&Place> {

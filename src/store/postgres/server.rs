@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::{AssertSqlSafe, raw_sql};
 use tokio::time::timeout;
 
 use crate::event::Name;
@@ -13,9 +14,9 @@ use super::check::PostgresReport;
 use super::commands::Commands;
 use super::database::Database;
 use super::error::{Fault, PostgresConnectError, PostgresConnectErrorKind};
-use super::schema;
 use super::table::Tables;
 use super::transactions::AnyTxPool;
+use super::{rights, schema};
 
 /// How long bringing the tables up to date may take.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(30);
@@ -95,11 +96,27 @@ impl<C: Commands> Server<C> {
         let reading = self.database.reading(move |conn, _| {
             Box::pin(async move { schema::are_current(conn, C::PARTS, &tables).await })
         });
-        if reading.await? {
-            return Ok(());
+        if !reading.await? {
+            let mut conn = self.database.sessions().connect().await?;
+            schema::migrate(&mut conn, C::PARTS, &self.tables).await?;
         }
-        let mut conn = self.database.sessions().connect().await?;
-        schema::migrate(&mut conn, C::PARTS, &self.tables).await
+        if let Some(sql) = C::numbering(&self.tables) {
+            self.number_on(sql).await;
+        }
+        Ok(())
+    }
+
+    /// What is not numbered on is told by what is refused then; most roles may not, and need not.
+    async fn number_on(&self, sql: String) {
+        let numbering = self.database.reading(move |conn, _| {
+            Box::pin(async move {
+                raw_sql(AssertSqlSafe(sql)).execute(conn).await?;
+                Ok(())
+            })
+        });
+        if let Err(fault) = numbering.await {
+            tracing::debug!(%fault, "the numbers of rows cannot be seen to");
+        }
     }
 
     /// What the settings put at risk.
@@ -111,12 +128,13 @@ impl<C: Commands> Server<C> {
         reading.await
     }
 
-    /// Whether the tables are there, and what the settings put at risk.
+    /// Whether the tables are there and the role may use them, and what the settings put at risk.
     pub(super) async fn checked(&self) -> Result<PostgresReport, Fault> {
         let (tables, kept_in) = (Arc::clone(&self.tables), C::kept_in(&self.tables));
         let reading = self.database.reading(move |conn, _| {
             Box::pin(async move {
                 schema::check(&mut *conn, C::PARTS, &tables).await?;
+                rights::check(&mut *conn, &C::rights(&tables)).await?;
                 PostgresReport::of(conn, &kept_in).await
             })
         });

@@ -57,6 +57,38 @@ async fn tables_that_are_up_to_date_need_no_right_to_make_them() {
 }
 
 #[tokio::test]
+async fn a_role_that_lacks_a_right_is_told_at_the_start() {
+    let server = Postgres::start();
+    drop(store(&server).await);
+    server.ask(
+        "CREATE ROLE receivers;
+         CREATE ROLE receiver LOGIN IN ROLE receivers;
+         GRANT SELECT ON tower_webhook_schema TO receivers;
+         GRANT SELECT, INSERT, UPDATE ON tower_webhook_records TO receivers",
+    );
+    let own = || patient(server.url_of("receiver"));
+    for builder in [own(), own().migrate()] {
+        let error = builder.connect().await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        let source = error.source().unwrap().to_string();
+        assert_eq!(
+            source,
+            "the role \"receiver\" may not DELETE in \"public\".\"tower_webhook_records\": run GRANT DELETE ON \
+             \"public\".\"tower_webhook_records\" TO \"receiver\""
+        );
+    }
+    // Who may only read looks, as an operator does.
+    server.ask("CREATE ROLE reader LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
+    let reading = patient(server.url_of("reader")).connect().await.unwrap();
+    assert_eq!(reading.counts().await.unwrap().done, 0);
+    let error = reading.claim(&claim("evt_1")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    server.ask("GRANT DELETE ON tower_webhook_records TO receivers");
+    let store = own().connect().await.unwrap();
+    granted(store.claim(&claim("evt_1")).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_server_that_falls_silent_does_not_hold_up_the_start() {
     let server = Postgres::start();
     let proxy = Proxy::before(server.port).await;

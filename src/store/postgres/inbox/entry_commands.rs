@@ -27,7 +27,7 @@ use super::accepting::{self, at, is_accept};
 use super::due::Looks;
 use super::news::{News, is_news};
 use super::room::{Reserved, Room};
-use super::schema::INBOX;
+use super::schema::{self, INBOX, Names};
 use super::so_far::SoFar;
 use super::statements::EntryStatements;
 use super::{ending, entries, looking, order_keys, rates, records, take};
@@ -267,6 +267,14 @@ impl Commands for EntryCommands {
 
     fn kept_in(tables: &Tables) -> Vec<String> {
         vec![tables.entries(), tables.contents()]
+    }
+
+    fn rights(tables: &Tables) -> Vec<(String, &'static [&'static str])> {
+        Names::of(tables).rights(tables.records())
+    }
+
+    fn numbering(tables: &Tables) -> Option<String> {
+        Some(schema::number_on(&Names::of(tables)))
     }
 
     fn place(placed: &Placed) -> Option<&Place> {

@@ -1,5 +1,6 @@
 //! The tables of an inbox.
 
+use crate::store::postgres::rights::{ALL, NOTE, READ};
 use crate::store::postgres::schema::Part;
 use crate::store::postgres::table::Tables;
 
@@ -30,6 +31,31 @@ impl Names {
             rates: tables.named("inbox_rates"),
         }
     }
+
+    /// What a role needs in them: of rates and pauses, what a worker does. Who sets those needs more.
+    pub(super) fn rights(self, records: String) -> Vec<(String, &'static [&'static str])> {
+        vec![
+            (records, READ),
+            (self.entries, ALL),
+            (self.contents, ALL),
+            (self.orders, ALL),
+            (self.paused, READ),
+            (self.rates, NOTE),
+        ]
+    }
+}
+
+/// Has new entries get numbers above those that contents are known by, if they would not.
+pub(super) fn number_on(names: &Names) -> String {
+    let Names {
+        entries, contents, ..
+    } = names;
+    format!(
+        "SELECT setval(numbers.of_entries, contents.highest)
+         FROM (SELECT pg_get_serial_sequence('{entries}', 'id')::regclass AS of_entries) AS numbers,
+             (SELECT max(id) AS highest FROM {contents}) AS contents
+         WHERE contents.highest > coalesce(pg_sequence_last_value(numbers.of_entries), 0)"
+    )
 }
 
 /// From version 1 to 2.

@@ -274,3 +274,51 @@ async fn a_body_leaves_the_tables_when_its_event_is_done_and_the_rest_after_the_
         inbox.accept(&accept("evt_2", "a")).await.unwrap();
     }
 }
+
+/// As behind a dump that was restored without its sequences.
+#[tokio::test]
+async fn what_is_removed_takes_no_content_of_another_entry_with_its_number() {
+    let server = Postgres::start();
+    let clock = ManualClock::new(histories::START);
+    let mut builder = builder(server.url()).migrate();
+    builder.settings.time.clock = Some(Arc::new(clock.clone()));
+    let inbox = builder.connect().await.unwrap();
+    inbox.accept(&accept("evt_1", "a")).await.unwrap();
+    let taken = take(1);
+    inbox.take(&taken).await.unwrap();
+    let begin = begin(&taken, "evt_1");
+    inbox.begin(&begin).await.unwrap();
+    let finish = Finish::new(key("evt_1"), begin.token, Verdict::Done, DAY);
+    inbox.finish(&finish).await.unwrap();
+    server.ask("ALTER TABLE tower_webhook_inbox ALTER COLUMN id RESTART WITH 1");
+    inbox.accept(&accept("evt_2", "b")).await.unwrap();
+    clock.advance(DAY + Duration::from_secs(301));
+    let rest = "SELECT count(*) FROM tower_webhook_inbox WHERE key = 'acme:evt_1'";
+    let begun = std::time::Instant::now();
+    while server.ask(rest) != "0" {
+        assert!(begun.elapsed() < PATIENCE);
+        inbox.accept(&accept("evt_3", "c")).await.unwrap();
+    }
+    let second = inbox.lookup(&key("evt_2")).await.unwrap().unwrap();
+    assert_eq!(second.body.as_deref(), Some(&b"b"[..]));
+}
+
+#[tokio::test]
+async fn a_migration_has_numbers_go_on_above_the_contents_that_are_there() {
+    let server = Postgres::start();
+    let inbox = inbox(&server).await;
+    inbox.accept(&accept("evt_1", "a")).await.unwrap();
+    server.ask("ALTER TABLE tower_webhook_inbox ALTER COLUMN id RESTART WITH 1");
+    let error = inbox.accept(&accept("evt_2", "b")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Refused);
+    server.ask("ALTER TABLE tower_webhook_inbox ALTER COLUMN id RESTART WITH 1");
+    inbox.migrate().await.unwrap();
+    for id in ["evt_2", "evt_3"] {
+        let accepted = inbox.accept(&accept(id, "b")).await.unwrap();
+        assert_eq!(accepted, Accepted::Queued);
+    }
+    // It sets them back nowhere.
+    inbox.migrate().await.unwrap();
+    let numbers = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM tower_webhook_inbox";
+    assert_eq!(server.ask(numbers), "1 2 3");
+}
