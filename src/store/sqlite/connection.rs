@@ -1,7 +1,7 @@
 //! How a connection to the file is set up, and what is checked of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
@@ -30,6 +30,9 @@ pub(super) struct Opener {
     pub(super) patience: Duration,
     /// The file that was opened first.
     pub(super) first: Arc<OnceLock<FileId>>,
+    /// The log that its connections write; `None` while one of them is to be opened anew, for with the last one that is
+    /// closed the log goes.
+    pub(super) log: Arc<Mutex<Option<FileId>>>,
     /// Run by each connection that writes.
     #[cfg(test)]
     pub(super) sabotage: &'static str,
@@ -55,22 +58,42 @@ impl Opener {
         Ok(())
     }
 
-    /// Whether the file is where it was, and none stands in its place.
+    /// From now on its log is the one that is beside it, if none was known.
+    pub(super) fn keep_to_this_log(&self) {
+        let mut log = self.known_log();
+        if log.is_none() {
+            *log = file::under(&self.log_path()).ok().flatten();
+        }
+    }
+
+    /// A connection is closed, and may have been the last one.
+    pub(super) fn forget_log(&self) {
+        *self.known_log() = None;
+    }
+
+    /// Whether the file and its log are where they were, and none stands in their place.
     ///
-    /// SQLite would not notice, and go on in the one that it has open: nobody would find there what was
+    /// SQLite would not notice, and go on in those that it has open: nobody would find there what was
     /// acknowledged. Another one is not opened: the log beside it may be that of the one before.
     pub(super) fn is_in_place(&self) -> Result<(), Fault> {
-        match (self.first.get(), file::under(&self.path)?) {
-            (Some(first), Some(now)) if *first != now => Err(Fault::new(
-                Cause::Missing,
-                format!(
-                    "{} was replaced while it was in use; end all processes that use it, see to its log, and \
-                     start again",
-                    self.path.display()
-                ),
-            )),
-            _ => Ok(()),
+        is_the_same(&self.path, self.first.get().copied())?;
+        let log = *self.known_log();
+        match log.is_some() {
+            true => is_the_same(&self.log_path(), log),
+            false => Ok(()),
         }
+    }
+
+    fn known_log(&self) -> MutexGuard<'_, Option<FileId>> {
+        // Nothing can fail half-way while it is held.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As SQLite names it.
+    fn log_path(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        name.into()
     }
 
     /// How a user opens the file, for a connection of the store's own on which a record is written too.
@@ -100,6 +123,21 @@ impl Opener {
             .pragma("journal_size_limit", LOG_LIMIT.to_string())
             .thread_name(|number| format!("webhook-sqlite-{number}"))
             .disable_statement_logging()
+    }
+}
+
+/// Whether the file under this path is the one that is known.
+fn is_the_same(path: &Path, known: Option<FileId>) -> Result<(), Fault> {
+    match (known, file::under(path)?) {
+        (Some(known), Some(now)) if known != now => Err(Fault::new(
+            Cause::Missing,
+            format!(
+                "{} was replaced while it was in use; end all processes that use it, see to its log, and \
+                 start again",
+                path.display()
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

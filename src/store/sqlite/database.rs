@@ -185,7 +185,9 @@ async fn connect(
             return Err(fault);
         }
     }
-    Ok((writing, opener.reader().await?))
+    let reading = opener.reader().await?;
+    opener.keep_to_this_log();
+    Ok((writing, reading))
 }
 
 /// Serves who reads until nobody can ask any more, and gives the connection back. One on which something
@@ -200,12 +202,17 @@ async fn read(
         let opened = match (opener.is_in_place(), conn.take()) {
             (Ok(()), Some(conn)) => Ok(conn),
             (Ok(()), None) => opener.reader().await,
-            (Err(fault), _) => Err(fault),
+            (Err(fault), open) => {
+                conn = open;
+                Err(fault)
+            }
         };
         match opened {
             Ok(mut opened) => {
                 if work(Ok(&mut opened)).await {
                     conn = Some(opened);
+                } else {
+                    opener.forget_log();
                 }
             }
             Err(fault) => {

@@ -110,6 +110,7 @@ impl SqliteJournal {
                 path: file::located(&path.into())?,
                 patience: PATIENCE,
                 first: Arc::default(),
+                log: Arc::default(),
                 #[cfg(test)]
                 sabotage: "",
             },

@@ -70,7 +70,7 @@ pub use self::journal::SqliteJournal;
 /// | --- | --- |
 /// | another process keeps the file locked | [`Unavailable`](crate::store::StoreErrorKind::Unavailable), after half of the deadline |
 /// | the disk is full | [`Full`](crate::store::StoreErrorKind::Full); nothing was changed |
-/// | the file was moved away, removed or replaced | [`Unavailable`](crate::store::StoreErrorKind::Unavailable), until it is back in its place |
+/// | the file or its log, `-wal`, was moved away, removed or replaced | [`Unavailable`](crate::store::StoreErrorKind::Unavailable), until it is back in its place |
 /// | the file cannot be written | [`Refused`](crate::store::StoreErrorKind::Refused) |
 /// | the file is damaged | [`Corrupt`](crate::store::StoreErrorKind::Corrupt) |
 /// | reading or writing fails otherwise | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |

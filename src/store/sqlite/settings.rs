@@ -61,6 +61,7 @@ impl FileSettings {
             path: path.clone(),
             patience: deadline / 2,
             first: Arc::default(),
+            log: Arc::default(),
             #[cfg(test)]
             sabotage,
         };

@@ -185,6 +185,9 @@ impl<C: Commands> Writer<C> {
         };
         if is_good {
             self.conn = Some(conn);
+            self.opener.keep_to_this_log();
+        } else {
+            self.opener.forget_log();
         }
         let CarriedOut {
             answers,
@@ -215,6 +218,7 @@ impl<C: Commands> Writer<C> {
             }
             Err(fault) if fault.cause() == Cause::Locked => self.conn = Some(conn),
             Err(fault) => {
+                self.opener.forget_log();
                 let rows = C::ROWS;
                 tracing::warn!(%fault, "{rows} whose retention is over cannot be removed");
             }

@@ -109,6 +109,29 @@ async fn a_file_that_was_replaced_is_not_written_and_its_own_one_is_again() {
     assert_eq!(again, ClaimOutcome::InProgress);
 }
 
+/// What is acknowledged goes into the log first: into one without a name it goes for nobody.
+#[tokio::test]
+async fn a_log_that_was_removed_is_not_written() {
+    let ledger = Ledger::with(|builder| builder.transaction_limit(20 * SECOND)).await;
+    let folder = &ledger.folder;
+    let store = store_in(folder).await;
+    store.claim(&claim("evt_1")).await.unwrap();
+    let (log, away) = (folder.join("webhooks.db-wal"), folder.join("away"));
+    fs::rename(&log, &away).unwrap();
+    let error = store.claim(&claim("evt_2")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("webhooks.db-wal was"), "{source}");
+    // Another process would make one of its own.
+    fs::write(&log, "").unwrap();
+    let error = store.claim(&claim("evt_2")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    fs::rename(&away, &log).unwrap();
+    let again = store.claim(&claim("evt_1")).await.unwrap();
+    assert_eq!(again, ClaimOutcome::InProgress);
+    store.claim(&claim("evt_2")).await.unwrap();
+}
+
 /// As `docker run -v ./webhooks.db:/data/webhooks.db` has it.
 #[tokio::test]
 async fn a_file_that_is_mounted_without_its_folder_is_refused() {
