@@ -162,8 +162,9 @@ impl PostgresStoreBuilder {
     /// # Errors
     ///
     /// As [`build`](Self::build); Postgres refuses the connection; the tables are not there, or of a
-    /// version that this one cannot work with; what [`refuse_at_risk`](Self::refuse_at_risk) refuses; and
-    /// a Postgres that cannot be reached, where the tables were [to be brought up to date](Self::migrate).
+    /// version that this one cannot work with; the role lacks a right in them; what
+    /// [`refuse_at_risk`](Self::refuse_at_risk) refuses; and a Postgres that cannot be reached, where the tables were
+    /// [to be brought up to date](Self::migrate).
     pub async fn connect(self) -> Result<PostgresStore, PostgresConnectError> {
         let server = self.settings.connect(RecordCommands::new).await?;
         Ok(PostgresStore::on(server))

@@ -80,10 +80,11 @@ pub use self::tx_driver::TxDriver;
 /// [`migration_sql`](PostgresStoreBuilder::migration_sql) prints what to run. Which version they are of
 /// stands in a table of this crate's own. An older version of this crate works with newer tables, or says
 /// at its start that it does not. A role that only receives needs `SELECT`, `INSERT`, `UPDATE` and
-/// `DELETE` on both tables.
+/// `DELETE` on the table of records, and `SELECT` on that of versions; [connecting](PostgresStoreBuilder::connect) says
+/// which is lacking.
 ///
 /// Records whose retention is over are removed while the store is in use, up to 500 at a time, past rows
-/// that others are at.
+/// that others are at; fewer at a time where so many take longer than the deadline.
 ///
 /// # How commands run
 ///
@@ -91,7 +92,8 @@ pub use self::tx_driver::TxDriver;
 /// come while all connections are busy share one; they are carried out one by one where one of them
 /// fails. Serialization failures and deadlocks are sent again, up to three times in all and while somebody
 /// waits for the answer; so is what a lost connection leaves open, which every command of a record bears.
-/// While there is no connection, one is tried for until the deadline. Time is that of the server. No
+/// While there is no connection, one is tried for until the deadline. Where Postgres has fewer left than the store may
+/// have, it goes on with those. One that was idle for 30 s is asked whether it is still there. Time is that of the server. No
 /// setting of the role or the database matters: each transaction begins with the isolation, the time limits
 /// and the search path that it needs, and nothing is set for the session but its mark where statements are
 /// [prepared](PostgresStoreBuilder::prepare_statements).
@@ -171,7 +173,9 @@ impl PostgresStore {
 
     /// A store on the database of this pool, for handlers that take a [`Tx`](crate::Tx) from it.
     ///
-    /// The store's own commands run on connections of their own, made as those of the pool are.
+    /// The store's own commands run on connections of their own, made as those of the pool are: with what its
+    /// [`set_connect_options`](PgPool::set_connect_options) was told last, as with a password that is a token and
+    /// expires.
     ///
     /// ```no_run
     /// use tower_webhook::PostgresStore;

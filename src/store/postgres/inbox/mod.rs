@@ -64,7 +64,8 @@ pub use self::builder::PostgresInboxBuilder;
 ///
 /// [`migrate`](PostgresInboxBuilder::migrate) makes `tower_webhook_inbox` and four beside it, and those of a
 /// store, or [`migration_sql`](PostgresInboxBuilder::migration_sql) prints what to run. A role that only
-/// receives or works needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on all of them. They change with each
+/// receives or works needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on all of them;
+/// [connecting](PostgresInboxBuilder::connect) says what is lacking. They change with each
 /// step of an entry; autovacuum must go on. While a transaction of minutes is open in the database,
 /// what was removed stays in tables and indexes: workers begin to look where the last look ended, and pass it
 /// by.
@@ -120,7 +121,9 @@ impl PostgresInbox {
 
     /// An inbox on the database of this pool, for handlers that take a [`Tx`](crate::Tx) from it.
     ///
-    /// The inbox's own commands run on connections of their own, made as those of the pool are.
+    /// The inbox's own commands run on connections of their own, made as those of the pool are: with what its
+    /// [`set_connect_options`](PgPool::set_connect_options) was told last, as with a password that is a token and
+    /// expires.
     ///
     /// ```no_run
     /// use tower_webhook::inbox::PostgresInbox;
