@@ -16,6 +16,9 @@ use crate::signature::{SignatureError, SignatureErrorKind};
 use crate::source::ClientAddressError;
 use crate::store::{StoreError, StoreErrorKind};
 
+/// What is told of a failure behind the answer to a sender that does not retry.
+const FOR_GOOD: &str = "its sender has its answer and does not retry: nobody sends it again; an inbox would try it again";
+
 /// A reason to refuse, with what the operator is told about it.
 #[derive(Debug)]
 pub(crate) struct RejectionCause {
@@ -63,6 +66,52 @@ impl RejectionCause {
     pub(crate) fn of_method(method: &Method) -> Self {
         let detail = Detail::Method(ForeignMethod(method.clone()));
         Self::of(Reason::MethodNotAllowed, detail)
+    }
+
+    /// The refusal of other content under a key that is not the sender's own id.
+    #[cold]
+    pub(crate) fn conflict() -> Self {
+        Self::because(
+            Reason::Conflict,
+            "other content came under this key before, and stands: `webhook show` tells what became of it; where \
+             both are events, the rule's key lacks what tells them apart",
+        )
+    }
+
+    /// The refusal of a delivery of an event that is dead, and was revived a short while ago.
+    #[cfg(feature = "inbox")]
+    #[cold]
+    pub(crate) fn dead_letter() -> Self {
+        Self::because(
+            Reason::DeadLetter,
+            "its entry is dead, and a delivery has revived it a short while ago: `webhook redrive` runs it at once",
+        )
+    }
+
+    /// The refusal of a delivery to an inbox whose event runs inline.
+    #[cfg(feature = "inbox")]
+    #[cold]
+    pub(crate) fn held_inline() -> Self {
+        Self::because(
+            Reason::InProgress,
+            "a webhook without this inbox is handling it: the sender's next attempt finds what became of that",
+        )
+    }
+
+    /// The same failure, of a sender that has its answer already and does not retry.
+    #[cold]
+    pub(crate) fn for_good(self) -> Self {
+        let Some(detail) = self.detail() else {
+            return Self {
+                detail: Some(Detail::Text(Cow::Borrowed(FOR_GOOD))),
+                ..self
+            };
+        };
+        let text = format!("{detail}; {FOR_GOOD}");
+        Self {
+            detail: Some(Detail::Text(text.into())),
+            ..self
+        }
     }
 
     pub(crate) fn too_large(body: TooLarge) -> Self {

@@ -7,9 +7,20 @@ use crate::contract::SenderContract;
 #[cfg(feature = "gzip")]
 use crate::contract::SignedForm;
 use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
+
+#[cfg(feature = "gzip")]
+const REMEDY: &str = "its body comes encoded, as this sender's contract does not say: where it comes by gzip, say so \
+                      by `SenderContract::gzip`";
+#[cfg(not(feature = "gzip"))]
+const REMEDY: &str = "its body comes encoded: where it comes by gzip, enable the feature `gzip`, and say so by \
+                      `SenderContract::gzip`";
 
 /// Refuses a body in an encoding that it cannot be handed on without.
-pub(crate) fn check_encoding(headers: &HeaderMap, contract: &SenderContract) -> Result<(), Reason> {
+pub(crate) fn check_encoding(
+    headers: &HeaderMap,
+    contract: &SenderContract,
+) -> Result<(), RejectionCause> {
     if !headers.contains_key(CONTENT_ENCODING) || codings(headers).next().is_none() {
         return Ok(());
     }
@@ -19,7 +30,12 @@ pub(crate) fn check_encoding(headers: &HeaderMap, contract: &SenderContract) -> 
     }
     #[cfg(not(feature = "gzip"))]
     let _ = contract;
-    Err(Reason::ContentEncoding)
+    Err(refused())
+}
+
+#[cold]
+fn refused() -> RejectionCause {
+    RejectionCause::because(Reason::ContentEncoding, REMEDY)
 }
 
 /// Which form of a body that comes compressed is signed; `None` where it is not compressed, or the

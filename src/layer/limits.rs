@@ -24,6 +24,8 @@ pub(crate) struct Limits<'a> {
     beside: usize,
     /// Whether it may wait for room.
     pub(super) may_wait: bool,
+    /// How long it may take from the head on, as it is told.
+    pub(super) millis: u32,
 }
 
 impl<'a> Limits<'a> {
@@ -35,12 +37,17 @@ impl<'a> Limits<'a> {
             along: 0,
             beside: 0,
             may_wait: true,
+            millis: 0,
         }
     }
 
     pub(crate) fn of(endpoint: &'a EndpointConfig, request_clock: &RequestClock) -> Self {
         let deadline = request_clock.deadline;
-        Self::new(endpoint.max_body_bytes, deadline, &endpoint.part)
+        let time = deadline.saturating_duration_since(request_clock.started);
+        Self {
+            millis: u32::try_from(time.as_millis()).unwrap_or(u32::MAX),
+            ..Self::new(endpoint.max_body_bytes, deadline, &endpoint.part)
+        }
     }
 
     /// Those of a file whose content is taken in later: where it is large, it has room for both or for none.

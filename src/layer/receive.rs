@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::LengthLimitError;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -81,23 +81,24 @@ where
         loop {
             let until =
                 (pace.as_ref()).map_or(limits.deadline, |it| it.look_at.min(limits.deadline));
-            let frame = match next_frame(body.as_mut(), &mut timer, until).await? {
-                Next::Frame(frame) => frame,
-                Next::End => {
+            let frame = match next_frame(body.as_mut(), &mut timer, until).await {
+                Err(error) => return Err(broken(&*error, whole.len(), &body.size_hint())),
+                Ok(Next::Frame(frame)) => frame,
+                Ok(Next::End) => {
                     if whole.len() < held.room() {
                         whole.shrink();
                         held.settle_for(whole.len().saturating_add(limits.along));
                     }
                     return Ok(whole.into_bytes());
                 }
-                Next::TimeIsUp if until >= limits.deadline => {
+                Ok(Next::TimeIsUp) if until >= limits.deadline => {
                     return Err(if has_queued {
                         no_room_in_time()
                     } else {
-                        Reason::BodyTooSlow.into()
+                        too_slow(limits, whole.len(), &body.size_hint())
                     });
                 }
-                Next::TimeIsUp => {
+                Ok(Next::TimeIsUp) => {
                     let brought = brought(body.as_ref().get_ref(), whole.len());
                     look_at(&mut pace, held, &mut whole, brought)?;
                     continue;
@@ -163,9 +164,29 @@ fn too_large(most: usize, announced: Option<u64>) -> RejectionCause {
     RejectionCause::too_large(TooLarge { most, announced })
 }
 
+/// How much of a body has come by the deadline.
+#[cold]
+fn too_slow(limits: &Limits<'_>, arrived: usize, rest: &SizeHint) -> RejectionCause {
+    let (came, millis) = (came(arrived, rest), limits.millis);
+    let text = format!("{came} within the {millis} ms that there are");
+    RejectionCause::told(Reason::BodyTooSlow, text.into())
+}
+
+fn came(arrived: usize, rest: &SizeHint) -> String {
+    let announced = (rest.exact()).and_then(|rest| rest.checked_add(u64::try_from(arrived).ok()?));
+    match announced {
+        Some(announced) => format!("{arrived} of {announced} bytes came"),
+        None => format!("{arrived} bytes came, of a number that was not told,"),
+    }
+}
+
 /// Why a body has ended before its end.
 #[cold]
-fn broken(error: &(dyn std::error::Error + 'static)) -> RejectionCause {
+fn broken(
+    error: &(dyn std::error::Error + 'static),
+    arrived: usize,
+    rest: &SizeHint,
+) -> RejectionCause {
     let mut chain = std::iter::successors(Some(error), |error| error.source());
     if chain.any(<dyn std::error::Error>::is::<LengthLimitError>) {
         return RejectionCause::because(
@@ -174,7 +195,8 @@ fn broken(error: &(dyn std::error::Error + 'static)) -> RejectionCause {
              or take that layer away, since this one has a limit already",
         );
     }
-    Reason::BodyCutOff.into()
+    let text = format!("{} before it was cut off", came(arrived, rest));
+    RejectionCause::told(Reason::BodyCutOff, text.into())
 }
 
 /// The time that is up is not the sender's alone to answer for.
@@ -280,7 +302,7 @@ fn next_frame<B>(
     mut body: Pin<&mut B>,
     timer: &mut Timer,
     until: Instant,
-) -> impl Future<Output = Result<Next, RejectionCause>>
+) -> impl Future<Output = Result<Next, BoxError>>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -289,7 +311,7 @@ where
             return Poll::Ready(match frame {
                 None => Ok(Next::End),
                 Some(Ok(frame)) => Ok(Next::Frame(frame)),
-                Some(Err(error)) => Err(broken(&*error.into())),
+                Some(Err(error)) => Err(error.into()),
             });
         }
         if let Timer::Unasked = timer {

@@ -132,7 +132,7 @@ impl<C> DeliveryTask<C> {
             return match queue.place {
                 // Another receiver was at work a moment ago: whatever is wrong now, this is a
                 // duplicate.
-                Some(_) if limit < LEAST_ASKED => Err(Reason::InProgress.into()),
+                Some(_) if limit < LEAST_ASKED => Err(still_running().into()),
                 None if settings.fail_open && limit >= LEAST_ASKED => {
                     context.unchecked.store(true, Ordering::Relaxed);
                     Ok(None)
@@ -150,7 +150,7 @@ impl<C> DeliveryTask<C> {
         );
         if differs {
             if !self.context.event.has_own_id() {
-                return Err(Reason::Conflict.into());
+                return Err(RejectionCause::conflict().into());
             }
             self.context.content_differs.store(true, Ordering::Relaxed);
         }
@@ -182,7 +182,7 @@ impl<C> DeliveryTask<C> {
         let left = deadline.saturating_duration_since(began);
         tokio::select! {
             biased;
-            () = sleep_until(deadline) => return Err(Reason::InProgress.into()),
+            () = sleep_until(deadline) => return Err(still_running().into()),
             () = context.drain_begun() => return Err(Reason::Draining.into()),
             // Nobody is told.
             () = self.caller.gone() => return Err(Reason::InProgress.into()),
@@ -206,4 +206,14 @@ impl<C> DeliveryTask<C> {
         }
         Ok(())
     }
+}
+
+/// What is told where another attempt outlasts the time to answer.
+#[cold]
+fn still_running() -> RejectionCause {
+    RejectionCause::because(
+        Reason::InProgress,
+        "another attempt at this event was still at work when time was up: the sender's next one finds what became \
+         of that",
+    )
 }

@@ -209,13 +209,22 @@ impl<C> DeliveryTask<C> {
                 tokio::select! {
                     biased;
                     over = &mut ready => over,
-                    () = context.lease().lost() => return Err(Reason::InProgress.into()),
+                    () = context.lease().lost() => return Err(lease_is_lost()),
                 }
             }
         };
         if context.lease().is_lost() {
-            return Err(Reason::InProgress.into());
+            return Err(lease_is_lost());
         }
         Ok(over)
     }
+}
+
+/// What is told where somebody else may have the event before its handler has begun.
+#[cold]
+fn lease_is_lost() -> RejectionCause {
+    RejectionCause::because(
+        Reason::InProgress,
+        "its lease was lost while it waited for a place: another receiver may have it",
+    )
 }

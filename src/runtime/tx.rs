@@ -117,7 +117,9 @@ impl<D: TxDatabase> Tx<D> {
         let source = source.ok_or_else(|| {
             TxError::new(
                 TxErrorKind::NoTransactions,
-                "the webhook's store was given no pool of this database; make it of one",
+                "the webhook's store or inbox was given no pool of this database: make it by \
+                 `PostgresStore::on_pool(pool)`, `PostgresInbox::on_pool(pool)` or `SqliteStore::on_pool(&pool)`, or \
+                 give it a driver by `transactions_by(…)`",
             )
         })?;
         Ok(Self {

@@ -70,7 +70,7 @@ impl Caller<()> for EntryCaller {
                 target: "tower_webhook",
                 key = %self.key.escaped(),
                 worker = %self.entries.worker,
-                "a queued event was handled after another worker had taken it over"
+                "a queued event was handled after another worker had taken it over, or its entry was lost"
             ),
             Outcome::Done(()) => tracing::info!(
                 target: "tower_webhook",

@@ -73,10 +73,12 @@ impl Work for EntryWork {
         } = self;
         let (key, attempt) = (delivery.key(), delivery.attempt());
         // What stands if it panics.
-        entries.say(
-            key,
-            attempts.failed(attempt, "the handler panicked".to_owned(), None),
-        );
+        let panicked = attempts.failed(attempt, "the handler panicked".to_owned(), None);
+        let after_panic = match &panicked {
+            Verdict::Retry { after, .. } => Some(*after),
+            _ => None,
+        };
+        entries.say(key, panicked);
         let running = timeout(attempts.time_limit, caught(|| handler.call(&delivery)));
         let verdict = match running.await {
             Ok(Ok(Ok(()))) => {
@@ -87,7 +89,7 @@ impl Work for EntryWork {
             }
             Ok(Ok(Err(failure))) => attempts.verdict(attempt, &failure),
             Ok(Err(panicked)) => {
-                tell(&delivery, entries.worker, "its handler panicked");
+                tell_panicked(&delivery, entries.worker, after_panic);
                 return Err(panicked);
             }
             Err(_) => {
@@ -124,13 +126,18 @@ impl Work for EntryWork {
     }
 }
 
-fn tell(delivery: &Delivery, worker: WorkerId, what: &'static str) {
+/// What is told of a panic, and what becomes of its entry.
+fn tell_panicked(delivery: &Delivery, worker: WorkerId, after: Option<Duration>) {
     tracing::error!(
         target: "tower_webhook",
         key = %delivery.key().escaped(),
         %worker,
         attempt = delivery.attempt(),
-        detail = what,
+        retry_after_ms = after.map(|after| after.as_millis()),
+        detail = match after {
+            Some(_) => "its handler panicked",
+            None => "its handler panicked, in its last attempt: the event is dead, until it is redriven or sent again",
+        },
         "an attempt at a queued event has failed"
     );
 }

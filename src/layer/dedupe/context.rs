@@ -27,6 +27,16 @@ pub(crate) struct Kept {
     pub(super) answered: Mutex<bool>,
 }
 
+impl Kept {
+    /// Why a handler has failed. Where its sender has been answered and does not retry, that it is lost.
+    pub(super) fn failed(&self, cause: RejectionCause, is_answered: bool) -> RejectionCause {
+        match is_answered && !self.core.endpoint.contract.retries_at_all() {
+            true => cause.for_good(),
+            false => cause,
+        }
+    }
+}
+
 impl DeliveryContext {
     /// Settles that the answer is the caller's to give; `false` where one was given before.
     pub(super) fn settle(&self) -> bool {

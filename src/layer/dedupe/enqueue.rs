@@ -16,6 +16,7 @@ use crate::event::Handling;
 use crate::inbox::Accepted;
 use crate::observer::Verdict;
 use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Caller, Door, IdentifiedEvent, Outcome, SharedConfirm, spawn_accept};
 use crate::store::StoredResponse;
 
@@ -92,9 +93,11 @@ impl<RB: Send, E: Send> AcceptResponder<RB, E> {
             Accepted::Duplicate { .. } => {
                 responder.ended(Outcome::Duplicate(StoredResponse::new(200)));
             }
-            Accepted::Conflict => responder.refuse(Verdict::Refused, &Reason::Conflict.into()),
-            Accepted::Dead => responder.refuse(Verdict::Refused, &Reason::DeadLetter.into()),
-            Accepted::HeldInline => responder.refuse(Verdict::Refused, &Reason::InProgress.into()),
+            Accepted::Conflict => responder.refuse(Verdict::Refused, &RejectionCause::conflict()),
+            Accepted::Dead => responder.refuse(Verdict::Refused, &RejectionCause::dead_letter()),
+            Accepted::HeldInline => {
+                responder.refuse(Verdict::Refused, &RejectionCause::held_inline());
+            }
         }
     }
 }

@@ -90,9 +90,13 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for Responder<RB, E> {
             }
             Outcome::Refused(cause) => self.refuse(Verdict::Refused, &cause),
             Outcome::Failed(cause, Some(answer)) => {
+                let cause = self.context.kept.failed(cause, self.context.is_answered());
                 self.give(Verdict::Failed, Some(&cause), answer);
             }
-            Outcome::Failed(cause, None) => self.refuse(Verdict::Failed, &cause),
+            Outcome::Failed(cause, None) => {
+                let cause = self.context.kept.failed(cause, self.context.is_answered());
+                self.refuse(Verdict::Failed, &cause);
+            }
             Outcome::LeaseLost => self.refuse(Verdict::Failed, &Reason::LeaseLost.into()),
         }
     }

@@ -9,11 +9,12 @@ use tokio::time::Instant;
 use tower_webhook::inbox::{EntryStatus, Inbox, List, MemoryInbox, Moved, Redrive};
 use tower_webhook::runtime::Failure;
 use tower_webhook::worker::{Backoff, InboxExt};
-use tower_webhook::{Delivery, Event, Permanent};
+use tower_webhook::{Delivery, Event, Permanent, Reason};
 
 use super::{Working, entry_with, send, webhook};
 use crate::support::blendfi::{event, key};
 use crate::support::log::Log;
+use crate::support::observer::Recorder;
 
 fn reasons(view: &tower_webhook::inbox::EntryView) -> Vec<(u32, &str)> {
     let failed = view.entry.history.iter();
@@ -39,6 +40,35 @@ async fn an_event_is_tried_again_until_it_is_done() {
     );
     assert_eq!(done.body, None, "what is done needs no body");
     working.end().await;
+}
+
+/// As after an error, it is told when the next attempt is made, or that there is none.
+#[tokio::test(start_paused = true)]
+async fn a_panic_tells_when_the_event_runs_again() {
+    let (inbox, log) = (MemoryInbox::new(), Log::default());
+    let guard = log.capture(false);
+    let layer = webhook(&inbox).build().unwrap();
+    let handler = async |_: Delivery| -> () { panic!("as a handler may") };
+    let working = Working::start(inbox.worker().max_attempts(2).on(&layer, handler));
+    send(&layer, &event("evt_1", "{}")).await;
+    entry_with(&inbox, &key("evt_1"), EntryStatus::Dead).await;
+    working.end().await;
+    drop(guard);
+    let text = log.text();
+    let lines = text
+        .lines()
+        .filter(|it| it.contains("an attempt at a queued event has failed"));
+    let [first, last] = lines.collect::<Vec<_>>()[..] else {
+        panic!("{text}");
+    };
+    assert!(
+        first.contains("retry_after_ms=") && first.contains("attempt=1"),
+        "{first}"
+    );
+    assert!(
+        !last.contains("retry_after_ms=") && last.contains("the event is dead"),
+        "{last}"
+    );
 }
 
 /// `reason` is the field of codes: what a handler says in words is the detail.
@@ -155,8 +185,8 @@ async fn what_no_attempt_can_help_is_dead_at_once_and_stops_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn used_up_attempts_end_in_the_dead_letters_and_lead_out_of_them_again() {
-    let inbox = MemoryInbox::new();
-    let layer = webhook(&inbox).build().unwrap();
+    let (inbox, seen) = (MemoryInbox::new(), Recorder::new());
+    let layer = webhook(&inbox).observer(seen.clone()).build().unwrap();
     let mended = Arc::new(AtomicU32::new(0));
     let handler = {
         let mended = Arc::clone(&mended);
@@ -202,6 +232,9 @@ async fn used_up_attempts_end_in_the_dead_letters_and_lead_out_of_them_again() {
         let done = entry_with(&inbox, &key(id), EntryStatus::Done).await;
         assert_eq!(done.entry.attempts, 1);
     }
+    let refused = seen.wait_for(|it| it.reason == Some(Reason::DeadLetter));
+    let told = refused.await.detail.unwrap_or_default();
+    assert!(told.contains("`webhook redrive`"), "{told}");
     tokio::time::advance(Duration::from_secs(15 * 60)).await;
     assert_eq!(
         send(&layer, &event("evt_1", "{}")).await.status().as_u16(),

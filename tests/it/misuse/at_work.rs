@@ -133,7 +133,14 @@ fn handlers() -> Vec<Misused> {
     let unread = Router::new().route("/hooks/{token}", unread);
     let to_path = Request::post(format!("/hooks/{TOKEN}"));
     let of_another_type = post(async |_: Event<Paid>| "").layer(webhook());
+    let of_text = post(async || Err::<(), String>("the ledger is closed".to_owned()));
     vec![
+        (
+            "an error that is a `String`, from a handler without `event_handler`: axum answers it with 200, and the \
+             event is done; return a status, a `Failure` or a `Permanent`",
+            routed(of_text.layer(webhook())),
+            signed(),
+        ),
         ("a handler without a layer", routed(alone), signed()),
         (
             "a `Delivery` behind gates alone",
@@ -188,6 +195,10 @@ pub(super) async fn cases() -> Vec<(&'static str, String)> {
     for (misuse, app, request) in gates().into_iter().chain(handlers()).chain(bodies()) {
         cases.push((misuse, logged(app, request).await));
     }
+    #[cfg(feature = "inbox")]
+    cases.push(unserved().await);
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    cases.push(without_a_pool().await);
     let log = Log::default();
     {
         let _guard = log.capture(false);
@@ -198,6 +209,32 @@ pub(super) async fn cases() -> Vec<(&'static str, String)> {
     #[cfg(feature = "testing")]
     cases.extend(assertions().await);
     cases
+}
+
+/// An inbox from which nobody takes anything.
+#[cfg(feature = "inbox")]
+async fn unserved() -> (&'static str, String) {
+    let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
+    let webhook = webhook.inbox(tower_webhook::inbox::MemoryInbox::new());
+    let app = routed(post(async || "").layer(webhook.build().unwrap()));
+    let misuse = "an inbox route that no worker serves: each delivery is answered with 200, and none runs; \
+                  `tower_webhook_inbox_oldest_seconds` grows, and `webhook inbox counts` and `webhook doctor` show what \
+                  is queued";
+    (misuse, logged(app, signed()).await)
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+async fn without_a_pool() -> (&'static str, String) {
+    #[cfg(feature = "sqlite")]
+    type Database = sqlx::Sqlite;
+    #[cfg(not(feature = "sqlite"))]
+    type Database = sqlx::Postgres;
+    let handler = async |_: tower_webhook::Tx<Database>| "";
+    let app = routed(post(handler).layer(webhook()));
+    (
+        "a handler with a `Tx`, and a store without a pool",
+        logged(app, signed()).await,
+    )
 }
 
 /// Assertions of the testing kit on what no layer has seen.

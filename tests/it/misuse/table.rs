@@ -28,7 +28,11 @@ async fn each_misuse_says_what_the_table_says() {
     let mut said: BTreeMap<_, _> = at_build.into_iter().chain(at_work).collect();
     let mut compared = 0;
     for [misuse, by, text] in rows() {
-        if by == "an assertion" && !cfg!(feature = "testing") {
+        let has_database = cfg!(any(feature = "postgres", feature = "sqlite"));
+        let is_off = (by == "an assertion" && !cfg!(feature = "testing"))
+            || (misuse.starts_with("an inbox route") && !cfg!(feature = "inbox"))
+            || (misuse.contains("with a `Tx`") && !has_database);
+        if is_off {
             continue;
         }
         let found = match by.strip_prefix("the compiler (`") {

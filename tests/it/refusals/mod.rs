@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod details;
 mod events;
 mod signatures;
 mod targets;

@@ -11,6 +11,7 @@ use crate::layer::dedupe::context::DeliveryContext;
 use crate::layer::dedupe::responder::Answer;
 use crate::observer::Verdict;
 use crate::reason::Reason;
+use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Caller, Door, Outcome, spawn_accept};
 
 /// Starts the work of accepting an item.
@@ -45,13 +46,13 @@ impl<RB: Send, E: Send> AcceptItemCaller<RB, E> {
                 (Verdict::Duplicate, Reason::AlreadyDone, ItemEnd::Duplicate)
             }
             Accepted::Conflict => {
-                return item.ended(Outcome::Refused(Reason::Conflict.into()));
+                return item.ended(Outcome::Refused(RejectionCause::conflict()));
             }
             Accepted::Dead => {
-                return item.ended(Outcome::Refused(Reason::DeadLetter.into()));
+                return item.ended(Outcome::Refused(RejectionCause::dead_letter()));
             }
             Accepted::HeldInline => {
-                return item.ended(Outcome::Refused(Reason::InProgress.into()));
+                return item.ended(Outcome::Refused(RejectionCause::held_inline()));
             }
         };
         item.end(verdict, Some(&reason.into()), end);

@@ -89,6 +89,8 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for ItemCaller<RB, E> {
                 self.end(Verdict::Refused, Some(&cause), end);
             }
             Outcome::Failed(cause, answer) => {
+                let is_answered = self.is_answered.load(Ordering::Acquire);
+                let cause = self.context.kept.failed(cause, is_answered);
                 let answer = answer.unwrap_or_else(|| self.refused(cause.reason));
                 self.end(Verdict::Failed, Some(&cause), ItemEnd::Failed(answer));
             }
