@@ -196,8 +196,8 @@ impl Fault {
         self
     }
 
-    /// As an error of the start, where trying again cannot help; else the fault.
-    pub(super) fn fatal(self) -> Result<PostgresConnectError, Self> {
+    /// As an error of the start at this host and database, where trying again cannot help; else the fault.
+    pub(super) fn fatal(self, place: &str) -> Result<PostgresConnectError, Self> {
         use PostgresConnectErrorKind as Kind;
         let (kind, message) = match self.cause {
             Cause::NoSchema => (
@@ -206,20 +206,21 @@ impl Fault {
                  `migration_sql`",
             ),
             Cause::NewerSchema => {
-                let error = PostgresConnectError::new(Kind::NewerSchema, self.text);
-                return Ok(error);
+                let text = format!("{place}: {self}");
+                return Ok(PostgresConnectError::new(Kind::NewerSchema, text));
             }
             Cause::Tls => (
                 Kind::Tls,
                 "TLS is asked for and cannot be had; it needs the feature `postgres-tls`, and a \
                  certificate of the server that is trusted",
             ),
-            Cause::Refused | Cause::Corrupt | Cause::Unprepared => {
-                (Kind::Refused, "Postgres refuses")
-            }
+            Cause::Refused | Cause::Corrupt | Cause::Unprepared => (Kind::Refused, "refused"),
             _ => return Err(self),
         };
-        Ok(PostgresConnectError::new(kind, message).with_source(self))
+        Ok(PostgresConnectError::new(
+            kind,
+            format!("{place}: {message}: {self}"),
+        ))
     }
 }
 

@@ -34,6 +34,7 @@ const LOCK_LIMIT: &str = "5s";
 fn begin() -> String {
     format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+SET LOCAL client_min_messages = warning;
 SET LOCAL lock_timeout = '{LOCK_LIMIT}';
 SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;

@@ -82,12 +82,12 @@ impl<C: Commands> Server<C> {
             Ok(()) => return Ok(()),
             Err(fault) => fault,
         };
-        Err(fault.fatal().unwrap_or_else(|fault| {
+        let place = self.shown();
+        Err(fault.fatal(&place).unwrap_or_else(|fault| {
             PostgresConnectError::new(
                 PostgresConnectErrorKind::Unavailable,
-                "the tables cannot be brought up to date now",
+                format!("{place}: the tables cannot be brought up to date now: {fault}"),
             )
-            .with_source(fault)
         }))
     }
 

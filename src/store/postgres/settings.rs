@@ -167,7 +167,7 @@ impl ServerSettings {
                 }
                 return Ok(server);
             }
-            Ok(Err(fault)) => match fault.fatal() {
+            Ok(Err(fault)) => match fault.fatal(&server.shown()) {
                 Ok(error) => return Err(error),
                 Err(fault) => fault,
             },

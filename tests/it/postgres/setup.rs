@@ -1,7 +1,5 @@
 //! How a store comes to its tables, and what it says of a server that is set up otherwise.
 
-use std::error::Error;
-
 use futures_util::future::join_all;
 use tower_webhook::store::{
     PostgresConnectErrorKind as Kind, PostgresSetting, PostgresVerdict, StoreErrorKind,
@@ -10,6 +8,26 @@ use tower_webhook::store::{
 use super::*;
 use crate::sql_support::proxy::{Fault, Proxy};
 use crate::sql_support::until;
+
+/// Host, port and database, as an error shows them.
+fn place(server: &Postgres) -> String {
+    format!("127.0.0.1:{}/postgres", server.port)
+}
+
+/// What is there already is nothing to tell of.
+#[cfg(feature = "inbox")]
+#[tokio::test]
+async fn tables_that_are_there_are_no_line_in_the_log() {
+    use crate::support::log::Log;
+    use tower_webhook::inbox::PostgresInbox;
+    let (server, log) = (Postgres::start(), Log::default());
+    let _guard = log.capture(false);
+    drop(store(&server).await);
+    let inbox = PostgresInbox::builder(server.url()).deadline(PATIENCE);
+    drop(inbox.migrate().connect().await.unwrap());
+    let text = log.text();
+    assert!(!text.contains("already exists"), "{text}");
+}
 
 #[tokio::test]
 async fn many_that_start_at_once_on_an_empty_database_all_start() {
@@ -106,8 +124,11 @@ async fn a_database_without_tables_says_what_to_do() {
     assert_eq!(error.kind(), Kind::NoSchema);
     assert_eq!(
         error.to_string(),
-        "postgres store: the tables are not there; bring them up to date with `migrate`, or run the \
-         SQL of `migration_sql`"
+        format!(
+            "postgres store: {}: the tables are not there; bring them up to date with `migrate`, or run the SQL of \
+             `migration_sql`: Postgres: relation \"public.tower_webhook_schema\" does not exist (SQLSTATE 42P01)",
+            place(&server)
+        )
     );
     let store = patient(server.url()).build().unwrap();
     let error = store.claim(&claim("evt_1")).await.unwrap_err();
@@ -131,8 +152,11 @@ async fn tables_of_a_later_version_are_used_where_that_works_and_else_it_says_so
         assert_eq!(error.kind(), Kind::NewerSchema);
         assert_eq!(
             error.to_string(),
-            "postgres store: the tables public.tower_webhook_ are of version 9 and need a \
-             tower-webhook that knows version 8; this one knows 1"
+            format!(
+                "postgres store: {}: the tables public.tower_webhook_ are of version 9 and need a tower-webhook that \
+                 knows version 8; this one knows 1",
+                place(&server)
+            )
         );
     }
 }
@@ -199,14 +223,33 @@ async fn a_server_that_refuses_stops_the_start_and_one_that_is_away_does_not() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Refused);
-    let source = error.source().unwrap().to_string();
-    assert!(source.contains("SQLSTATE 28000"), "{source}");
+    let begin = format!("postgres store: {}: refused: Postgres: ", place(&server));
+    let text = error.to_string();
+    assert!(
+        text.starts_with(&begin) && text.contains("SQLSTATE 28000"),
+        "{text}"
+    );
     let url = format!("{}?sslmode=require", server.url());
     let error = patient(url).connect().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Tls, "{error:?}");
 
-    let port = server.port;
+    let (port, place) = (server.port, place(&server));
     drop(server);
+    let error = patient(format!("postgres://app:geheim@127.0.0.1:{port}/postgres"))
+        .migrate()
+        .connect()
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    let begin = format!("postgres store: {place}: the tables cannot be brought up to date now: ");
+    assert!(
+        text.starts_with(&begin) && text.len() > begin.len(),
+        "{text}"
+    );
+    assert!(
+        !format!("{error} {error:?}").contains("geheim"),
+        "{error:?}"
+    );
     let url = format!("postgres://app:geheim@127.0.0.1:{port}/postgres");
     let builder = PostgresStore::builder(&url).deadline(Duration::from_millis(300));
     assert!(!format!("{builder:?}").contains("geheim"));
