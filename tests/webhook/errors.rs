@@ -18,13 +18,13 @@ fn a_wrong_name_of_a_sender_suggests_the_near_one() {
         2,
         &["send", "strpe"],
         "error: invalid value 'strpe' for '[PROVIDER]': no such sender; did you mean stripe? `webhook providers` \
-         lists all\n\nFor more information, try '--help'.\n",
+         lists all, and this program knows none of your own\n\nFor more information, try '--help'.\n",
     );
     refuses(
         2,
         &["sign", "nobody-at-all"],
-        "error: invalid value 'nobody-at-all' for '<PROVIDER>': no such sender; `webhook providers` lists all\n\n\
-         For more information, try '--help'.\n",
+        "error: invalid value 'nobody-at-all' for '<PROVIDER>': no such sender; `webhook providers` lists all, and \
+         this program knows none of your own\n\nFor more information, try '--help'.\n",
     );
 }
 

@@ -80,7 +80,10 @@ async fn an_event_is_followed_through_the_inbox_to_the_dead_letters_and_back() {
     until(async || say(&["inbox", "counts"]).await.out.contains("dead 3")).await;
     say(&["show", "blendfi", "evt_1"])
         .await
-        .says(0, "blendfi:evt_1 dead by blendfi, attempts 1, worker ")
+        .says(
+            0,
+            "blendfi:evt_1 dead on route blendfi, attempts 1, since 20",
+        )
         .says(0, "the ledger is closed");
     let dead = say(&["--json", "dead", "--reason", "ledger"]).await;
     assert_eq!(dead.json().len(), 3);

@@ -21,5 +21,6 @@ mod sending;
 #[path = "../sql_support/mod.rs"]
 mod sql_support;
 mod tasks;
+mod telling;
 mod terminal;
 mod verifying;

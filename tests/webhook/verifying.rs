@@ -120,6 +120,14 @@ fn what_a_journal_has_of_others_is_not_judged_as_this_sender_s() {
         .with_secret()
         .run();
     assert_eq!(json.json().last().unwrap(), &json!({"left_out": 2}));
+    // One that was proved under another name is that one's.
+    let of_acme = line("9", "acme").to_string();
+    let of_acme = of_acme.replacen('{', r#"{"authenticated":true,"#, 1);
+    let ours = line("8", "stripe").to_string();
+    let both = folder.file("both.jsonl", format!("{ours}\n{of_acme}"));
+    let ran = verify(&both);
+    ran.says(0, "left out 1 that are other senders'\n");
+    assert!(!ran.out.contains("9 of the journal"), "{ran:?}");
     let ran = verify(&lines(&["github"]));
     assert_eq!(
         (ran.status, ran.err.as_str()),

@@ -270,7 +270,7 @@ pub(crate) struct Replay {
     /// Whose deliveries to send, as `webhook providers` lists it
     #[arg(long, value_parser = presets::name)]
     pub(crate) provider: String,
-    /// The whole URL of the receiver, in plain HTTP
+    /// The URL of the receiver, in plain HTTP; without a path, that of the example receiver is added
     #[arg(long)]
     pub(crate) url: String,
     #[command(flatten)]

@@ -23,6 +23,8 @@ pub(crate) struct Captured {
     pub(crate) lacks: Option<&'static str>,
     /// Whose delivery a journal says that it is.
     pub(crate) sender: Option<String>,
+    /// Whether it says so of one that was proved.
+    pub(crate) is_authenticated: bool,
 }
 
 impl Captured {
@@ -131,6 +133,7 @@ fn raw(bytes: &[u8]) -> Result<Captured, Failure> {
         at: None,
         lacks: None,
         sender: None,
+        is_authenticated: false,
     })
 }
 
@@ -187,6 +190,7 @@ fn of_har(place: usize, entry: &Value) -> Result<Captured, Failure> {
         at: text("/startedDateTime").and_then(time),
         lacks: None,
         sender: None,
+        is_authenticated: false,
     })
 }
 

@@ -129,6 +129,7 @@ pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
         at: None,
         lacks: None,
         sender: None,
+        is_authenticated: false,
     })
 }
 

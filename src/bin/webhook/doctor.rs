@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tower_webhook::inbox::{Inbox, SharedInbox};
+use tower_webhook::inbox::{EntryStatus, Inbox, List, SharedInbox};
 use tower_webhook::layer::host_addresses;
 use tower_webhook::source::HostName;
-use tower_webhook::store::{Claim, ClaimOutcome, RecordState, Release, Store, Token};
+use tower_webhook::store::{Claim, ClaimOutcome, RecordState, RecordView, Release, Store, Token};
 use tower_webhook::{Allowlist, EventKey, Fingerprint, Name, SharedStore, UnixTime};
 
 use crate::args::Doctor;
@@ -16,11 +16,16 @@ use crate::certificates;
 use crate::failure::Failure;
 use crate::journal::at;
 use crate::output::{Ended, Output};
+use crate::presets;
 use crate::sign::preset;
 
 /// More than this between two clocks is told as wrong.
 const MAX_SKEW: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(60);
+/// An entry that is queued for longer may be of a route that no worker serves.
+const UNSERVED: Duration = Duration::from_secs(60);
+/// How many entries or records are looked at.
+const MOST_LOOKED_AT: usize = 1_000;
 
 /// What was found, and whether all is well.
 struct Report {
@@ -85,6 +90,9 @@ async fn store(asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
         counts.done, counts.claimed, counts.released
     );
     report.tell("store", true, &text);
+    if counts.lapsed > 0 || counts.released > 0 {
+        unretried(&store, report).await?;
+    }
     // What a server hides is not known to be sound.
     for (is_well, line) in settings {
         report.tell("setting", is_well, &line);
@@ -111,6 +119,13 @@ async fn inbox(inbox: &SharedInbox, report: &mut Report) -> Result<(), Failure> 
     let mut text = format!(
         "{queued} queued, {waiting} waiting, {running} running, {lapsed} lapsed, {dead} dead"
     );
+    if let Some(oldest) = oldest(inbox, queued).await? {
+        let seconds = UnixTime::now().saturating_since(oldest).as_secs();
+        text.push_str(&format!("; the oldest queued one came {seconds} s ago"));
+        if seconds > UNSERVED.as_secs() {
+            text.push_str(": does a worker serve its route?");
+        }
+    }
     if dead > 0 {
         text.push_str(": `webhook dead` lists those, with their reasons");
     }
@@ -118,6 +133,45 @@ async fn inbox(inbox: &SharedInbox, report: &mut Report) -> Result<(), Failure> 
     for provider in inbox.paused().await? {
         let text = format!("{provider} is paused: its events wait for `webhook resume {provider}`");
         report.tell("inbox", false, &text);
+    }
+    Ok(())
+}
+
+/// When the oldest queued entry came, of so many that are looked at.
+async fn oldest(inbox: &SharedInbox, queued: u64) -> Result<Option<UnixTime>, Failure> {
+    if queued == 0 {
+        return Ok(None);
+    }
+    let list = List::of(EntryStatus::Queued).limit(MOST_LOOKED_AT);
+    let found = inbox.list(&list).await?;
+    Ok(found.iter().map(|view| view.entry.accepted_at).min())
+}
+
+/// What is lost: events that failed inline, of senders that do not retry, as far as the program knows them.
+async fn unretried(store: &SharedStore, report: &mut Report) -> Result<(), Failure> {
+    for preset in presets::all() {
+        let retries = (preset.contract()).is_none_or(|contract| contract.retries_at_all());
+        let (false, Some(name)) = (retries, preset.provider_name()) else {
+            continue;
+        };
+        let open = store.unfinished(&name, MOST_LOOKED_AT).await?;
+        let is_lapsed = |view: &&RecordView| matches!(view.state, RecordState::Lapsed { .. });
+        let is_released = |view: &&RecordView| matches!(view.state, RecordState::Released);
+        let lapsed = open.iter().filter(is_lapsed).count();
+        let released = open.iter().filter(is_released).count();
+        if lapsed > 0 || released > 0 {
+            let more = if open.len() < MOST_LOOKED_AT {
+                ""
+            } else {
+                " or more"
+            };
+            let text = format!(
+                "{name}: {lapsed} lapsed, {released} released{more}: this sender does not retry, so nobody sends them \
+                 again unless it is asked to: `webhook records unfinished {name}` lists them; an inbox tries again by \
+                 itself"
+            );
+            report.tell("lost", false, &text);
+        }
     }
     Ok(())
 }

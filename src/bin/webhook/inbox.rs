@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tower_webhook::inbox::{EntryStatus, EntryView, Inbox, List, Rate, RateOf, SharedInbox};
+use tower_webhook::inbox::{
+    EntryState, EntryStatus, EntryView, Inbox, List, Rate, RateOf, SharedInbox,
+};
 use tower_webhook::{EventKey, Name, UnixTime};
 
 use crate::args::{Inbox as Asked, StoreArgs};
@@ -25,7 +27,7 @@ pub(crate) async fn run(
             provider,
             limit,
         } => {
-            let mut list = List::of(status_of(status)?).limit(*limit);
+            let mut list = List::of(status_of(status.as_deref())?).limit(*limit);
             if let Some(provider) = provider {
                 list.provider = Some(provider_in(&inbox, provider).await?);
             }
@@ -205,14 +207,18 @@ async fn is_known(inbox: &SharedInbox, provider: &Name) -> Result<bool, Failure>
     Ok(false)
 }
 
-fn status_of(word: &str) -> Result<EntryStatus, Failure> {
+fn status_of(word: Option<&str>) -> Result<EntryStatus, Failure> {
     let found = EntryStatus::ALL
         .iter()
         .copied()
-        .find(|status| status.code() == word);
+        .find(|status| Some(status.code()) == word);
     found.ok_or_else(|| {
         let all: Vec<_> = EntryStatus::ALL.iter().map(|it| it.code()).collect();
-        Failure::usage(format!("{word:?} is none of {}", all.join(", ")))
+        let all = all.join(", ");
+        Failure::usage(match word {
+            Some(word) => format!("{word:?} is none of {all}"),
+            None => format!("inbox list: which entries? name one of {all}"),
+        })
     })
 }
 
@@ -247,9 +253,12 @@ async fn counts(inbox: &SharedInbox, output: Output) -> Result<(), Failure> {
 pub(crate) fn line(view: &EntryView) -> String {
     let (key, status, route) = (view.key.escaped(), view.status.code(), &view.route);
     let mut text = format!(
-        "{key} {status} by {route}, attempts {}",
+        "{key} {status} on route {route}, attempts {}",
         view.entry.attempts
     );
+    if let Some((what, at)) = moment(view) {
+        text.push_str(&format!(", {what} {}", at.to_rfc3339()));
+    }
     if let Some(worker) = view.entry.worker() {
         text.push_str(&format!(", worker {worker}"));
     }
@@ -259,7 +268,29 @@ pub(crate) fn line(view: &EntryView) -> String {
     text
 }
 
+/// When what comes next of an entry comes, or since when nothing does.
+fn moment(view: &EntryView) -> Option<(&'static str, UnixTime)> {
+    match (view.status, &view.entry.state) {
+        (EntryStatus::Dead, EntryState::Dead { since, .. }) => Some(("since", *since)),
+        (EntryStatus::Lapsed, _) => Some(("its lease ended at", view.entry.due()?)),
+        (EntryStatus::Running, _) => Some(("its lease ends at", view.entry.due()?)),
+        (EntryStatus::Waiting, _) => Some(("runs next at", view.entry.due()?)),
+        // One that was redriven may be told to wait.
+        (EntryStatus::Queued, _) => {
+            let due = view.entry.due().filter(|due| *due > UnixTime::now())?;
+            Some(("runs at", due))
+        }
+        _ => None,
+    }
+}
+
 pub(crate) fn entry(view: &EntryView) -> Value {
+    let due = view.entry.due().map(UnixTime::to_rfc3339);
+    let is_held = matches!(view.entry.state, EntryState::Running { .. });
+    let dead_since = match view.entry.state {
+        EntryState::Dead { since, .. } => Some(since.to_rfc3339()),
+        _ => None,
+    };
     let history = view.entry.history.iter().map(|failed| {
         json!({"attempt": failed.attempt, "at": failed.at.to_rfc3339(), "reason": failed.reason.to_string()})
     });
@@ -270,6 +301,9 @@ pub(crate) fn entry(view: &EntryView) -> Value {
         "attempts": view.entry.attempts,
         "worker": view.entry.worker().map(|worker| worker.to_string()),
         "accepted_at": view.entry.accepted_at.to_rfc3339(),
+        "due": due.as_ref().filter(|_| !is_held),
+        "lease_ends": due.as_ref().filter(|_| is_held),
+        "dead_since": dead_since,
         "history": history.collect::<Vec<_>>(),
         "body": view.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),
     })

@@ -18,6 +18,7 @@ use crate::journals::Pages;
 use crate::output::{Ended, Output, printable};
 use crate::presets::{self, Preset};
 use crate::secrets::read;
+use crate::send::whole_url;
 use crate::sign::preset;
 
 /// When the outcome of a line was known.
@@ -52,6 +53,7 @@ fn captured(request: &RecordedRequest, label: String) -> Result<Captured, Failur
         at: Some(UnixTime::from_micros(request.received_at)),
         lacks,
         sender: None,
+        is_authenticated: false,
         label,
     })
 }
@@ -96,6 +98,7 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
             let captured = captured(request, format!("{} of the journal", line.id))?;
             all.push(Captured {
                 sender: Some(line.provider.clone()),
+                is_authenticated: line.authenticated,
                 ..captured
             });
         }
@@ -179,8 +182,9 @@ pub(crate) fn verdict(text: &str) -> Result<String, String> {
 pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
     preset.check_signs_by_secret()?;
-    let secrets = asked.secrets.or_for_development(&asked.url)?;
-    let url = asked.secrets.url_or(&asked.url)?;
+    let target = whole_url(&preset, &asked.url)?;
+    let secrets = asked.secrets.or_for_development(&target)?;
+    let url = asked.secrets.url_or(&target)?;
     let provider = preset.signed(secrets, &url)?;
     let provider = provider.ok_or_else(|| Failure::usage("replay: this sender signs nothing"))?;
     let key = asked
@@ -193,6 +197,12 @@ pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended
     let (mut again, mut duplicates) = (0_u32, 0_u32);
     let mut taken = HashSet::new();
     let all = lines(&asked.file, "replay").await?;
+    if let Some(key) =
+        (key.as_ref()).filter(|key| !all.iter().any(|it| it.key.as_ref() == Some(key)))
+    {
+        let key = printable(key);
+        return Ok(output.no(&format!("no line of the journal has the key {key}")));
+    }
     for line in &all {
         let Some(request) = line.request.as_ref().filter(|_| {
             key.as_ref()
@@ -216,7 +226,7 @@ pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended
         let captured = captured(request, line.id.clone())?;
         let delivery = delivery(line, captured, &provider)?;
         let answer = delivery
-            .send_to(&asked.url)
+            .send_to(&target)
             .await
             .map_err(|error| match error.kind() {
                 SendErrorKind::Delivery => Failure::other("replay", error),

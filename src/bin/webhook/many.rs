@@ -7,13 +7,14 @@ use serde_json::json;
 use tower_webhook::inbox::{
     DeadLetters, Discard as DiscardOne, Inbox, ManyMoved, Moved, Redrive as RedriveOne, SharedInbox,
 };
+use tower_webhook::store::RecordState;
 use tower_webhook::{Name, UnixTime};
 
 use crate::args::{Discard, Filter, Redrive, StoreArgs};
 use crate::failure::Failure;
 use crate::inbox::{entry, key_in, line, note_unknown, provider_in};
 use crate::output::{Ended, Output};
-use crate::records::keys;
+use crate::records::{self, keys};
 
 pub(crate) async fn dead(
     store: &StoreArgs,
@@ -60,7 +61,10 @@ pub(crate) async fn redrive(asked: &Redrive, output: Output) -> Result<Ended, Fa
     let inbox = asked.store.inbox().await?;
     let mut redrive = RedriveOne::new(key_in(&inbox, &asked.key).await?).after(within);
     redrive.force = asked.force;
-    Ok(told(inbox.redrive(&redrive).await?, output))
+    match inbox.redrive(&redrive).await? {
+        Moved::Absent => absent(asked, output).await,
+        moved => Ok(told(moved, output)),
+    }
 }
 
 pub(crate) async fn discard(asked: &Discard, output: Output) -> Result<Ended, Failure> {
@@ -80,6 +84,22 @@ pub(crate) async fn discard(asked: &Discard, output: Output) -> Result<Ended, Fa
     let inbox = asked.store.inbox().await?;
     let discard = DiscardOne::new(key_in(&inbox, &asked.key).await?, retention);
     Ok(told(inbox.discard(&discard).await?, output))
+}
+
+/// What is said of an event that has no entry: it may have been handled inline.
+async fn absent(asked: &Redrive, output: Output) -> Result<Ended, Failure> {
+    let (records, _) = asked.store.store().await?;
+    let Some(view) = records::found(&records, &keys(&asked.key)?).await? else {
+        return Ok(output.no("neither an entry nor a record: it never arrived, or is forgotten"));
+    };
+    let key = view.key.escaped();
+    Ok(output.no(&match view.state {
+        RecordState::Done(_) => format!(
+            "no entry: it was handled inline, and its record is done: after `webhook records forget {key}` its next \
+             delivery runs"
+        ),
+        _ => "no entry: it is handled inline, and its record is not done: its next delivery runs".to_owned(),
+    }))
 }
 
 fn limit(filter: &Filter) -> usize {

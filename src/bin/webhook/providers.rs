@@ -1,8 +1,7 @@
 //! `webhook providers`: the senders that are known.
 
 use serde_json::{Value, json};
-use tower_webhook::signature::PublicUrl;
-use tower_webhook::{Allowlist, PathTokens, Secrets, SenderContract};
+use tower_webhook::SenderContract;
 
 use crate::failure::Failure;
 use crate::output::{Ended, Output};
@@ -43,7 +42,7 @@ fn one(preset: &Preset, output: Output) {
         ("proof", preset.proof.to_owned()),
         ("event", preset.event.to_owned()),
     ];
-    if let Some(contract) = contract(preset) {
+    if let Some(contract) = preset.contract() {
         rows.extend(told(&contract));
     }
     if let How::Facts(facts) = preset.how {
@@ -62,25 +61,6 @@ fn one(preset: &Preset, output: Output) {
             .map(|(name, text)| (name.replace(' ', "_"), Value::from(&**text)));
         Value::Object(rows.collect())
     });
-}
-
-/// How it delivers, which hangs on no secret.
-fn contract(preset: &Preset) -> Option<SenderContract> {
-    let url = PublicUrl::parse("https://hooks.example/").ok()?;
-    let provider = match preset.how {
-        How::Address(make) => make(Allowlist::parse(["127.0.0.1"]).ok()?),
-        How::Token(make) => make(PathTokens::parse(["token-of-nobody-at-all"]).ok()?).ok()?,
-        How::Keys(_) | How::Facts(_) => [
-            "5hG7kQ2mW9xZ4tB8vN3c",
-            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "44782deff47aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056",
-            "ana:5hG7kQ2mW9xZ4tB8",
-        ]
-        .into_iter()
-        .find_map(|secret| preset.signed(Secrets::parse(secret).ok()?, &url).ok()?)?,
-    };
-    Some(provider.contract().clone())
 }
 
 fn told(contract: &SenderContract) -> Vec<(&'static str, String)> {

@@ -38,7 +38,7 @@ struct Sender {
 
 pub(crate) async fn run(asked: &Send, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
-    let url = url(&preset, &asked.url)?;
+    let url = whole_url(&preset, &asked.url)?;
     let first = Made::new(&preset, &asked.body, 0)?;
     let (provider, token) = provider(&preset, asked, &first)?;
     let (total, at_once) = match (asked.repeat, asked.storm) {
@@ -149,7 +149,7 @@ fn provider(
         None => {
             preset.check_signs_by_secret()?;
             let secrets = asked.secrets.or_for_development(&asked.url)?;
-            let url = asked.secrets.url_or(&url(preset, &asked.url)?)?;
+            let url = asked.secrets.url_or(&whole_url(preset, &asked.url)?)?;
             if asked.secrets.public_url.is_none() && signs_url(preset, &secrets, made) {
                 note(format_args!(
                     "signed for the URL {}; --public-url names another",
@@ -196,7 +196,7 @@ fn server(url: &str) -> String {
 }
 
 /// The whole URL: one without a path gets that of the example receiver.
-fn url(preset: &Preset, given: &str) -> Result<String, Failure> {
+pub(crate) fn whole_url(preset: &Preset, given: &str) -> Result<String, Failure> {
     let refused = |what: &str| Failure::usage(format!("--url: {what}"));
     let uri: Uri = given.parse().map_err(|_| refused("not a URL"))?;
     match uri.scheme_str() {

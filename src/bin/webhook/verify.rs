@@ -36,11 +36,13 @@ pub(crate) async fn run(asked: &Verify, output: Output) -> Result<Ended, Failure
         Some(name) => Some((preset(name)?, of(name, asked, &secrets)?)),
         None => None,
     };
+    // Who sends Standard Webhooks has a name of its own.
+    let is_named = (named.as_ref()).is_some_and(|(preset, _)| preset.provider_name().is_some());
     for request in &captured {
         // Judged as this sender's it would be refused, and the journal knows better.
         if let (Some(sender), Some((_, provider))) = (&request.sender, &named)
             && sender != provider.name().as_str()
-            && presets::is_known(sender)
+            && (presets::is_known(sender) || (request.is_authenticated && is_named))
         {
             others = others.saturating_add(1);
             continue;

@@ -61,7 +61,7 @@ pub(crate) enum Inbox {
     /// Entries with one status
     List {
         /// queued, waiting, running, lapsed, done, dead, discarded, stale or mismatched
-        status: String,
+        status: Option<String>,
         /// Of this provider alone
         #[arg(long)]
         provider: Option<String>,
