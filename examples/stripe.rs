@@ -15,7 +15,7 @@ struct StripeEvent {
 }
 
 async fn on_event(event: Event<StripeEvent>, delivery: Delivery) {
-    // An effect that is unique on `delivery.key()` takes place once, whatever fails.
+    // An effect that is unique on `delivery.key().encoded()` takes place once, whatever fails.
     println!("{} of {}", event.r#type, delivery.key());
 }
 

@@ -8,7 +8,7 @@
 //! use tower_webhook::{Delivery, Event, ManualClock, MemoryStore, RouterExt, UnixTime, Webhook};
 //!
 //! async fn on_event(event: Event<blendfi::Payload>, delivery: Delivery) -> StatusCode {
-//!     // Make the effect unique on `delivery.key()`, or guard it with `delivery.fence()`.
+//!     // Make the effect unique on `delivery.key().encoded()`, or guard it with `delivery.fence()`.
 //!     println!("{} of {}", event.kind, delivery.key());
 //!     StatusCode::NO_CONTENT
 //! }

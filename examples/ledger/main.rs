@@ -16,7 +16,7 @@ use axum::Router;
 use serde::{Deserialize, Serialize};
 use tower_webhook::{KeyRing, SecretFormat, Store, Webhook, WebhookLayer, provider};
 
-/// What `deliver` signs with unless told otherwise.
+/// What `webhook send` signs with unless told otherwise.
 const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
 
 /// A payment as its event tells of it.

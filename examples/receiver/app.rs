@@ -146,7 +146,7 @@ impl App {
 
     /// Does the work that the settings ask for: takes a while, and fails the first few times.
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
-        let name = format!("{}:{}", delivery.provider(), delivery.key());
+        let name = delivery.key().encoded();
         let run = self.effects.began(&name);
         tokio::time::sleep(self.handler_delay).await;
         if self.gives_up {

@@ -76,7 +76,7 @@ impl Watch {
         if let Some((journal, table)) = &self.journal {
             page = page.journal(journal, table.clone());
         }
-        Router::new().nest("/operator", operator::router(&page))
+        Router::new().nest_service("/operator", operator::router(&page))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Effect {
 impl Ledger {
     pub(crate) fn enter(&self, delivery: &Delivery) {
         let mut effects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = format!("{}:{}", delivery.provider(), delivery.key());
+        let key = delivery.key().encoded();
         let effect = effects.entry(key).or_insert(Effect {
             times: 0,
             polled: delivery.is_polled(),

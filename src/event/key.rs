@@ -20,9 +20,10 @@ use crate::text::Text;
 /// Two keys are equal only where every part is: `["a:b", "c"]` is never `["a", "b:c"]`. Clones
 /// share their text.
 ///
-/// [`Display`](fmt::Display) writes the parts as a person would, joined by colons;
-/// [`EventKey::encoded`] writes them so that they can be told apart again, and
-/// [`EventKey::escaped`] so that they may stand in a log line too.
+/// [`Display`](fmt::Display) writes the parts as a person would, joined by colons, and leaves out provider, tenant
+/// and consumer: two events may read the same, so that nothing is to be made unique on it.
+/// [`EventKey::encoded`] writes all of the key so that no two read the same, and
+/// [`EventKey::escaped`] so that it may stand in a log line too.
 ///
 /// ```
 /// use tower_webhook::{EventKey, Name};
@@ -319,6 +320,7 @@ fn unescape(part: &str) -> Cow<'_, str> {
     percent_decode_str(part).decode_utf8_lossy()
 }
 
+/// The parts alone, for a person; what is to be unique takes [`EventKey::encoded`].
 impl fmt::Display for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A key stands in log lines, and must not make lines of its own or turn others around.

@@ -9,6 +9,7 @@
 //! serde = { version = "1", features = ["derive"] }
 //! tokio = { version = "1", features = ["full"] }
 //! tower = { version = "0.5", features = ["util"] } # for the calls below alone
+//! tracing-subscriber = "0.3"
 //! tower-webhook = { git = "https://github.com/tower-webhook/tower-webhook" } # until a version is released
 //! ```
 //!
@@ -31,13 +32,15 @@
 //! }
 //!
 //! async fn on_event(event: Event<StripeEvent>, delivery: Delivery) -> StatusCode {
-//!     // An effect that is unique on `delivery.key()` takes place once, whatever fails.
+//!     // An effect that is unique on `delivery.key().encoded()` takes place once, whatever fails.
 //!     println!("{} of {}", event.r#type, delivery.key());
 //!     StatusCode::NO_CONTENT
 //! }
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // Why something is refused stands in the log alone: the sender is not told.
+//!     tracing_subscriber::fmt::init();
 //!     let keys = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
 //!     let stripe = Webhook::new(provider::stripe(keys))
 //!         .store(MemoryStore::new())

@@ -40,7 +40,8 @@ impl Delivery {
         self.key().consumer()
     }
 
-    /// Which event it is: what a sink can be made unique on.
+    /// Which event it is: what a sink can be made unique on, by [`EventKey::encoded`]. Its `Display` leaves out
+    /// whose it is.
     pub fn key(&self) -> &EventKey {
         &self.context.event.identity.key
     }

@@ -36,7 +36,8 @@ pub struct Failure {
 pub enum FailureKind {
     /// It is given back, and run again at the sender's next attempt.
     Retry,
-    /// No retry can help: the event is done, and never run again.
+    /// No retry can help: the event is done, and never run again. In an inbox it is dead: redriven, or delivered
+    /// again, it is.
     Permanent,
 }
 
@@ -79,7 +80,8 @@ impl Failure {
         self
     }
 
-    /// The same, where no retry can help.
+    /// The same, where no retry can help. In an inbox the event is dead, and a redrive or another delivery of it runs it
+    /// again.
     pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             kind: FailureKind::Permanent,

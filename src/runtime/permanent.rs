@@ -4,6 +4,9 @@
 /// For what no retry can mend, such as an order that is not ours. Everything else but a 2xx
 /// releases the event, so that the sender's next attempt runs it.
 ///
+/// In a worker of an inbox the entry is dead: it runs again when an operator redrives it, and when its sender delivers
+/// it again, at most once every 15 minutes unless set.
+///
 /// ```
 /// use tower_webhook::Permanent;
 ///

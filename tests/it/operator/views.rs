@@ -65,6 +65,21 @@ async fn a_webhook_without_the_observer_or_an_inbox_says_so() {
     }
 }
 
+/// As `docs/operator.md` says: what is nested as a router has no path with a slash at its end.
+#[tokio::test]
+async fn nested_as_a_service_it_stands_at_a_path_with_a_slash_too() {
+    let layer = webhook(MemoryStore::new()).build().unwrap();
+    let page = Page::new().webhook(&layer);
+    let app: Router = Router::new().nest_service("/page", operator::router(&page));
+    for path in ["/page", "/page/"] {
+        let response = app.clone().oneshot(from_here(path)).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX);
+        let text = String::from_utf8(bytes.await.unwrap().to_vec()).unwrap();
+        assert!(text.contains(r#"href="/page/dead""#), "{path}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn an_event_shows_its_whole_life() {
     let shown = Shown::new();
