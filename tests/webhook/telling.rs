@@ -5,7 +5,7 @@ use std::time::Duration;
 use tower_webhook::inbox::{
     Begin, EntryStatus, Finish, Inbox, List, Route, SqliteInbox, Take, Verdict,
 };
-use tower_webhook::store::{Claim, Release, Token};
+use tower_webhook::store::{Claim, ClaimOutcome, Complete, Release, StoredResponse, Token};
 use tower_webhook::{
     EventKey, Fingerprint, Name, RouterExt, SqliteStore, Store, Webhook, provider,
 };
@@ -141,6 +141,20 @@ async fn a_redrive_of_what_was_handled_inline_says_that_it_is_a_record() {
     redrive("evt_1").await.says(
         1,
         "no entry: it is handled inline, and its record is not done",
+    );
+    // Once it is done, another delivery alone runs it again, and not before its record is gone.
+    let token = Token::random().unwrap();
+    let (done, fingerprint) = (key("blendfi", "evt_2"), Fingerprint::of(b"{}"));
+    let claim = Claim::new(done.clone(), token, fingerprint, LEASE, LEASE * 10);
+    let ClaimOutcome::Claimed(grant) = store.claim(&claim).await.unwrap() else {
+        panic!("it is new");
+    };
+    let response = StoredResponse::new(200);
+    let complete = Complete::new(done, token, grant, fingerprint, response, LEASE * 10);
+    store.complete(&complete).await.unwrap();
+    redrive("evt_2").await.says(
+        1,
+        "no entry: it was handled inline, and its record is done: after `webhook records forget blendfi:evt_2` its next",
     );
 }
 
