@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 use tower_webhook::inbox::PostgresInbox;
 use tower_webhook::inbox::{RedisInbox, SharedInbox, SqliteInbox};
 #[cfg(feature = "postgres")]
-use tower_webhook::store::{PostgresConnectError, PostgresStore, PostgresVerdict};
+use tower_webhook::store::{PostgresStore, PostgresVerdict};
 use tower_webhook::store::{RedisStore, RedisVerdict, SqliteStore};
 use tower_webhook::{Name, SharedStore};
 
@@ -190,7 +190,7 @@ impl StoreArgs {
                 if let Some(prefix) = &self.table_prefix {
                     builder = builder.table_prefix(prefix);
                 }
-                SharedInbox::new(builder.connect().await.map_err(opened_postgres)?)
+                SharedInbox::new(builder.connect().await.map_err(opened)?)
             }
             Kind::Sqlite => {
                 let mut builder = SqliteInbox::builder(place).deadline(PATIENCE);
@@ -241,7 +241,7 @@ impl StoreArgs {
                 if let Some(prefix) = &self.table_prefix {
                     builder = builder.table_prefix(prefix);
                 }
-                let store = builder.connect().await.map_err(opened_postgres)?;
+                let store = builder.connect().await.map_err(opened)?;
                 let found = store.check().await?;
                 let found = found.findings().iter();
                 let found =
@@ -267,18 +267,6 @@ fn shown(place: &str) -> &str {
     match place.contains(['@', ':']) {
         true => HIDDEN,
         false => place,
-    }
-}
-
-/// The same of Postgres, whose error tells its cause itself.
-#[cfg(feature = "postgres")]
-fn opened_postgres(error: PostgresConnectError) -> Failure {
-    use tower_webhook::store::PostgresConnectErrorKind as Kind;
-    match error.kind() {
-        Kind::Refused | Kind::Tls | Kind::NoSchema | Kind::Unavailable => {
-            Failure::out_of_reach("--store", error)
-        }
-        _ => opened(error),
     }
 }
 

@@ -217,10 +217,8 @@ impl Fault {
             Cause::Refused | Cause::Corrupt | Cause::Unprepared => (Kind::Refused, "refused"),
             _ => return Err(self),
         };
-        Ok(PostgresConnectError::new(
-            kind,
-            format!("{place}: {message}: {self}"),
-        ))
+        let error = PostgresConnectError::new(kind, format!("{place}: {message}"));
+        Ok(error.with_source(self))
     }
 }
 

@@ -86,8 +86,9 @@ impl<C: Commands> Server<C> {
         Err(fault.fatal(&place).unwrap_or_else(|fault| {
             PostgresConnectError::new(
                 PostgresConnectErrorKind::Unavailable,
-                format!("{place}: the tables cannot be brought up to date now: {fault}"),
+                format!("{place}: the tables cannot be brought up to date now"),
             )
+            .with_source(fault)
         }))
     }
 

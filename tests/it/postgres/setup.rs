@@ -1,5 +1,7 @@
 //! How a store comes to its tables, and what it says of a server that is set up otherwise.
 
+use std::error::Error;
+
 use futures_util::future::join_all;
 use tower_webhook::store::{
     PostgresConnectErrorKind as Kind, PostgresSetting, PostgresVerdict, StoreErrorKind,
@@ -126,7 +128,7 @@ async fn a_database_without_tables_says_what_to_do() {
         error.to_string(),
         format!(
             "postgres store: {}: the tables are not there; bring them up to date with `migrate`, or run the SQL of \
-             `migration_sql`: Postgres: relation \"public.tower_webhook_schema\" does not exist (SQLSTATE 42P01)",
+             `migration_sql`",
             place(&server)
         )
     );
@@ -223,12 +225,10 @@ async fn a_server_that_refuses_stops_the_start_and_one_that_is_away_does_not() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Refused);
-    let begin = format!("postgres store: {}: refused: Postgres: ", place(&server));
-    let text = error.to_string();
-    assert!(
-        text.starts_with(&begin) && text.contains("SQLSTATE 28000"),
-        "{text}"
-    );
+    let text = format!("postgres store: {}: refused", place(&server));
+    assert_eq!(error.to_string(), text);
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains("SQLSTATE 28000"), "{source}");
     let url = format!("{}?sslmode=require", server.url());
     let error = patient(url).connect().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Tls, "{error:?}");
@@ -240,12 +240,9 @@ async fn a_server_that_refuses_stops_the_start_and_one_that_is_away_does_not() {
         .connect()
         .await
         .unwrap_err();
-    let text = error.to_string();
-    let begin = format!("postgres store: {place}: the tables cannot be brought up to date now: ");
-    assert!(
-        text.starts_with(&begin) && text.len() > begin.len(),
-        "{text}"
-    );
+    let text = format!("postgres store: {place}: the tables cannot be brought up to date now");
+    assert_eq!(error.to_string(), text);
+    assert!(!error.source().unwrap().to_string().is_empty());
     assert!(
         !format!("{error} {error:?}").contains("geheim"),
         "{error:?}"
