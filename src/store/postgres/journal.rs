@@ -355,14 +355,13 @@ fn page(table: &str) -> String {
                   AND at >= $5 AND at < $6 ORDER BY xid, seq LIMIT {BATCH})"
         )
     };
-    let (next, place) = (
-        "pg_snapshot_xmax(pg_current_snapshot())",
-        "$1::text::xid8, $2",
-    );
+    let next = "pg_snapshot_xmax(pg_current_snapshot())";
+    // One comparison, so that the index is entered there.
     let elsewhere = lines(
         0,
         &format!(
-            "xid >= {next} AND (xid, seq) > ({place})
+            "(xid, seq) > (greatest($1::text::xid8, {next}),
+                   CASE WHEN $1::text::xid8 >= {next} THEN $2 ELSE -1 END)
                   AND ($1::text = '0' OR $1::text::xid8 >= {next})"
         ),
     );
