@@ -12,6 +12,8 @@ use crate::store::command::Held;
 use crate::store::sql::inbox::crowds::NARROW;
 
 const WAITING: i64 = 400;
+/// So many of them are taken.
+const NEXT: i64 = 5;
 /// The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -56,7 +58,11 @@ pub(in crate::store) async fn hold_up_no_other_event(inbox: &impl Inbox) {
     inbox.accept(&accept_in(0)).await.unwrap();
     let (first, mut taken) = next(inbox).await;
     assert_eq!(first, key("0"));
-    let waiting: Vec<_> = (1..=WAITING).map(accept_in).collect();
+    // The next ones, in their order; those behind them may come in any.
+    for id in 1..=NEXT {
+        inbox.accept(&accept_in(id)).await.unwrap();
+    }
+    let waiting: Vec<_> = (NEXT + 1..=WAITING).map(accept_in).collect();
     for accepts in waiting.chunks(100) {
         let accepted = join_all(accepts.iter().map(|it| inbox.accept(it))).await;
         assert!(
@@ -68,7 +74,7 @@ pub(in crate::store) async fn hold_up_no_other_event(inbox: &impl Inbox) {
     inbox.accept(&accept("other", "other")).await.unwrap();
     let (other, _) = next(inbox).await;
     assert_eq!(other, key("other"));
-    for id in 0..5 {
+    for id in 0..NEXT {
         end(inbox, &id.to_string(), &taken).await;
         let (behind, take) = next(inbox).await;
         assert_eq!(behind, key(&(id + 1).to_string()));
