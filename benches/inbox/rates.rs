@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use tower_webhook::inbox::{Inbox, PostgresInbox, RedisInbox, Route, SqliteInbox, Take};
 use tower_webhook::store::Token;
-use tower_webhook::{Name, RouterExt, Webhook, event_handler};
+use tower_webhook::{RouterExt, Webhook, event_handler};
 
 use crate::common::measured::{Bound, Table};
 use crate::common::medians::Medians;
