@@ -39,7 +39,7 @@ fn agree_on(line: &str, failure: &read::Failure) {
         _ if is_crowded => (Kind::Unavailable, true),
         "OOM" => (Kind::Full, false),
         "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK"
-        | "NOREPLICAS" | "BUSY" | "UNKILLABLE" => (Kind::Unavailable, true),
+        | "NOREPLICAS" | "BUSY" | "UNKILLABLE" | "MAXCLIENTS" => (Kind::Unavailable, true),
         "WRONGTYPE" => (Kind::Corrupt, false),
         "NOAUTH" | "WRONGPASS" => (Kind::Refused, true),
         _ => (Kind::Refused, false),
