@@ -249,9 +249,8 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     assert_eq!(error.kind(), StoreErrorKind::Full);
 }
 
-#[tokio::test]
-async fn a_body_leaves_the_tables_when_its_event_is_done_and_the_rest_after_the_retention() {
-    let server = Postgres::start();
+/// An inbox whose event `evt_1` is done, and the clock that it goes by.
+async fn with_one_done(server: &Postgres) -> (PostgresInbox, ManualClock) {
     let clock = ManualClock::new(histories::START);
     let mut builder = builder(server.url()).migrate();
     builder.settings.time.clock = Some(Arc::new(clock.clone()));
@@ -263,6 +262,13 @@ async fn a_body_leaves_the_tables_when_its_event_is_done_and_the_rest_after_the_
     inbox.begin(&begin).await.unwrap();
     let finish = Finish::new(key("evt_1"), begin.token, Verdict::Done, DAY);
     inbox.finish(&finish).await.unwrap();
+    (inbox, clock)
+}
+
+#[tokio::test]
+async fn a_body_leaves_the_tables_when_its_event_is_done_and_the_rest_after_the_retention() {
+    let server = Postgres::start();
+    let (inbox, clock) = with_one_done(&server).await;
     let count = |table: &str| server.ask(&format!("SELECT count(*) FROM tower_webhook_{table}"));
     assert_eq!(count("inbox_content"), "0");
     assert_eq!(count("inbox"), "1");
@@ -279,17 +285,7 @@ async fn a_body_leaves_the_tables_when_its_event_is_done_and_the_rest_after_the_
 #[tokio::test]
 async fn what_is_removed_takes_no_content_of_another_entry_with_its_number() {
     let server = Postgres::start();
-    let clock = ManualClock::new(histories::START);
-    let mut builder = builder(server.url()).migrate();
-    builder.settings.time.clock = Some(Arc::new(clock.clone()));
-    let inbox = builder.connect().await.unwrap();
-    inbox.accept(&accept("evt_1", "a")).await.unwrap();
-    let taken = take(1);
-    inbox.take(&taken).await.unwrap();
-    let begin = begin(&taken, "evt_1");
-    inbox.begin(&begin).await.unwrap();
-    let finish = Finish::new(key("evt_1"), begin.token, Verdict::Done, DAY);
-    inbox.finish(&finish).await.unwrap();
+    let (inbox, clock) = with_one_done(&server).await;
     server.ask("ALTER TABLE tower_webhook_inbox ALTER COLUMN id RESTART WITH 1");
     inbox.accept(&accept("evt_2", "b")).await.unwrap();
     clock.advance(DAY + Duration::from_secs(301));
