@@ -151,7 +151,7 @@ impl SenderContract {
         self
     }
 
-    /// The methods that the sender looks with whether a receiver is there, such as HEAD. They are
+    /// The methods with which the sender checks whether a receiver is there, such as HEAD. They are
     /// answered with success behind the gates that need no body, and run nothing.
     #[must_use]
     pub fn probes_with(mut self, methods: impl IntoIterator<Item = Method>) -> Self {

@@ -202,8 +202,8 @@ where
 
 /// Mounts an [`EventHandler`] on a route of axum, inside a webhook's layer.
 ///
-/// What is done is answered with 200, and so is what it gave up on for good: the event is recorded
-/// as done. Any other failure is answered with a status that this sender retries, and its event is
+/// A handler that succeeds is answered with 200, and so is one that gives up for good: in both cases the
+/// event is recorded as done. Any other failure is answered with a status that this sender retries, and its event is
 /// free again. What a handler says of a failure stands in the log, and is not told to the sender.
 ///
 /// ```

@@ -64,8 +64,8 @@
 //!
 //! # What is guaranteed
 //!
-//! A handler runs at least once for each event that its sender re-sends until it is acknowledged,
-//! and one live lease exists for each event at any time. Its effect takes place once, but for these
+//! A handler runs at least once for each wanted event that its sender re-sends until it is acknowledged,
+//! and at most one lease of an event is live at any time. Its effect takes place once, but for these
 //! windows:
 //!
 //! | window | what closes it |

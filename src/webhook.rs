@@ -86,8 +86,7 @@ pub struct Webhook<S = SharedStore> {
 }
 
 impl Webhook<NoStore> {
-    /// A webhook of this provider, which is to be told by [`Webhook::store`] where its records are
-    /// kept.
+    /// A webhook of this provider. Tell it next where its records are kept, by [`Webhook::store`].
     #[track_caller]
     pub fn new(provider: Provider) -> Self {
         let mut endpoint = EndpointConfig::new(provider.name.clone(), provider.contract.clone());
@@ -172,7 +171,7 @@ impl<S> Webhook<S> {
     /// consumers of one store each see an event once.
     ///
     /// The name belongs to one webhook with all its clones, layers and services, on several paths
-    /// too. A webhook without one takes the name that is none, and another one then needs one.
+    /// too. Of one provider's webhooks on a store only one can do without a name.
     ///
     /// To name a consumer on a live route forgets its past: events that it handled before run again
     /// if they are sent again. Leave the first one unnamed.

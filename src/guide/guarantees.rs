@@ -1,8 +1,9 @@
 //! Exactly what is guaranteed.
 //!
-//! **A handler runs at least once** for each event whose sender sends it until it is acknowledged, and
-//! **one live lease** exists for each event at any time. A 2xx is answered only for what is recorded as
-//! done. What a handler answers decides what becomes of the event:
+//! **A handler runs at least once** for each event that is wanted here and whose sender sends it until it is
+//! acknowledged, and **at most one lease** of an event is live at any time. Where handlers run inline, an event is
+//! answered with 2xx only once it is recorded as done, but for the 202 below. What a handler answers
+//! decides what becomes of the event:
 //!
 //! | the handler | the event | the sender |
 //! | --- | --- | --- |

@@ -35,7 +35,7 @@
 //!
 //! async fn on_purchase(event: Event<Purchase>, account: State<Account>) -> Result<(), Failure> {
 //!     match event.transaction_id.as_str() {
-//!         // Tried again after a minute, up to 30 times.
+//!         // Tried again after a minute; 30 attempts in all.
 //!         "tx_busy" => Err(Failure::retry("the ledger is busy").after(Duration::from_secs(60))),
 //!         // Not tried again: a dead letter.
 //!         _ if !account.load(Ordering::Relaxed) => Err(Failure::permanent("no such account")),
@@ -91,8 +91,8 @@
 //!
 //! What else is there:
 //!
-//! - [`OrderRule`](crate::event::OrderRule): the events of one order or account run one at a time, and an older
-//!   one never after a newer one.
+//! - [`OrderRule`](crate::event::OrderRule): the events of one order or account run one at a time, and one
+//!   that is older than what was completed is skipped.
 //! - [`Inbox::set_paused`](crate::inbox::Inbox::set_paused): a provider's events are held, and wait.
 //! - [`Inbox::set_rate`](crate::inbox::Inbox::set_rate): no more than so many within so long, for all workers.
 //! - [`Delivery::is_queued`](crate::Delivery::is_queued): a handler can tell where it runs.

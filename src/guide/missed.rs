@@ -1,10 +1,10 @@
 //! Events that never arrived: finding them by asking their sender.
 //!
-//! A sender that gives up, such as BLOX after its first attempt and BlendFi after 150 s, leaves a receiver that
+//! A sender that gives up, such as BLOX after its first attempt and BlendFi after two minutes, leaves a receiver that
 //! was down without the event. A [`Reconciler`](crate::reconcile::Reconciler) asks the sender's API on a
 //! schedule, and puts what it finds through the same key, record, order and handler as a delivery: what was
-//! handled is known, and what arrives meanwhile is a duplicate or was faster. Who handles events needs no
-//! second path for it.
+//! handled is known, and what arrives meanwhile is a duplicate or was faster. Your handler needs no
+//! second code path for it.
 //!
 //! What is asked is a [`Source`](crate::reconcile::Source), one call that gives a page:
 //!
@@ -88,7 +88,7 @@
 //!
 //! | the API | a run |
 //! | --- | --- |
-//! | cannot be reached, is slow, breaks off, 5xx | asks for the page again, up to six times with growing pauses; then it ends |
+//! | cannot be reached, is slow, breaks off, 5xx | asks for the page up to six times in all, with growing pauses; then it ends |
 //! | 429, or 503 with `Retry-After` | leaves it alone for so long, an hour at most |
 //! | 401, 403; another place (3xx); no JSON; an answer that is too long | ends at once: no further question can help. The key is sent to no other place |
 //! | the same page again | ends as `repeated` |

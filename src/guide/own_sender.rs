@@ -177,6 +177,7 @@
 //!     RetrySchedule, SenderContract, Unconfirmed,
 //! };
 //!
+//! /// Stands for the question: this one takes every event for true.
 //! async fn ask_their_api(event: Unconfirmed) -> Confirmation {
 //!     println!("GET https://api.acme.example/events/{}", event.key);
 //!     Confirmation::Confirmed

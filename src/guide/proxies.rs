@@ -1,8 +1,8 @@
 //! Behind a proxy, for senders that are proved by their address.
 //!
-//! Behind a proxy the peer of every connection is the proxy. Who is behind that stands in a header, and
-//! a header is worth no more than who wrote it: a stranger who reaches the receiver directly can write
-//! any. So nothing is believed until the proxy is declared, and then that proxy's header alone.
+//! Behind a proxy the peer of every connection is the proxy. Who is behind it is written in a header, and
+//! a header is worth no more than whoever wrote it: a stranger who reaches the receiver directly can write
+//! anything. So nothing is believed until the proxy is declared, and then that proxy's header alone.
 //!
 //! | what stands before the receiver | what to say |
 //! | --- | --- |
@@ -61,8 +61,8 @@
 //!
 //! Some senders publish where they deliver from. An [`AddressFeed`](crate::source::AddressFeed) reads
 //! GitHub's, Stripe's and Atlassian's lists and any other of lines or JSON; a
-//! [`FeedRefresher`](crate::FeedRefresher) keeps it fetched. Until it was read once, unknown addresses
-//! are told to come again. When it can no longer be read, what it held last stands for a week.
+//! [`FeedRefresher`](crate::FeedRefresher) keeps it fetched. Until it has been read once, unknown addresses
+//! get the not-now status. When it can no longer be read, what it held last stands for a week.
 //!
 //! Signed deliveries need none of this. What a proxy does to their body is in
 //! [`unauthorized`](super::unauthorized).

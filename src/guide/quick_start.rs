@@ -74,7 +74,7 @@
 //! - Read secrets from the environment:
 //!   `stripe::keys(Secrets::from_env("STRIPE_WEBHOOK_SECRETS")?)?`. How one is changed is in
 //!   [`roll_over`](super::roll_over).
-//! - Give every webhook one [`Drain`](crate::Drain), and wait for it once the server has ended.
+//! - Give all webhooks the same [`Drain`](crate::Drain), and wait for it once the server has ended.
 //! - A handler answers 2xx when it is done, [`Permanent`](crate::Permanent) where no retry can help, and
 //!   an error's status or a [`Failure`](crate::runtime::Failure) to have the event again:
 //!   [`guarantees`](super::guarantees) says what follows from each. An `Err(String)` is none: axum answers it with

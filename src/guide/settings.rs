@@ -21,6 +21,7 @@
 //!     }
 //! }
 //!
+//! /// Asks the sender's API in a real receiver: this one takes every event for true.
 //! async fn is_ours(event: Unconfirmed) -> Confirmation {
 //!     println!("{} is confirmed", event.key);
 //!     Confirmation::Confirmed

@@ -23,6 +23,7 @@
 //! /// What is wrong with this delivery, if anything, to an endpoint of this secret.
 //! fn fault(secret: &str, headers: &HeaderMap, body: &[u8]) -> Result<Option<SignatureErrorKind>, ConfigError> {
 //!     let sender = provider::blendfi(blendfi::keys([secret])?);
+//!     // When it arrived: a fixed time here, as this delivery was captured then.
 //!     let now = UnixTime::from_secs(1_777_899_600);
 //!     let refused = sender.verifier().and_then(|it| it.verify(headers, body, now).err());
 //!     Ok(refused.map(|error| error.kind()))

@@ -2,7 +2,7 @@
 //!
 //! 1. Start the new one beside the old one, on the same store. Either sees what the other has claimed
 //!    and done; both may take deliveries for as long as you like.
-//! 2. Have the old one end: it finishes what it has begun, and tells the rest to come again.
+//! 2. Shut the old one down: it finishes what it has begun, and answers the rest with the not-now status.
 //! 3. What did not end in time stays claimed until its lease is over, and then runs in the new one at
 //!    the sender's next attempt.
 //!

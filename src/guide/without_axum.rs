@@ -92,6 +92,7 @@
 //!         "t=1777899600,v1=e162025436917946e377f5df05beb08afdec253d01c30cc307565dc189e20c7a".parse()?,
 //!     );
 //!     let body = br#"{"id":"evt_1","type":"invoice.paid"}"#;
+//!     // When this one arrived; what has just come takes `UnixTime::now()`.
 //!     let now = UnixTime::from_secs(1_777_899_600);
 //!
 //!     let verified = stripe.verifier().ok_or("it signs")?.verify(&headers, body, now)?;

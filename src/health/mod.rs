@@ -85,7 +85,7 @@ pub enum HealthCode {
     StoreOutOfReach,
     /// The store or the inbox has lately had no room for a new event.
     StoreFull,
-    /// Every key has expired.
+    /// Every key has expired, or will have within a day.
     KeysExpired,
     /// No key has signed the last deliveries.
     KeysSilent,

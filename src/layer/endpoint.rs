@@ -181,8 +181,8 @@ impl EndpointConfig {
     ///
     /// It costs that strangers can tell: a captured delivery that is replayed too late gets another
     /// answer than a forged one, so that whoever holds it learns that it was authentic and that its
-    /// key is still in use. It is not handled for that, and a sender that signs once and for all
-    /// goes on for as long as it tries.
+    /// key is still in use. The delivery is still not handled, and a sender that signs an event only once
+    /// keeps retrying it until it gives up.
     #[must_use]
     pub fn stale_is_not_now(mut self) -> Self {
         self.stale_is_not_now = true;

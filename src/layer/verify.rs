@@ -23,8 +23,8 @@ use crate::signature::Verifier;
 
 /// Lets through only requests with a right signature, and hands on the bytes that were signed.
 ///
-/// Missing and malformed headers, content encodings and bodies over the cap are refused before the
-/// body is read; the body is hashed frame by frame as it arrives. Everything that the signature
+/// Missing and malformed headers, content encodings and bodies announced to be over the cap are refused
+/// before the body is read; the body is hashed frame by frame as it arrives. Everything that the signature
 /// does not prove gets the same empty 401.
 ///
 /// ```

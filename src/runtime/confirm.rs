@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 use crate::event::EventKey;
 
-/// An event that is not confirmed yet: nothing of it is in the store.
+/// An event that is not confirmed yet: nothing of it is in the store. An inbox holds it meanwhile, under a key of
+/// its own.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Unconfirmed {
@@ -32,7 +33,7 @@ impl fmt::Debug for Unconfirmed {
 pub enum Confirmation {
     /// The event is true: it is claimed, and the handler runs.
     Confirmed,
-    /// The event is not true: 400, and nothing of it is kept.
+    /// The event is not true: 400, and nothing of it is kept; what an inbox holds is mismatched.
     Mismatch,
     /// There is nothing of that name to ask about: 400 at once, and nothing of it is kept.
     Unknown,

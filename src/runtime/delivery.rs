@@ -139,8 +139,8 @@ impl Delivery {
         self.context.event.identity.time
     }
 
-    /// Whether the event happened before the retention began: its record may have ended, so that it
-    /// is no duplicate is not certain.
+    /// Whether the event happened before the retention began: its record may have expired, so it may
+    /// be a duplicate all the same.
     pub fn predates_retention(&self) -> bool {
         self.context.event.predates_retention
     }

@@ -36,8 +36,8 @@ pub struct Failure {
 pub enum FailureKind {
     /// It is given back, and run again at the sender's next attempt.
     Retry,
-    /// No retry can help: the event is done, and never run again. In an inbox it is dead: redriven, or delivered
-    /// again, it is.
+    /// No retry can help: the event is done, and never run again. In an inbox it is dead, and runs again only when
+    /// it is redriven or delivered again.
     Permanent,
 }
 

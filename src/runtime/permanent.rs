@@ -5,7 +5,7 @@
 /// releases the event, so that the sender's next attempt runs it.
 ///
 /// In a worker of an inbox the entry is dead: it runs again when an operator redrives it, and when its sender delivers
-/// it again, at most once every 15 minutes unless set.
+/// it again, at most once every 15 minutes.
 ///
 /// ```
 /// use tower_webhook::Permanent;

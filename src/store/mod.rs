@@ -14,7 +14,7 @@
 //!
 //! Where a key was claimed or done with other content, the claim gets
 //! [`OtherInProgress`](ClaimOutcome::OtherInProgress) or [`OtherDone`](ClaimOutcome::OtherDone)
-//! instead: whether that is a duplicate or a conflict is for who asks to say. After a failure other
+//! instead: the caller decides whether that is a duplicate or a conflict. After a failure other
 //! content is taken, and [`Grant::corrected`] says so.
 //!
 //! The rules themselves are pure functions: [`record`] has them, and shows how a store calls or

@@ -122,7 +122,7 @@ impl WorkerBuilder {
         }
     }
 
-    /// Gives the handlers that are named behind this call a state to take.
+    /// Gives a state to the handlers that are added after this call.
     pub fn with_state<S>(self, state: S) -> WorkerBuilder<S> {
         let Self {
             inbox,
@@ -197,8 +197,8 @@ impl<S> WorkerBuilder<S> {
         self
     }
 
-    /// How long an entry is held without renewal: how late the entries of a worker that dies are taken
-    /// over. 30 s unless set, from a second to an hour. It is renewed after a third of that time.
+    /// How long an entry is held without renewal, and so how long it takes until the entries of a dead worker
+    /// are taken over. 30 s unless set, from a second to an hour. It is renewed after a third of that time.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | returns `Ok` | done |
 //! | returns an error | tried again after a random delay up to a limit that doubles, see [`Backoff`] |
-//! | returns [`Failure::retry_after`](crate::runtime::Failure::after) | tried again after that time |
+//! | returns a failure that says [`after`](crate::runtime::Failure::after) | tried again after that time |
 //! | fails for the last time | in the dead letters, with how its attempts failed |
 //! | returns [`Permanent`](crate::Permanent), or the body is not of its type | in the dead letters at once |
 //! | panics, or takes longer than the time limit | tried again, as after an error |

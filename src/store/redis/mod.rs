@@ -73,7 +73,7 @@ pub use self::inbox::{RedisInbox, RedisInboxBuilder};
 /// client of a cluster logs such answers by the crate `log`, under the target `redis`. A proxy that
 /// spreads keys over several servers by themselves is not supported: use a cluster.
 ///
-/// Claiming and finishing are one script call each. While one is under way, the claims and completions
+/// Claiming and finishing are one script call each. While two are under way, the claims and completions
 /// that come gather, and go together in the next, up to 128 of them; in a cluster this is so for each
 /// partition by itself. Each is a command of its own all the same: none fails because another does. One
 /// that comes alone is sent at once. Up to a hundred renewals are one call, in a cluster one for each
