@@ -266,7 +266,8 @@ async fn the_doctor_looks_at_store_clock_keys_and_allowlist() {
         .run_beside()
         .await;
     ran.says(0, "ok       store: reached; 0 done");
-    ran.says(0, "ok       clock: the store's is 0.0 s ");
+    // On a busy machine a part of a second goes by between the two readings.
+    ran.says(0, "ok       clock: the store's is 0.");
     ran.says(0, "key: \"2026-06\" last matched at 2026-05-04T13:00:00Z");
     ran.says(0, "key: \"2026-05\" never matched in this journal");
     ran.says(0, "allowlist: localhost is ").says(0, "127.0.0.1");
