@@ -57,11 +57,8 @@ vectors! {
     {
         of: "ably",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-ably-signature", "QgnkQMrbxDDKpYWx7//3D26j0acfklRic3ETqi3X/3M=")],
         body: r#"{"items":[{"webhookId":"ABcDEf","source":"channel.message","timestamp":1777899600000,"data":{"channelId":"foo"}}]}"#,
-        now: 1777899600,
         key: "sha256:5a7073cfcc2a76689cc8c0df38312736bd4f63857c18271496f1c78a5f0b6d7e",
     }
 }

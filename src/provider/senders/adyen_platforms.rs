@@ -57,11 +57,8 @@ vectors! {
     {
         of: "adyen_platforms",
         secret: "44782deff47aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("hmacsignature", "9c7lgUpJcuYJCsFVGd/V+EPy71QsqSQER0zxnpYfy8s=")],
         body: r#"{"type":"merchant.created","timestamp":"2026-05-04T13:00:00Z","environment":"test","data":{"merchantId":"YOUR_MERCHANT_ID"}}"#,
-        now: 1777899600,
         key: "sha256:00e9f44a96726d7f5a3ce75786e44da0cf5c3d7f8c4673f477213276dc50ac77",
     }
 }

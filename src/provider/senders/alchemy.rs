@@ -55,11 +55,8 @@ vectors! {
     {
         of: "alchemy",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-alchemy-signature", "b8b88c186ec46e64b62b204d8d2a1df1e1699083272861144f5b53077fd4011d")],
         body: r#"{"webhookId":"wh_octjglnywaupz6th","id":"whevt_ogrc5v64myey69ux","createdAt":"2026-05-04T13:00:00.000Z","type":"ADDRESS_ACTIVITY","event":{"network":"ETH_MAINNET"}}"#,
-        now: 1777899600,
         key: "whevt_ogrc5v64myey69ux",
     }
 }

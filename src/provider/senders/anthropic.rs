@@ -46,11 +46,8 @@ vectors! {
     {
         of: "anthropic",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_2Yx7kQ9mW4zT"), ("webhook-timestamp", "1777899600"), ("webhook-signature", "v1,yRMYRR/2OHV/guShBhlE6gN4ZvPG8XajjBhG+3cwymM=")],
         body: r#"{"type":"event","id":"evt_7","created_at":"2026-05-04T13:00:00Z","data":{"type":"session.idle"}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

@@ -77,11 +77,8 @@ vectors! {
     {
         of: "asaas",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("asaas-access-token", "5hG7kQ2mW9xZ4tB8vN3c")],
         body: r#"{"id":"evt_05b708f961d739ea7eba7e4db318f621&368604920","event":"PAYMENT_RECEIVED","dateCreated":"2026-05-04 13:00:00","payment":{"object":"payment","id":"pay_080225913252"}}"#,
-        now: 1777899600,
         key: "evt_05b708f961d739ea7eba7e4db318f621&368604920",
     }
 }

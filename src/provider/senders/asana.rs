@@ -75,31 +75,22 @@ vectors! {
     {
         of: "asana",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hook-signature", "7875a52c0137790507e7bb3cc11eab6f172fe98a0de0ccbb907e93dda0017fb8")],
         body: r#"{"events":[{"user":{"gid":"12345"},"created_at":"2026-05-04T13:00:00.000Z","action":"changed","resource":{"gid":"1337","resource_type":"task"}}]}"#,
-        now: 1777899600,
         key: "sha256:e38c610f8f97c5e76ad23538a17fbe36811c68f630a987836d324e941c4fb4e8",
     }
     {
         of: "asana",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hook-signature", "573a3d909434af71fc2603cc5ab76fd9258212c0b1f8eab2b51554ea0304f058")],
         body: r#"{"events":[{"user":{"gid":"12345"},"created_at":"2026-05-04T13:00:00.000Z","action":"added","resource":{"gid":"1337","resource_type":"task"},"parent":{"gid":"7001","resource_type":"project"}}]}"#,
-        now: 1777899600,
         key: "sha256:57222568a754a9834bffde90cef8d5ebc55aac561805815538dd994a229eff34",
     }
     {
         of: "asana",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hook-signature", "48456a2f5cd5702342ec14d59b1f07ab49435056eab4affa0a79f66da0deda1a")],
         body: r#"{"events":[{"user":{"gid":"12345"},"created_at":"2026-05-04T13:00:00.000Z","action":"added","resource":{"gid":"1337","resource_type":"task"},"parent":{"gid":"7002","resource_type":"section"}}]}"#,
-        now: 1777899600,
         key: "sha256:bccde78d56a19f2d3bfcd09aefe478a24575f52831bb6ef06d7e27b3ada116c0",
     }
 }

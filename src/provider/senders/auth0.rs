@@ -56,11 +56,8 @@ vectors! {
     {
         of: "auth0",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("authorization", "Bearer 5hG7kQ2mW9xZ4tB8vN3c")],
         body: r#"{"specversion":"1.0","id":"evt_7x2k9m4n5b6v7c8x","source":"urn:auth0:tenant.auth0.com","type":"user.created","time":"2026-05-04T13:00:00.000Z","data":{"object":{"user_id":"auth0|7"}}}"#,
-        now: 1777899600,
         key: "evt_7x2k9m4n5b6v7c8x",
     }
 }

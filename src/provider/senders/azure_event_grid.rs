@@ -74,9 +74,7 @@ vectors! {
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
         url: "https://hooks.example/in?token=5hG7kQ2mW9xZ4tB8vN3c",
         uri: "/in?token=5hG7kQ2mW9xZ4tB8vN3c",
-        headers: &[],
         body: r#"[{"id":"2d1781af-3a4c-4d7c-bd0c-e34b19da4e66","topic":"/subscriptions/x","subject":"","eventType":"Microsoft.Storage.BlobCreated","eventTime":"2026-05-04T13:00:00Z","data":{},"dataVersion":"1","metadataVersion":"1"}]"#,
-        now: 1777899600,
         key: "2d1781af-3a4c-4d7c-bd0c-e34b19da4e66",
     }
 }

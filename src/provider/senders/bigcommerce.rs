@@ -107,21 +107,15 @@ vectors! {
     {
         of: "bigcommerce",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_2Yx7kQ9mW4zT"), ("webhook-timestamp", "1777899600"), ("webhook-signature", "v1,VdCexcvQge69SJYVHLGlmQox267Jn1/AOMYxNTOsjk4=")],
         body: r#"{"scope":"store/order/created","store_id":"1001","hash":"352e4afc6dd3fc85ea26bfdf3f91852604d57528","created_at":1777899600,"data":{"type":"order","id":7}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
     {
         of: "bigcommerce_token",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-webhook-token", "5hG7kQ2mW9xZ4tB8vN3c")],
         body: r#"{"scope":"store/order/created","store_id":"1001","hash":"352e4afc6dd3fc85ea26bfdf3f91852604d57528","created_at":1777899600,"data":{"type":"order","id":7}}"#,
-        now: 1777899600,
         key: "352e4afc6dd3fc85ea26bfdf3f91852604d57528:1777899600",
     }
 }

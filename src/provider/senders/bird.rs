@@ -67,11 +67,8 @@ vectors! {
     {
         of: "bird",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("messagebird-signature", "/+7perb/Yuj9iS+kHH50l6x/qtYir1uMqcitQndYZxQ="), ("messagebird-request-timestamp", "1777899600")],
         body: r#"{"service":"channels","event":"whatsapp.inbound","payload":{"id":"7a1c2d3e","status":"accepted"}}"#,
-        now: 1777899600,
         key: "sha256:357760d721b8968e37626b8ac14346b84912af2fccab368f3b8696fd6d3349f1",
     }
 }

@@ -78,11 +78,8 @@ vectors! {
     {
         of: "bitso",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu42Dqyl9SjerwEcLdshp7dTx3e751iQko9aWBkS29JKbA8bveSOaDeCCCETlXGoziJdSks0CfhyQDpgCFIM1ncNx1hYsktH+DUQ8S9FDlTNa88b0jT4RceCxG4+5ySisjW8dDCbKILhLqmZ158bI2KaA8zlOLOYQqznTG1/0jlX1BL6TtCxN/X84RxkASJ6k0yCR+UwbS4e66DhtwomU6EPsUAAfLoI8aHfquWGHuIX/H2zHSwOpixPe70TPPJifCd3nkBCuGFSQsXHhexGs75qvwtabj6eAsyDUYR1e1gGj00K7mHXXD4b5yHsmywmTQ7Rw439F37XE5ZsQbSbdGwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-bitso-key-id", "7c1b"), ("x-bitso-webhook-event-signature", "oTzzx5tD/8OSwaGZKqdLRvhC6ssUaB0bS/Rqt+RcLz/soQhLcc0WifM/PdPOamWLpnNUmFoY6g/h3UC2hcoBXcicMqWBKe31I32pT/85wzO249aV5oRMujjIby3g/X6AqlsgaeqiEMYS2drbs528G7loNzJiVaJFrK/vFfZxNdbJHzBotSFZe7g6FZHGXpsyM5tc5m8lKXgWIAaPQM4XjaRGh6nlW3tYjYjt6gz4+RpfYmgTyr1B97QWpxlrWKHh3jkKNHGZCJygvx+xCvPwWKpDEFR5gTvAN8P8naTvTPh0xCYxPEmzVbjrQ0ifoHo7QgH7OV3IkrQji0ui5U9OBg==")],
         body: r#"{ "event" : "funding", "payload" : { "fid": "c5b8d7f0460c1d8f7b2b6a2c9b9b7f0c", "status": "complete", "created_at": "2026-05-04T13:00:00+00:00", "currency": "mxn", "method": "praxis", "amount": "100.50000000", "details": { "sender_name": "Ana María" } } }"#,
-        now: 1777899600,
         key: "sha256:04adbc14960a6f1eb18d4f0cad029a8223a53f5cde4ef9c46690a9dc5f5be0d3",
     }
 }

@@ -73,8 +73,6 @@ vectors! {
     {
         of: "box_v2",
         secret: "SamplePrimaryKey",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("box-delivery-timestamp", "2020-01-01T00:00:00-07:00"), ("box-signature-version", "1"), ("box-signature-algorithm", "HmacSHA256"), ("box-signature-primary", "6TfeAW3A1PASkgboxxA5yqHNKOwFyMWuEXny/FPD5hI="), ("box-signature-secondary", "v+1CD1Jdo3muIcbpv5lxxgPglOqMfsNHPV899xWYydo=")],
         body: r#"{"type":"webhook_event","webhook":{"id":"1234567890"},"trigger":"FILE.UPLOADED","source":{"id":"1234567890","type":"file","name":"Test.txt"}}"#,
         now: 1577862000,

@@ -66,11 +66,7 @@ vectors! {
     {
         of: "braintree",
         secret: "integration_private_key",
-        url: "https://hooks.example/in",
-        uri: "/in",
-        headers: &[],
         body: "bt_signature=integration_public_key%7Ca48882882342f5429b9ce50c0aadfde1470febe5&bt_payload=CiAgICAgICAgICAgIDxub3RpZmljYXRpb24%2BCiAgICAgICAgICAgICAgICA8dGltZXN0YW1wIHR5%0AcGU9ImRhdGV0aW1lIj4yMDI2LTExLTI5VDE2OjQ1OjE1WjwvdGltZXN0YW1wPgogICAgICAgICAg%0AICAgICAgPGtpbmQ%2Bc3Vic2NyaXB0aW9uX3dlbnRfcGFzdF9kdWU8L2tpbmQ%2BCiAgICAgICAgICAg%0AICAgICAKICAgICAgICAgICAgICAgIDxzdWJqZWN0PgogICAgICAgICAgICA8c3Vic2NyaXB0aW9u%0APgogICAgICAgICAgICAgICAgPGlkPm15X2lkPC9pZD4KICAgICAgICAgICAgICAgIDx0cmFuc2Fj%0AdGlvbnMgdHlwZT0iYXJyYXkiPjwvdHJhbnNhY3Rpb25zPgogICAgICAgICAgICAgICAgPGFkZF9v%0AbnMgdHlwZT0iYXJyYXkiPjwvYWRkX29ucz4KICAgICAgICAgICAgICAgIDxkaXNjb3VudHMgdHlw%0AZT0iYXJyYXkiPjwvZGlzY291bnRzPgogICAgICAgICAgICA8L3N1YnNjcmlwdGlvbj4KICAgICAg%0AICA8L3N1YmplY3Q%2BCiAgICAgICAgICAgIDwvbm90aWZpY2F0aW9uPgogICAgICAgIA%3D%3D%0A",
-        now: 1777899600,
         key: "sha256:0f8dbb0d98964a1b3fa0b3e53f79a0c1045006cf65c4fac68b5962b2615935aa",
     }
 }

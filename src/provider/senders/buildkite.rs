@@ -51,11 +51,8 @@ vectors! {
     {
         of: "buildkite",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-buildkite-signature", "timestamp=1777899600,signature=d34732317ca0c84016bce5d6d5422ed697f514a8857dd9dd520b1d4d823ca544")],
         body: r#"{"event":"build.finished","build":{"id":"f62a1b4d-10f9-4790-bc1c-e2c3a0c80983","finished_at":"2026-05-04T13:00:00.000Z"},"sender":{"id":"1"}}"#,
-        now: 1777899600,
         key: "sha256:d647ac8c6084bcef53dd806e1e74b67d2698d029756fbc49fe386829893d0d4d",
     }
 }

@@ -44,11 +44,8 @@ vectors! {
     {
         of: "calendly",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("calendly-webhook-signature", "t=1777899600,v1=57391363fa9d42187d176496b49aba2fbf308493752827962619be1ca225727b")],
         body: r#"{"event":"invitee.created","created_at":"2026-05-04T13:00:00.000000Z","payload":{"uri":"https://api.calendly.com/scheduled_events/A/invitees/B"}}"#,
-        now: 1777899600,
         key: "sha256:96f3fb08fa44152cb1d7e565574280890786be634f7509b3107fc473786b6b45",
     }
 }

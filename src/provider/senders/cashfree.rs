@@ -58,11 +58,8 @@ vectors! {
     {
         of: "cashfree",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-webhook-signature", "UbFCv/XZonum8N7Z4j4E+W0sq/SUD6m8o8wBz2sl6rI="), ("x-webhook-timestamp", "1777899600000")],
         body: r#"{"type":"PAYMENT_SUCCESS_WEBHOOK","event_time":"2026-05-04T18:30:00+05:30","data":{"order":{"order_id":"order_7"},"payment":{"cf_payment_id":1453002795,"payment_status":"SUCCESS"}}}"#,
-        now: 1777899600,
         key: "1453002795:PAYMENT_SUCCESS_WEBHOOK",
     }
 }

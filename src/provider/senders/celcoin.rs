@@ -60,11 +60,8 @@ vectors! {
     {
         of: "celcoin",
         secret: "ana:5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("authorization", "Basic YW5hOjVoRzdrUTJtVzl4WjR0Qjh2TjNj")],
         body: r#"{"entity":"pix-payment-in","createTimestamp":"2026-05-04T13:00:00","status":"CONFIRMED","body":{"id":"34fee7bc-4d40-4605-9af8-398ed7d0d6b5","endToEndId":"E13935893202605041300abcdefghijk"}}"#,
-        now: 1777899600,
         key: "sha256:6c768fd5ab41d25f540d5daf16b72cef0c159c0f4cd227c620043b0341da2db1",
     }
 }

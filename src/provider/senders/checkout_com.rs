@@ -51,11 +51,8 @@ vectors! {
     {
         of: "checkout_com",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("cko-signature", "8740e355dfdf2e1b5971ff80a62556b601762c3be1335fb1b7445e16a6e6d8f9")],
         body: r#"{"id":"evt_az5sblvku4ge3dwpztvyizgcau","type":"payment_approved","version":"2.0.0","created_on":"2026-05-04T13:00:00Z","data":{"id":"pay_7"}}"#,
-        now: 1777899600,
         key: "evt_az5sblvku4ge3dwpztvyizgcau",
     }
 }

@@ -74,11 +74,8 @@ vectors! {
     {
         of: "circle",
         secret: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/n7SP68rlZ6rHJRug87bl+Hka2Gkqiv+eZ8Z7Adqcys6Sq3NAxQN9rALKroRhnQKBM/r4Wbjy101MsXjDqOrxw==",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-circle-signature", "MEUCIA6DW8Gy7obxRaFy67UwKtb/+OK3u8TPBWuS+RzS3P4XAiEAzNvDAxNabUD6B25ySzgPzg9aHF1VUdW0hXUIt6XdNLc="), ("x-circle-key-id", "879dc113-5ca4-4ff7-a6b7-54652083fcf8")],
         body: r#"{"subscriptionId":"00000000-0000-0000-0000-000000000000","notificationId":"a1d6a2c4-6f0a-4b1e-8f8e-1f2f7b0f6f44","notificationType":"transactions.outbound","notification":{"id":"c4d1da72-111e-4d52-bdbf-2e74a2d803d5","state":"CONFIRMED"},"timestamp":"2026-05-04T13:00:00.000000000Z","version":2}"#,
-        now: 1777899600,
         key: "a1d6a2c4-6f0a-4b1e-8f8e-1f2f7b0f6f44",
     }
 }

@@ -48,11 +48,8 @@ vectors! {
     {
         of: "clerk",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("svix-id", "msg_2Yx7kQ9mW4zT"), ("svix-timestamp", "1777899600"), ("svix-signature", "v1,yK2tktsnAqoCNEw4ArXmxNYzxnIhWyriZvb8Ngr+x/Q=")],
         body: r#"{"type":"user.created","object":"event","data":{"id":"user_7"}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

@@ -52,11 +52,8 @@ vectors! {
     {
         of: "coinbase_cdp",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hook0-signature", "t=1777899600,v0=39c3de267035b81e0e92f9edb2a9254cbdb848f6b3016439a2a0b336ff150b3d")],
         body: r#"{"id":"7f1c2d3e","eventType":"onchain.activity.detected","timestamp":"2026-05-04T13:00:00Z","data":{}}"#,
-        now: 1777899600,
         key: "7f1c2d3e",
     }
 }

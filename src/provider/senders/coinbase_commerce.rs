@@ -57,11 +57,8 @@ vectors! {
     {
         of: "coinbase_commerce",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-cc-webhook-signature", "828ff1cd4dea30bbc705b647a9beaa7739a8742eedfc718dd0b9d1847bfade2f")],
         body: r#"{"id":"1","scheduled_for":"2026-05-04T13:00:00Z","attempt_number":1,"event":{"id":"24934862-d980-46cb-9402-43c81b0cdba6","type":"charge:confirmed","created_at":"2026-05-04T13:00:00Z"}}"#,
-        now: 1777899600,
         key: "24934862-d980-46cb-9402-43c81b0cdba6",
     }
 }

@@ -83,7 +83,6 @@ vectors! {
             ("x-contentful-signature", "518988df5dcfad40f007596dfeb1e69d93b6148c5dab540575ef27221a100ea3"),
         ],
         body: r#"{"metadata":{"tags":[]},"fields":{"title":{"en-US":"Hello"}},"sys":{"type":"Entry","id":"5KsDBWseXY6QegucYAoacS","space":{"sys":{"type":"Link","linkType":"Space","id":"cfexampleapi"}},"createdAt":"2026-05-04T12:59:00.000Z","updatedAt":"2026-05-04T13:00:00.000Z","publishedVersion":4,"revision":2}}"#,
-        now: 1777899600,
         key: "sha256:53717f9276e02f56e1910e9e3a09a407761dc98c5c37c9fc30dc88479f0817fb",
     }
 }

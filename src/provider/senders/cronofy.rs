@@ -51,11 +51,8 @@ vectors! {
     {
         of: "cronofy",
         secret: "CRN_5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("cronofy-hmac-sha256", "RomAeKjsSh/jlz58t4341ZkCByCqVCD7uLP8w2BmAbs=")],
         body: r#"{"notification":{"type":"change","changes_since":"2026-05-04T13:00:00Z"},"channel":{"channel_id":"chn_54cf7c7cb4ad4c1027000001","callback_url":"https://hooks.example/in","filters":{}}}"#,
-        now: 1777899600,
         key: "sha256:45351d3d025270d5f6ee7e5d797564702aa734c1c8f7a53b0fba44ad68679bbd",
     }
 }

@@ -93,21 +93,15 @@ vectors! {
     {
         of: "discord",
         secret: "6ce122c4384c3eea1b3ed28aed3c434c8bd8a7c9dc90b89d396c3dbd96fd8658",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-signature-ed25519", "8a235ab87c4908afcb3a0580c6cc7dfc99edaad5c51e2ee7ca886d7148b69554fc2e9d86fc3cfd52b50e9f05a68f0f9ac851df8b9767545dae56eb20d14a5d03"), ("x-signature-timestamp", "1777899600")],
         body: r#"{"id":"1189537398246592512","application_id":"1189537398246592511","type":2,"version":1,"data":{"id":"1","name":"blep"}}"#,
-        now: 1777899600,
         key: "1189537398246592512",
     }
     {
         of: "discord_events",
         secret: "6ce122c4384c3eea1b3ed28aed3c434c8bd8a7c9dc90b89d396c3dbd96fd8658",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-signature-ed25519", "85f62fd5761280221dbac0e7b9aad5fbcbb08439cc78108aa60affa0d2518c522e7cc967fd44aca3a303d045d3412c36f7bc29dac859e77f3cc4bf96fab6d407"), ("x-signature-timestamp", "1777899600")],
         body: r#"{"version":1,"application_id":"1234560123453231555","type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2026-05-04T13:00:00.000000","data":{"integration_type":1}}}"#,
-        now: 1777899600,
         key: "sha256:08b2a0ad2c082140272ec723b9ba1921b078235c49d766f7e5574f0a8a36aba2",
     }
 }

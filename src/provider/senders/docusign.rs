@@ -46,11 +46,8 @@ vectors! {
     {
         of: "docusign",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-docusign-signature-1", "BivM8BgiXxgakZk05hqnNwaCzH1B+ksmlVVHBE/B95Q=")],
         body: r#"{"event":"envelope-completed","apiVersion":"v2.1","uri":"/restapi/v2.1/accounts/a/envelopes/e","retryCount":0,"configurationId":7,"generatedDateTime":"2026-05-04T13:00:00.0000000Z","data":{"accountId":"a","envelopeId":"93be49ab-afa0-4adf-933c-f752070d71ec"}}"#,
-        now: 1777899600,
         key: "envelope-completed:93be49ab-afa0-4adf-933c-f752070d71ec:2026-05-04T13:00:00.0000000Z",
     }
 }

@@ -59,9 +59,7 @@ vectors! {
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
         url: "https://hooks.example/in?hmac=5hG7kQ2mW9xZ4tB8vN3c&ignorar=",
         uri: "/in?hmac=5hG7kQ2mW9xZ4tB8vN3c&ignorar=",
-        headers: &[],
         body: r#"{"pix":[{"endToEndId":"E1803615022211340s08793XPJ","txid":"fc9a43k6ff384ryP5f41719","chave":"2c3c7441-b91e-4982-3c25-6105581e18ae","valor":"0.01","horario":"2026-05-04T13:00:00.000Z"}]}"#,
-        now: 1777899600,
         key: "sha256:d8dec85ec72defd90f809242a92f056328710e226fc01cb7838050a6dbf4c172",
     }
 }

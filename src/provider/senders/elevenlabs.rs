@@ -51,11 +51,8 @@ vectors! {
     {
         of: "elevenlabs",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("elevenlabs-signature", "t=1777899600,v0=c145bbc27b5b509ce589028d366238d05316b0577d2ca0cf34dd9dc8e8913078")],
         body: r#"{"type":"post_call_transcription","event_timestamp":1777899600,"data":{"conversation_id":"conv_7"}}"#,
-        now: 1777899600,
         key: "sha256:cd67bced0e9c7ff026a3753ff9ae2c026a3b56a4c8ed6a7f2958153a5e72f434",
     }
 }

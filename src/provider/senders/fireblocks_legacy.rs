@@ -55,11 +55,8 @@ vectors! {
     {
         of: "fireblocks_legacy",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("fireblocks-signature", "Ris68nghzxJwrcN+aGRejyGBXR6CS7Q+McF8TCcoMVbvFWS5BpFEYGlQ9lk/bf3hRwgeX2mSkO8hLwSRXjnQlx8yN78bD7bGn3NrBXeK9JM9xHdgyCvVD5El0eYR2xclA4XlWwsAwsmWhr4kw48wW5WnayHMOWIkX/hPAQpJ4VW2Boem+Tg9YcSnU7G/zYOKnpo1SeA1EB6kt6i5SCFYrwMAh2cHbjjmmKOwfj1ZBAekvhGTRxHpdIvGEzgFwy6vwokiqA/pLEhE47GBVyn7W9vp7kj9yn7GhRxOH6GHID2JGpi6I58w4KDzsL/REdnvDQOWKIW8cpLQEYdYUfjOVA==")],
         body: r#"{"type":"TRANSACTION_STATUS_UPDATED","tenantId":"6d5a1ec4-1fa1-5c11-9f87-d6a0c0b6a2a1","timestamp":1777899600000,"data":{"id":"f7a1c8b8-3a9e-4f58-8d41-5c9b6e7f3d10","status":"COMPLETED"}}"#,
-        now: 1777899600,
         key: "f7a1c8b8-3a9e-4f58-8d41-5c9b6e7f3d10:COMPLETED:1777899600000",
     }
 }

@@ -84,11 +84,8 @@ vectors! {
     {
         of: "fusionauth",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-fusionauth-signature-jwt", "eyJ0eXAiOiJKV1QiLCJraWQiOiIxIiwiYWxnIjoiSFMyNTYifQ.eyJyZXF1ZXN0X2JvZHlfc2hhMjU2IjoiNURwenI2OXd3bDdNU2ZVQ2xhY0RiQ2tIdVA1SDhzdWZQZzdlemhiL0tkcz0ifQ.x7Aj-lJkfIKO0jtiL7ebeEpMnftiWy4L0vsxYreqkt0")],
         body: r#"{"event":{"type":"user.create.complete","createInstant":1777899600000,"id":"6d5a1ec4-1fa1-5c11-9f87-d6a0c0b6a2a1","user":{"id":"00000000-0000-0001-0000-000000000000"}}}"#,
-        now: 1777899600,
         key: "6d5a1ec4-1fa1-5c11-9f87-d6a0c0b6a2a1",
     }
 }

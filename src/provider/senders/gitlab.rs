@@ -49,11 +49,8 @@ vectors! {
     {
         of: "gitlab",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_2Yx7kQ9mW4zT"), ("webhook-timestamp", "1777899600"), ("webhook-signature", "v1,6WwvzkbE3YiyTnDzfclThGUc5iPcCUYaoRB8OFBE9vw=")],
         body: r#"{"object_kind":"push","ref":"refs/heads/main"}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

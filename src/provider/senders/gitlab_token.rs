@@ -57,11 +57,8 @@ vectors! {
     {
         of: "gitlab_token",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-gitlab-token", "5hG7kQ2mW9xZ4tB8vN3c")],
         body: r#"{"object_kind":"push","checkout_sha":"da1560886d4f094c3e6c9ef40349f7d38b5d27d7"}"#,
-        now: 1777899600,
         key: "sha256:6520ce4ca1e37e61b4ef6ddeb7e1f4b3031dc681647efa1b5706344d7dc09836",
     }
 }

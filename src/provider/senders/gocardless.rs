@@ -59,11 +59,8 @@ vectors! {
     {
         of: "gocardless",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-signature", "c44bdf857e9f95d8cc79f1ad331a375a9d6b7c164263a276cbaa1d53f41d5f8f")],
         body: r#"{"events":[{"id":"EV123","created_at":"2026-05-04T13:00:00Z","resource_type":"payments","action":"confirmed","links":{"payment":"PM123"}}],"meta":{"webhook_id":"WB123"}}"#,
-        now: 1777899600,
         key: "EV123",
     }
 }

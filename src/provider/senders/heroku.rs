@@ -44,11 +44,8 @@ vectors! {
     {
         of: "heroku",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("heroku-webhook-hmac-sha256", "7xOW9uv645bPAgysjks1hcdSaFt1I7RdkYiHAjMUlGI=")],
         body: r#"{"action":"create","resource":"release","id":"01234567-89ab-cdef-0123-456789abcdef","published_at":"2026-05-04T13:00:00Z","webhook_metadata":{"event":{"id":"e7","include":"api:release"}}}"#,
-        now: 1777899600,
         key: "sha256:e8aa2a715779b6668596442650c3ceebb565024f66098a8751bb6de50b7d8b29",
     }
 }

@@ -172,31 +172,22 @@ vectors! {
     {
         of: "hubspot",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hubspot-signature-v3", "Hug5c+gYF9sJ8M6zgHse1gzV/aHayoCji3T7iY596kc="), ("x-hubspot-request-timestamp", "1777899600000")],
         body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
-        now: 1777899600,
         key: "100:50:1777899600000",
     }
     {
         of: "hubspot_v2",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hubspot-signature", "eb961874e96b74072fe9a8bd385cdb0dbd192eaabd80538b05896614636c97e7"), ("x-hubspot-signature-version", "v2")],
         body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
-        now: 1777899600,
         key: "100:50:1777899600000",
     }
     {
         of: "hubspot_v1",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hubspot-signature", "d1b3827e01c55eae712bb2f4c51aa1f8b82d7b7dab9c730a9132bd7a3a413a64"), ("x-hubspot-signature-version", "v1")],
         body: r#"[{"eventId":100,"subscriptionId":50,"portalId":62515,"appId":1160452,"occurredAt":1777899600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123}]"#,
-        now: 1777899600,
         key: "100:50:1777899600000",
     }
 }

@@ -45,11 +45,8 @@ vectors! {
     {
         of: "intercom",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hub-signature", "sha1=bfa742a7d58ce1fd6eccc40fdf097948f3869552")],
         body: r#"{"type":"notification_event","id":"notif_7","topic":"conversation.user.created","created_at":1777899600,"delivery_attempts":1,"data":{}}"#,
-        now: 1777899600,
         key: "notif_7",
     }
 }

@@ -52,11 +52,7 @@ vectors! {
     {
         of: "kinde",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
-        headers: &[],
         body: "eyJhbGciOiJSUzI1NiIsImtpZCI6IjRmOjVhIiwidHlwIjoiSldUIn0.eyJldmVudF9pZCI6ImV2ZW50XzAxSlE3IiwidHlwZSI6InVzZXIuY3JlYXRlZCIsInRpbWVzdGFtcCI6IjIwMjYtMDUtMDRUMTM6MDA6MDBaIiwiZGF0YSI6eyJ1c2VyIjp7ImlkIjoia3BfMSJ9fX0.kCtr_sJlmh9BVuLNa3Vsfci20W47d0_q93ae4GiKvrVzRVq6Bp3Fwn9ywMafh_H287DY5hvU3hRM2ooxPtHI92qSmoPAMngLdvBK4XSFu1E20NK0_pA6_of-WGkUiSBwv8Z6KbNfyAZWwdZBcCTrE04J7GF3hv4j_DsV7zsfX8HgX3GVRYmiSCmoU63FdePdFcUCLugXvokKHKmC0OPaR4wglPfZPz3R4JngtjK0GGKR9aKWP7-l0kpSqWCcLucSASIY_EsI2voiWJ8IWe7pHLWcZgGOe_WaHM4ha_bJxk8EujdiEf3qzZIZNS_hq5Eo7hMlCgkGcwgV43CugmmC6A",
-        now: 1777899600,
         key: "event_01JQ7",
     }
 }

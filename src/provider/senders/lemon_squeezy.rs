@@ -45,11 +45,8 @@ vectors! {
     {
         of: "lemon_squeezy",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-signature", "98a44788700b0c5a6468af1eda6169aec8eff2ed2f1fbb71317cf927e0033ca6")],
         body: r#"{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"7","attributes":{"status":"paid","updated_at":"2026-05-04T13:00:00.000000Z"}}}"#,
-        now: 1777899600,
         key: "sha256:9cf3d199ea042b32db761ffee02788101649ffdc2c816f9e73a367be66e83e90",
     }
 }

@@ -51,11 +51,8 @@ vectors! {
     {
         of: "line",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-line-signature", "w3+WUenNhDYgOhWRHpNT5MNpeLVGLOlCmKtNGa3tya0=")],
         body: r#"{"destination":"U7","events":[{"type":"message","webhookEventId":"01FZ74A0TDDPYRVKNK77XKC3ZR","timestamp":1777899600000,"deliveryContext":{"isRedelivery":false}}]}"#,
-        now: 1777899600,
         key: "01FZ74A0TDDPYRVKNK77XKC3ZR",
     }
 }

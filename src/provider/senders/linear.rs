@@ -60,11 +60,8 @@ vectors! {
     {
         of: "linear",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("linear-signature", "bc87e2e7f09003a933e844469fc88e2073b7f0aec713850d9120b61d0530fe58")],
         body: r#"{"action":"create","type":"Issue","createdAt":"2026-05-04T13:00:00.000Z","data":{"id":"2174add1"},"webhookTimestamp":1777899600000,"webhookId":"wh_7"}"#,
-        now: 1777899600,
         key: "Issue:create:2174add1:2026-05-04T13:00:00.000Z",
     }
 }

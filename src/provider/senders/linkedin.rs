@@ -73,11 +73,8 @@ vectors! {
     {
         of: "linkedin",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-li-signature", "5151f842bb5596a30e407d19952971aa06fa29ce253b822738b92aba01a83704")],
         body: r#"{"type":"ORGANIZATION_SOCIAL_ACTION_NOTIFICATIONS","notifications":[{"notificationId":115763,"lastModifiedAt":1777899600000,"action":"COMMENT"}]}"#,
-        now: 1777899600,
         key: "115763",
     }
 }

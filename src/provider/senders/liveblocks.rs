@@ -47,11 +47,8 @@ vectors! {
     {
         of: "liveblocks",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_2Yx7kQ9mW4zT"), ("webhook-timestamp", "1777899600"), ("webhook-signature", "v1,CHzONXtMTW2GGN8DzvgG1aqKVO07Dd78yUYy2FdwVRc=")],
         body: r#"{"type":"commentCreated","data":{"roomId":"room_7"}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

@@ -53,11 +53,8 @@ vectors! {
     {
         of: "livekit",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("authorization", "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhYmNkZWZnIiwibmJmIjoxNzc3ODk5NjAwLCJleHAiOjE3Nzc4OTk5MDAsInNoYTI1NiI6InRtWDdtTFVpNkNWZkxKbW4xWG9Pa3pzc21CKzVTdkRTdzV4d1pXUTRDNjg9In0.zmEv8YtYkuqMMjwbQYpjuuKpz_tQIvQsZTIo5VJ_71U")],
         body: r#"{"event":"room_started","room":{"sid":"RM_hycBMAjmt6Ub","name":"Demo Room"},"id":"EV_eugWmGhovZmm","createdAt":"1777899600"}"#,
-        now: 1777899600,
         key: "EV_eugWmGhovZmm",
     }
 }

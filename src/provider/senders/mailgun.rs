@@ -78,11 +78,7 @@ vectors! {
     {
         of: "mailgun",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
-        headers: &[],
         body: r#"{"signature":{"timestamp":"1777899600","token":"a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0","signature":"1255fe160de9e791057e141cc8727c7f884189eacf021ab3643e90f6abf85fd2"},"event-data":{"id":"CPgfbmQMTCKtHW6uIWtuVe","event":"delivered","timestamp":1777899600.123}}"#,
-        now: 1777899600,
         key: "1777899600a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0",
     }
 }

@@ -88,21 +88,17 @@ vectors! {
     {
         of: "mercado_pago",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
         uri: "/in?data.id=999999999&type=payment",
         headers: &[("x-request-id", "bb56a2f1-6aae-46ac-982e-9dcd3581d08e"), ("x-signature", "ts=1777899600,v1=7e693496f13cc4074625a0c46d5b1f0fcf6bce87ffcc33de2bf603214c26939c")],
         body: r#"{"id":123456789,"type":"payment","action":"payment.updated","date_created":"2026-05-04T13:00:00Z","live_mode":true,"data":{"id":"999999999"}}"#,
-        now: 1777899600,
         key: "id:999999999;request-id:bb56a2f1-6aae-46ac-982e-9dcd3581d08e;ts:1777899600;",
     }
     {
         of: "mercado_pago",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
         uri: "/in?data.id=ABC123&type=order",
         headers: &[("x-request-id", "bb56a2f1-6aae-46ac-982e-9dcd3581d08e"), ("x-signature", "ts=1777899600000,v1=042353e00ca464ba0dc6a9fa05b2597f2c9a06d370793c2cf68d431645b301ee")],
         body: r#"{"id":123456789,"type":"payment","action":"payment.updated","date_created":"2026-05-04T13:00:00Z","live_mode":true,"data":{"id":"999999999"}}"#,
-        now: 1777899600,
         key: "id:abc123;request-id:bb56a2f1-6aae-46ac-982e-9dcd3581d08e;ts:1777899600000;",
     }
 }

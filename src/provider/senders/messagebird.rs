@@ -62,11 +62,8 @@ vectors! {
     {
         of: "messagebird",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("messagebird-signature-jwt", "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJNZXNzYWdlQmlyZCIsIm5iZiI6MTc3Nzg5OTU5OSwiZXhwIjoxNzc3ODk5NjAyLCJqdGkiOiJlOTJlYWMyMi05ZDUxLTRkNTgtOGZmMi0xYTFiM2E2ZDRhNWUiLCJ1cmxfaGFzaCI6IjBiM2VkZGM5MWM4NzlhMzE0MjE5Yzk0NzhkM2MxN2Q3ZTZmYjczOTEyZjg1YzZiOWU0ZDc4ODc5YWQ3NjM2YzQiLCJwYXlsb2FkX2hhc2giOiI5YjJkNDNhZmZiZjQ5YTM2NzAyOGRmMmUxNDE0Zjg0YzBlMDk5YWM5OGMzZDU0YThhODAxNTdmZDc3NzFhZjI1In0.jONkdbJX7OWpKAWv1IWgRlk3oS_9qdqUUZ3i2eqtJtc")],
         body: r#"{"message":"hello"}"#,
-        now: 1777899600,
         key: "e92eac22-9d51-4d58-8ff2-1a1b3a6d4a5e",
     }
 }

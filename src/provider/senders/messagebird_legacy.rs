@@ -59,11 +59,9 @@ vectors! {
     {
         of: "messagebird_legacy",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
         uri: "/in?a=1",
         headers: &[("messagebird-signature", "aqKoDH66xVNg0Q0eGYL+p1QQ4lsmJ/TCMuxNucOOpX0="), ("messagebird-request-timestamp", "1777899600")],
         body: r#"{"id":"e8077d803532c0b5937c639b60216938","status":"delivered"}"#,
-        now: 1777899600,
         key: "sha256:e2e8960dfd0a0d78f24217320a4172da79a22970452fc88c7e96de0521c219a6",
     }
 }

@@ -67,11 +67,8 @@ vectors! {
     {
         of: "meta",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-hub-signature-256", "sha256=a4f01ed8c895b843720b73bf3bd77f2edfeddae4938c8d698b0da657c71ed1ab")],
         body: r#"{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"field":"messages","value":{"messaging_product":"whatsapp","messages":[{"from":"16315551234","id":"wamid.ABGGFlA5Fpa","timestamp":"1777899600","type":"text","text":{"body":"hi"}}]}}]}]}"#,
-        now: 1777899600,
         key: "sha256:19f230182e738d4f6eb80fe1531fef795271e3e2f2a5c3da873254f034a0c0a4",
     }
 }

@@ -71,11 +71,7 @@ vectors! {
     {
         of: "microsoft_graph",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
-        headers: &[],
         body: r##"{"value":[{"id":"lsgTZMr9KwAAA","subscriptionId":"7f105c7d-2dc5-4530-97cd-4e7ae6534c07","subscriptionExpirationDateTime":"2026-05-05T13:00:00Z","clientState":"5hG7kQ2mW9xZ4tB8vN3c","changeType":"created","resource":"Users/ddfcd489-628b-7d04-b48b-20075df800e5/Messages/AAMk","tenantId":"84bd8158-6d4d-4958-8b9f-9d6445542f95","resourceData":{"@odata.type":"#Microsoft.Graph.Message","@odata.etag":"W/\"CQAAABYAAADkrWGo7bouTKlsgTZMr9KwAAAUWRHf\"","id":"AAMk"}},{"id":"lsgTZMr9KwAAB","subscriptionId":"7f105c7d-2dc5-4530-97cd-4e7ae6534c07","clientState":"5hG7kQ2mW9xZ4tB8vN3c","lifecycleEvent":"missed"}]}"##,
-        now: 1777899600,
         key: "lsgTZMr9KwAAA",
     }
 }

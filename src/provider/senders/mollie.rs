@@ -55,31 +55,22 @@ vectors! {
     {
         of: "mollie",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-mollie-signature", "sha256=0000000000000000000000000000000000000000000000000000000000000000"), ("x-mollie-signature", "sha256=5e19eb928705faa793606637f5feed303d6df456688bd745ea5b0c86adc61eca")],
         body: r#"{"resource":"event","id":"event_GvJ8WHrp5isUdRub9CJyH","type":"payment-link.paid","entityId":"pl_qng5gbbv8NAZ5gpM5ZYgx","createdAt":"2026-05-04T13:00:00.0Z"}"#,
-        now: 1777899600,
         key: "event_GvJ8WHrp5isUdRub9CJyH",
     }
     {
         of: "mollie",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-mollie-signature", "5e19eb928705faa793606637f5feed303d6df456688bd745ea5b0c86adc61eca")],
         body: r#"{"resource":"event","id":"event_GvJ8WHrp5isUdRub9CJyH","type":"payment-link.paid","entityId":"pl_qng5gbbv8NAZ5gpM5ZYgx","createdAt":"2026-05-04T13:00:00.0Z"}"#,
-        now: 1777899600,
         key: "event_GvJ8WHrp5isUdRub9CJyH",
     }
     {
         of: "mollie",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-mollie-signature", "sha256=0000000000000000000000000000000000000000000000000000000000000000, sha256=5e19eb928705faa793606637f5feed303d6df456688bd745ea5b0c86adc61eca")],
         body: r#"{"resource":"event","id":"event_GvJ8WHrp5isUdRub9CJyH","type":"payment-link.paid","entityId":"pl_qng5gbbv8NAZ5gpM5ZYgx","createdAt":"2026-05-04T13:00:00.0Z"}"#,
-        now: 1777899600,
         key: "event_GvJ8WHrp5isUdRub9CJyH",
     }
 }

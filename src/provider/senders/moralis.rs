@@ -55,11 +55,8 @@ vectors! {
     {
         of: "moralis",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-signature", "0x333287b0ade513d7623405800f3dd1c5673bfffb1f4b39b0c9ae5162f7e54c4b")],
         body: r#"{"confirmed":true,"chainId":"0x1","abi":[],"streamId":"c28d9e2e-ae9d-4fe6-9fc0-5fcde2dcdd17","tag":"demo","retries":0,"block":{"number":"15988759","hash":"0x3aa07bd98e328db97ec273ce06b3a15fc645931fbd26337fa20c48b274277f76","timestamp":"1668676247"},"logs":[],"txs":[],"txsInternal":[]}"#,
-        now: 1777899600,
         key: "sha256:f250fac09cead0b82c365571f3529aa6265e7357a0a9c61a44d82de7a57d9a67",
     }
 }

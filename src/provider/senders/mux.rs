@@ -52,11 +52,8 @@ vectors! {
     {
         of: "mux",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("mux-signature", "t=1777899600,v1=b71d391c54969e19fbcdfa55e4472ce9ef0d300f43efd473158acc75fba23ce4")],
         body: r#"{"type":"video.asset.ready","id":"3b3c5f1e-7a7c-4a8f-9d9b-0c0a2f1d4e7b","created_at":"2026-05-04T13:00:00Z","attempts":[],"data":{"id":"asset_7"}}"#,
-        now: 1777899600,
         key: "3b3c5f1e-7a7c-4a8f-9d9b-0c0a2f1d4e7b",
     }
 }

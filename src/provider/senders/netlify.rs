@@ -52,11 +52,8 @@ vectors! {
     {
         of: "netlify",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-webhook-signature", "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJuZXRsaWZ5Iiwic2hhMjU2IjoiYjM5NGE3MTAyMDc1NWRiYjViNmJiZjZkM2ZlMGMwZGViZjczYTIwYTZlZDQwMzExMWM3N2I1MWEyMDRjZGYxMyJ9.rHa-ZA5AAEf_5-A0k7VQV56DtJE2dFkKCYPzMkrxIeY")],
         body: r#"{"id":"5b0e0a1f1f12b7318b2f6a3c","site_id":"3d1c0f5b-8e5b-4f3a-9d5c-6f1b2a3c4d5e","state":"ready","updated_at":"2026-05-04T13:00:00.000Z"}"#,
-        now: 1777899600,
         key: "sha256:b394a71020755dbb5b6bbf6d3fe0c0debf73a20a6ed403111c77b51a204cdf13",
     }
 }

@@ -73,11 +73,8 @@ vectors! {
     {
         of: "notion",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-notion-signature", "sha256=b48f6a806e72c939316f60aa57ea8894df83df223c9971de3f4b88fb961faf32")],
         body: r#"{"id":"367cba44-b6f3-4c92-81e7-6a2e9659efd4","timestamp":"2026-05-04T13:00:00.000Z","type":"page.created","attempt_number":1}"#,
-        now: 1777899600,
         key: "367cba44-b6f3-4c92-81e7-6a2e9659efd4",
     }
 }

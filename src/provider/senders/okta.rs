@@ -70,11 +70,8 @@ vectors! {
     {
         of: "okta",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("authorization", "5hG7kQ2mW9xZ4tB8vN3c")],
         body: r#"{"eventType":"com.okta.event_hook","eventTypeVersion":"1.0","eventId":"b5a188b9-5ece-4636-b041-482ffda96311","eventTime":"2026-05-04T13:00:00.000Z","data":{"events":[{"uuid":"7","eventType":"user.lifecycle.create"}]}}"#,
-        now: 1777899600,
         key: "7",
     }
 }

@@ -51,11 +51,8 @@ vectors! {
     {
         of: "onfido",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-sha2-signature", "6e72c68d466ee16b02f249f3d029602a641bcaafdab78244be73d4b143985e41")],
         body: r#"{"payload":{"resource_type":"check","action":"check.completed","object":{"id":"8546921-123123-123123","status":"complete","completed_at_iso8601":"2026-05-04T13:00:00Z"}}}"#,
-        now: 1777899600,
         key: "sha256:bae79ca149cef61f6cbe542decc49a328837d687ac802ef8aa66f47b0f96e9bb",
     }
 }

@@ -49,11 +49,8 @@ vectors! {
     {
         of: "openai",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_2Yx7kQ9mW4zT"), ("webhook-timestamp", "1777899600"), ("webhook-signature", "v1,0lbxoAzYA8WxfeXP2a/O2wqsVk2BBp3YR30JKySYWfc=")],
         body: r#"{"id":"evt_7","object":"event","type":"response.completed","created_at":1777899600,"data":{"id":"resp_7"}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

@@ -60,11 +60,8 @@ vectors! {
     {
         of: "paddle",
         secret: "pdl_ntfset_01hpjxa3yqr1z6h8v7x2k9m4n5_abcdefghijklmnop",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("paddle-signature", "ts=1777899600;h1=7b53d103c59e5f57fb1a37f4fbfb2ed58fb9292d1d941ee4ccd5f568c2a0da92")],
         body: r#"{"event_id":"evt_01hvgc0c4n2k5c7yq4m2z9y8x6","event_type":"transaction.completed","occurred_at":"2026-05-04T13:00:00.000Z","notification_id":"ntf_01hvgc0c7","data":{"id":"txn_01hvg"}}"#,
-        now: 1777899600,
         key: "evt_01hvgc0c4n2k5c7yq4m2z9y8x6",
     }
 }

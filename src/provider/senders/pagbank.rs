@@ -53,11 +53,8 @@ vectors! {
     {
         of: "pagbank",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-authenticity-token", "50d1592634f63915b3b2968043a9743127df3b8afd5fdb00455b86b054feeec9")],
         body: r#"{"id":"ORDE_F87334AC-BB8B-42E2-AA85-8579F70AA328","reference_id":"ex-00001","created_at":"2026-05-04T13:00:00.000-03:00","charges":[{"id":"CHAR_1","status":"PAID"}]}"#,
-        now: 1777899600,
         key: "sha256:a76914853be1dfbefafca5787214a094c57de2275af01b3101c094d785ca035d",
     }
 }

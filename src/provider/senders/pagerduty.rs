@@ -61,21 +61,15 @@ vectors! {
     {
         of: "pagerduty",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-pagerduty-signature", "v1=a41143b28e4f8c7d9112dd2bd211779b0e1b3ff4589c8b6edc793a51536c9aeb")],
         body: r#"{"event":{"id":"5ac64822-4adc-4fda-ade0-410becf0de4f","event_type":"incident.triggered","occurred_at":"2026-05-04T13:00:00Z"}}"#,
-        now: 1777899600,
         key: "5ac64822-4adc-4fda-ade0-410becf0de4f",
     }
     {
         of: "pagerduty",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-pagerduty-signature", "v1=0000000000000000000000000000000000000000000000000000000000000000,v1=e240ae4e62113278954c1f3533e53b22f07e70e72cc7ae7cc672772d03c01385")],
         body: r#"{"event":{"id":"01DEN4HPBQAAAG05V5QQYBRZMF","event_type":"incident.acknowledged","resource_type":"incident","occurred_at":"2026-05-04T13:00:00.000Z"}}"#,
-        now: 1777899600,
         key: "01DEN4HPBQAAAG05V5QQYBRZMF",
     }
 }

@@ -88,11 +88,8 @@ vectors! {
     {
         of: "paypal",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("paypal-transmission-id", "69cd13f0-d67a-11e5-baa3-778b53f4ae55"), ("paypal-transmission-time", "2026-05-04T13:00:00Z"), ("paypal-auth-algo", "SHA256withRSA"), ("paypal-cert-url", "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-1d93a270"), ("paypal-transmission-sig", "dr2QPwksac7t/aX3ZCbjSkpf06tBh5c3acE0rmfSB/LzgKD7rpmKt9oXecUSjMw/JEul6VPqJNZ6ZC5bVWkgBJp7lXPDEETjxuAS7Eeilaos9fiA42IyW+e9/QhTvdKz8/wtUkwpkJ0AYzbbZ+2xlo+HSNA8/dXKxNEuWwnl12qd3LdnzJvSwaumSI4M1La7LI4fqcexln4dWvOBMCW5z1NrCUi+KR1dFUDeUEjUJb1xCl9STtnJjEt/3++zQb8XnnizVvJjU9PzqE4MXS7iMe/NW+EWzapSqssbtdJbYmj4QnTgxQph3hVeFbiPj3Aft8P5xaa3DrsGJbmepFwveg==")],
         body: r#"{"id":"WH-COC11055RA711503B-4YM959094A144403T","create_time":"2026-05-04T13:00:00.000Z","event_type":"PAYMENT.CAPTURE.COMPLETED","event_version":"1.0","resource":{"id":"42311647XV020574X","amount":{"value":"30.00","currency_code":"USD"}}}"#,
-        now: 1777899600,
         key: "69cd13f0-d67a-11e5-baa3-778b53f4ae55|2026-05-04T13:00:00Z|0EH40505U7160970P|1512845483",
     }
 }

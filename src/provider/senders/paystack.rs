@@ -45,11 +45,8 @@ vectors! {
     {
         of: "paystack",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-paystack-signature", "f7bebe21177706a0cacceabba5a06c38a88c8017f3e8f73fd7b2c672583e07f77cf238f40c128abb966964cb0492efb5bf80d3aeb986636e660403a35d703533")],
         body: r#"{"event":"charge.success","data":{"id":302961,"reference":"qTPrJoy9Bx","amount":10000,"status":"success"}}"#,
-        now: 1777899600,
         key: "sha256:9767aa04d9ae2cbb9efb1f62088d48bbb2abc282e8503ef48d037a3087f1fd4f",
     }
 }

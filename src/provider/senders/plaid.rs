@@ -72,11 +72,8 @@ vectors! {
     {
         of: "plaid",
         secret: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/n7SP68rlZ6rHJRug87bl+Hka2Gkqiv+eZ8Z7Adqcys6Sq3NAxQN9rALKroRhnQKBM/r4Wbjy101MsXjDqOrxw==",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("plaid-verification", "eyJ0eXAiOiJKV1QiLCJraWQiOiJiZmJkNTExMS04ZTMzLTQ2NDMtOGNlZC1iMmU2NDJhNzJmM2MiLCJhbGciOiJFUzI1NiJ9.eyJpYXQiOjE3Nzc4OTk2MDAsInJlcXVlc3RfYm9keV9zaGEyNTYiOiI0NzA2ZWFjZDBkNjk0ZmFhOTBiM2ZjZmMyNzMxZjY4Yzk0YmZjN2MyNGEzYmNmZjNkN2U0ZTk2MDcxYjcwN2Y1In0.g13IyzTqVU1z1iqM8iML3w-7l6rdX5lYYmBo7v9p8UokyLUWIuJPw3ZmwT91KWRI-GSzvLnx6cbll_ARXgVYUA")],
         body: r#"{"error":null,"item_id":"eVBnVMp7zdTJLkRNr33Rs6zr7KNJqBFL9DrE6","new_transactions":1,"webhook_code":"DEFAULT_UPDATE","webhook_type":"TRANSACTIONS"}"#,
-        now: 1777899600,
         key: "sha256:4706eacd0d694faa90b3fcfc2731f68c94bfc7c24a3bcff3d7e4e96071b707f5",
     }
 }

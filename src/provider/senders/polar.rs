@@ -49,11 +49,8 @@ vectors! {
     {
         of: "polar",
         secret: "polar_whs_0123456789abcdefghij",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_2Yx7kQ9mW4zT"), ("webhook-timestamp", "1777899600"), ("webhook-signature", "v1,CcOb1BbsfWSvyIINS7aTsaNUE0iC/DyBKkaOcT22/so=")],
         body: r#"{"type":"order.paid","timestamp":"2026-05-04T13:00:00Z","data":{"id":"ord_7"}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

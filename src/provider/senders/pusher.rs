@@ -61,11 +61,8 @@ vectors! {
     {
         of: "pusher",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-pusher-key", "3f9d1c"), ("x-pusher-signature", "ed55af324e0c8b0e882b7ffde8ce28e159d7507efff1b2b6b6a7c8fb8ca34f3d")],
         body: r#"{"time_ms":1777899600123,"events":[{"name":"channel_occupied","channel":"test_channel"}]}"#,
-        now: 1777899600,
         key: "sha256:ded5d820bafcd602785c41d971f5854959fdd6274d0880eda8a408438140a69c",
     }
 }

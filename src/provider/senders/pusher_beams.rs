@@ -55,11 +55,8 @@ vectors! {
     {
         of: "pusher_beams",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-signature", "3f5b6f1be5bd43bd91345fd0597646d6af50e133")],
         body: r#"{"metadata":{"created_at":"2026-05-04T13:00:00.000Z","event_id":"7aa2f6b4-5f1d-4ad5-9d43-f1ad8ac5c1b9","event_type":"v1.UserNotificationOpen","product":"beams"},"payload":{"event_timestamp":"2026-05-04T12:59:59.000Z","publish_id":"pubid-33f3f68e-b0c5-438f-b50f-fae93f6c48df","user_id":"alice"},"custom_data":{}}"#,
-        now: 1777899600,
         key: "7aa2f6b4-5f1d-4ad5-9d43-f1ad8ac5c1b9",
     }
 }

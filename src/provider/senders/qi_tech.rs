@@ -55,11 +55,8 @@ vectors! {
     {
         of: "qi_tech",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("signature", "3302d82b1d792f3e4e90866184a2a46aa155b172")],
         body: r#"{"id":"7b1b8b1c-1f1a-4c1d-9c1e-1f2a3b4c5d6e","analysis_status":"automatically_approved","event_date":"2026-05-04T13:00:00Z"}"#,
-        now: 1777899600,
         key: "7b1b8b1c-1f1a-4c1d-9c1e-1f2a3b4c5d6e:automatically_approved:2026-05-04T13:00:00Z",
     }
 }

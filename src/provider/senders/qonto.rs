@@ -52,11 +52,8 @@ vectors! {
     {
         of: "qonto",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-qonto-signature", "t=1777899600,v1=adb7e28777a825e6c18a03f175bc55f1bcd7e3fa8bdfa6d9fe183e440cac438c")],
         body: r#"{"id":"019b2c3d-4e5f-7a6b-8c9d-0e1f2a3b4c5d","type":"v1/transactions","data":{"transaction_id":"tx_7"}}"#,
-        now: 1777899600,
         key: "019b2c3d-4e5f-7a6b-8c9d-0e1f2a3b4c5d",
     }
 }

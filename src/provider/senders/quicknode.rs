@@ -65,11 +65,8 @@ vectors! {
     {
         of: "quicknode",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-qn-nonce", "c0ffee-7f1c2d3e"), ("x-qn-timestamp", "1777899600"), ("x-qn-signature", "7493f9d24d9859e671b62e9ed0f85decfced657a7636d58a8388c416b32cb738")],
         body: r#"[{"hash":"0x5f","number":"0x1388","transactions":[]}]"#,
-        now: 1777899600,
         key: "sha256:6950c1dec2b9c69201f98a5ff02df517ec8e9c3ebac53872d39986f27b0361c7",
     }
 }

@@ -57,11 +57,8 @@ vectors! {
     {
         of: "razorpay",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-razorpay-signature", "1de9399892f4700dbcb2a6a072beb58109bf9fd0ba5b4d11cd8d5d72bfec9da3")],
         body: r#"{"entity":"event","account_id":"acc_7","event":"payment.captured","created_at":1777899600,"payload":{"payment":{"entity":{"id":"pay_7"}}}}"#,
-        now: 1777899600,
         key: "sha256:da51138be6dcc47aadf0082ffe679274b0ace1848f04ecf7378e93e6b9f588a5",
     }
 }

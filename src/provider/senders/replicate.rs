@@ -47,11 +47,8 @@ vectors! {
     {
         of: "replicate",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_2Yx7kQ9mW4zT"), ("webhook-timestamp", "1777899600"), ("webhook-signature", "v1,Xqz8p5MD71rdcb7Z+RjBm7vbSJ7bmxxNm7NSQ58/BmY=")],
         body: r#"{"id":"ufawqhfynnddngldkgtslldrkq","status":"succeeded","created_at":"2026-05-04T13:00:00Z"}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

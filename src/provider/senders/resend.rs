@@ -48,11 +48,8 @@ vectors! {
     {
         of: "resend",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("svix-id", "msg_2Yx7kQ9mW4zT"), ("svix-timestamp", "1777899600"), ("svix-signature", "v1,7JpsdY/yfW8j7JefEQo9+t/fOWNM5VlFqaE2vMzuSkc=")],
         body: r#"{"type":"email.delivered","created_at":"2026-05-04T13:00:00Z","data":{"email_id":"e_7"}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

@@ -67,11 +67,8 @@ vectors! {
     {
         of: "revolut",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("revolut-signature", "v1=add20023ba7fd48f05e1c3534c0c601b29ac2d7f1f08a5a755e7f715344b94ec"), ("revolut-request-timestamp", "1777899600000")],
         body: r#"{"event":"ORDER_COMPLETED","order_id":"9fc01989-3f61-4484-a5d9-ffe768531be9","merchant_order_ext_ref":"Test #3928"}"#,
-        now: 1777899600,
         key: "sha256:de2be94b84f22c1cbed1bf1cac11284df3d06c9f582da1fb7ad3163ca6b9cb0e",
     }
 }

@@ -54,11 +54,8 @@ vectors! {
     {
         of: "sanity",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("sanity-webhook-signature", "t=1777899600000,v1=AYNFv7H5A_cmlRQXpnnGxGsuYEBBwZaCSRrxcJbfxv8")],
         body: r#"{"_id":"resume","_type":"page","_rev":"r7"}"#,
-        now: 1777899600,
         key: "sha256:f9d4100e5f6f75ab5a4459ce93a5c43b7e8d8ccd3fa3f152f822349f77ef22ac",
     }
 }

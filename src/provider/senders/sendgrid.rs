@@ -58,11 +58,8 @@ vectors! {
     {
         of: "sendgrid",
         secret: "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/n7SP68rlZ6rHJRug87bl+Hka2Gkqiv+eZ8Z7Adqcys6Sq3NAxQN9rALKroRhnQKBM/r4Wbjy101MsXjDqOrxw==",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-twilio-email-event-webhook-signature", "MEUCIQC9S4+ISPrSZBmfV6bHu3v8X7ZHS9iljjF5sAGOQa+77QIgJynLus3cJuVPiIU4kVDAdnskjU5wfhg2jJ9shaCBnHk="), ("x-twilio-email-event-webhook-timestamp", "1777899600")],
         body: "[{\"email\":\"ana@example.com\",\"timestamp\":1777899600,\"event\":\"delivered\",\"sg_event_id\":\"ZGVsaXZlcmVkLTA\"}]\r\n",
-        now: 1777899600,
         key: "ZGVsaXZlcmVkLTA",
     }
 }

@@ -45,11 +45,8 @@ vectors! {
     {
         of: "sentry",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("sentry-hook-signature", "aa7785fb62b7ac42b8c0ea269698b49e314842937f9867241cc8810754d53ead")],
         body: r#"{"action":"created","installation":{"uuid":"7a485448-a9e2-4c85-8a3c-4f44175783c9"},"data":{"issue":{"id":"7"}}}"#,
-        now: 1777899600,
         key: "sha256:ee6815d90edb795bf347427ac0ecbebff990f2c1b2b57c0b7806f6e572106dcf",
     }
 }

@@ -64,11 +64,8 @@ vectors! {
     {
         of: "shopify_events",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("shopify-hmac-sha256", "YDZJtnuGqRcqiw3omfMHZm4wUUiMJhw4cnyFkUYVqvQ=")],
         body: r#"{"action":"create","topic":"Product","resource_id":"gid://shopify/Product/7","triggered_at":"2026-05-04T13:00:00Z"}"#,
-        now: 1777899600,
         key: "sha256:839f72a95fffe49bcaae1212736cb4e9f19cc9458dffa17cb16a6b3b964b91c9",
     }
 }

@@ -102,21 +102,13 @@ vectors! {
     {
         of: "sns",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
-        headers: &[],
         body: r#"{"Type":"Notification","MessageId":"22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324","TopicArn":"arn:aws:sns:us-west-2:123456789012:MyTopic","Subject":"My First Message","Message":"Hello world!","Timestamp":"2026-05-04T13:00:00.000Z","SignatureVersion":"2","SigningCertURL":"https://sns.us-west-2.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem","Signature":"c/INB2D9lxPeiSR5wKxqQQKEggj+p/Mrv+8ze3Iq6KVJNCr022XBlZkHQAGxuxzpPeJ0U3zXzgKUomWTJNQhYYKTUoJZ1dDW7bkntnHoJlRLRP4MSG50C/pRMI0qFTCtKEm7AkSil3zJu0+p85XDAFQjvXMZh1y8B0o40zuXxjCvHHTK56OYTqKyR1ZV5nZCvhfx4m80a03jtPWlC6Ir5mPPlPQ66lKEqsMmxkle1yJgcgCRotJusJl8GTXn7kkX8u9UlkoDHiYjcEpTuZhoU7yA6+rAD/UJhKSO6k16J0pd4QQ5Z4e8A1kg7jPCEPr5wRrBDQiE8GWl3/dmYE6+0Q=="}"#,
-        now: 1777899600,
         key: "sha256:f23d9595256f891d4ed862f562046844b3e4fa94d0fd3e41d585ba62f776411b",
     }
     {
         of: "sns",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
-        headers: &[],
         body: r#"{"Type":"SubscriptionConfirmation","MessageId":"165545c9-2a5c-472c-8df2-7ff2be2b3b1b","Token":"2336412f37f","TopicArn":"arn:aws:sns:us-west-2:123456789012:MyTopic","Message":"You have chosen to subscribe.","SubscribeURL":"https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription","Timestamp":"2026-05-04T13:00:00.000Z","SignatureVersion":"2","SigningCertURL":"https://sns.us-west-2.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem","Signature":"p44IkAN81rLXPc8WZvVr3ECv3rusFaj6j2r8/MmvcU3Pvii4NfDcnW45Wxl5IPIW2wn0Z7f85HUaVHWNse+v7qf5JWG9sWOhePl9dXzZo8Bu88lNEv+J6gWCeO0HgvsCLBnhaVS7FUDoaPQqkWkKt+KcoHxNHBmnDd8H2uPYD2/2ZQKopyLnb3nvMpnJ0RfU3jh3IQ4dRoxLyxoF0KppIyEXikuYXigyCt3tvsk0w4KDXqpPXMgqHbKG23VSXDrRm1AwmQAsTdzACwDFyEgPHY/BVFFVrelnSo313ppWJilkniCG3WR1dm70IPwr9BOw98H12KRRArKr9X6CwJL/HQ=="}"#,
-        now: 1777899600,
         key: "sha256:166b0c8d01115144d2549d52b2d6e5c25ea4c9b2f81f889f64b37622a367f5df",
     }
 }

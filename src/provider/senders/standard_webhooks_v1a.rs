@@ -63,8 +63,6 @@ vectors! {
     {
         of: "standard_webhooks_v1a",
         secret: "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"), ("webhook-timestamp", "1614265330"), ("webhook-signature", "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==")],
         body: r#"{"test": 2432232314}"#,
         now: 1614265330,

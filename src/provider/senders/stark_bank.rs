@@ -78,11 +78,8 @@ vectors! {
     {
         of: "stark_bank",
         secret: "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEemzImLP/MQtGjgCG8h1AZxlTFYVy6OBK+iwvyrG4YklAnRRC1H6BEhBUK40wy0sfvRaS1H4AueUPqLmclUqKXQ==",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("digital-signature", "MEYCIQDyYTGWeca9QRPwodilhOpuOQRIYniyx5rcE7pOvLNxSwIhAPAE7Bl0NZX53Ay6chOFbH/SSgmELSydl3Ej5jOG3ks+")],
         body: r#"{"event":{"created":"2026-05-04T13:00:00.000000+00:00","id":"5656565656565656","log":{"id":"4949494949494949","type":"credited"},"subscription":"invoice","workspaceId":"5155165527080960"}}"#,
-        now: 1777899600,
         key: "5656565656565656",
     }
 }

@@ -61,11 +61,8 @@ vectors! {
     {
         of: "sumsub",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-payload-digest", "681aec40b29aca98b2c8d283f9dbe52c583f705ab8fa4b4464aef54584cdd887")],
         body: r#"{"applicantId":"5cb744200a975a67ed1798a4","inspectionId":"5cb744200a975a67ed1798a5","correlationId":"req-fa94263f-0b23-42d7","type":"applicantReviewed","createdAtMs":"2026-05-04 13:00:00.000"}"#,
-        now: 1777899600,
         key: "sha256:d531dc0fdb15f1abb6ff2e7a179461a81c1959751ad0ce938bffb45bdf99c322",
     }
 }

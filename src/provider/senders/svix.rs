@@ -63,11 +63,8 @@ vectors! {
     {
         of: "svix",
         secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("svix-id", "msg_2Yx7kQ9mW4zT"), ("svix-timestamp", "1777899600"), ("svix-signature", "v1,srrC2RzGYgfQbPOJwXfglgY/3aCFKkLVLqnPIZSz1No=")],
         body: r#"{"type":"invoice.paid","data":{"id":"inv_7"}}"#,
-        now: 1777899600,
         key: "msg_2Yx7kQ9mW4zT",
     }
 }

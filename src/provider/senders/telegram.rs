@@ -53,11 +53,8 @@ vectors! {
     {
         of: "telegram",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-telegram-bot-api-secret-token", "5hG7kQ2mW9xZ4tB8vN3c")],
         body: r#"{"update_id":10000,"message":{"message_id":1365,"date":1777899600,"chat":{"id":1111111,"type":"private"},"text":"/start"}}"#,
-        now: 1777899600,
         key: "10000",
     }
 }

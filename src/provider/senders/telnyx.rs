@@ -55,11 +55,8 @@ vectors! {
     {
         of: "telnyx",
         secret: "bOEixDhMPuobPtKK7TxDTIvYp8nckLidOWw9vZb9hlg=",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("telnyx-signature-ed25519", "d9LzSRDzduxf+Ybxq3eLlzgwIqQnbh0eWz/UUzrH3WtTcV8NF7cUJ7IJYxgI6KP+rewoP+R+znupEWzAnlsWBQ=="), ("telnyx-timestamp", "1777899600")],
         body: r#"{"data":{"event_type":"call.initiated","id":"0ccc7b54-4df3-4bca-a65a-3da1ecc777f0","occurred_at":"2026-05-04T13:00:00.000000Z","payload":{},"record_type":"event"},"meta":{"attempt":1,"delivered_to":"https://hooks.example/in"}}"#,
-        now: 1777899600,
         key: "0ccc7b54-4df3-4bca-a65a-3da1ecc777f0",
     }
 }

@@ -41,6 +41,18 @@ pub(super) struct Vector {
 }
 
 impl Vector {
+    /// What most deliveries have in common.
+    pub(super) const USUAL: Self = Self {
+        of: "",
+        secret: "",
+        url: "https://hooks.example/in",
+        uri: "/in",
+        headers: &[],
+        body: "",
+        now: 1777899600,
+        key: "",
+    };
+
     fn all() -> impl Iterator<Item = &'static Self> {
         VECTORS.iter().copied().flatten()
     }

@@ -52,11 +52,8 @@ vectors! {
     {
         of: "transfeera",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("transfeera-signature", "t=1777899600000,v1=20ad101b75a13fef175fd5d5c0af79bc12bfd230a7ed6449e9934a6b74dba964")],
         body: r#"{"id":"7f8c4a5e-1c2d-4e3f-9a0b-1c2d3e4f5a6b","version":"v1","account_id":"acc_7","object":"Transfer","date":"2026-05-04T13:00:00.000Z","data":{"id":"1","status":"FINALIZADO"}}"#,
-        now: 1777899600,
         key: "7f8c4a5e-1c2d-4e3f-9a0b-1c2d3e4f5a6b",
     }
 }

@@ -75,11 +75,8 @@ vectors! {
     {
         of: "travis",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("signature", "Nc2llpTwcPofEeI0epvo2CMOqRXqkVEhy3Xyx0K9RBdhK3n49jmuHx1UqLN2nhRMfZTFitahTuEPCotRQJ0hikmih4ggRFOl/FtBYZu9hRHhc74C4H4OSDsjIhlF6tX/JlkoedAiYQA0KHp5AZOwJqhfZruj5VEunj4PuF88A1+vxYUk2ImoUWz3i8s5uPsypZnp+G4wDiv2T8I76Z6kBKolZtzJ64PGtusFEsyyWECULsuBMq4g+mBBxfWKWYU0vNuANKZziPiSCl4UQSQPlulaZphfQ5VoszEf/X4MneU3KQr3BIclJjCRXybY/nEPUxWYPMBdHTEYN3q4cRM5Cw==")],
         body: "payload=%7B%22id%22%3A1234%2C%22number%22%3A%2242%22%2C%22state%22%3A%22passed%22%2C%22type%22%3A%22push%22%2C%22finished_at%22%3A%222026-05-04T13%3A00%3A00Z%22%7D",
-        now: 1777899600,
         key: r#"{"id":1234,"number":"42","state":"passed","type":"push","finished_at":"2026-05-04T13:00:00Z"}"#,
     }
 }

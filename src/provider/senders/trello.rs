@@ -50,11 +50,8 @@ vectors! {
     {
         of: "trello",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-trello-webhook", "tbLXCENoOWCYFdNyuwh7B0KeKmk=")],
         body: r#"{"action":{"id":"51f9424bcd6e040f3c002412","type":"createCard","date":"2026-05-04T13:00:00.000Z"},"model":{"id":"4d5ea62fd76aa1136000000c"}}"#,
-        now: 1777899600,
         key: "51f9424bcd6e040f3c002412",
     }
 }

@@ -66,11 +66,8 @@ vectors! {
     {
         of: "truelayer",
         secret: "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQAXjhDq8FnFDVMEOBoXZMejIBagY/d340hQHgKlnLalmURQXq0iwqCAdo7ickMNpXkrkckRXW1AfVAPwqFZCFqPz8ACTdvHycystTefrhEVmPHutquqb0R4A9l0Ln5VdxgtSoNFBVAhHWdBGawM7WFNi2U50qCCXKgkbRXttjouY0lGYs=",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("tl-signature", "eyJhbGciOiJFUzUxMiIsImtpZCI6ImtleS0xIiwidGxfdmVyc2lvbiI6IjIiLCJ0bF9oZWFkZXJzIjoiWC1UbC1XZWJob29rLVRpbWVzdGFtcCIsImprdSI6Imh0dHBzOi8vd2ViaG9va3MudHJ1ZWxheWVyLmNvbS8ud2VsbC1rbm93bi9qd2tzIn0..AaRRXHlbHjiu91XXX-fTsj7LSqsbqfc_MMbM9qXUlF2ZUvXXOc5bLg4fiQ7ZR4UA_oFtyqemzZXbb2emDUlLdEPxAal-ucJYJ7c84MmH2csj4yoKXMDWJ7GFuUbEhI-uSDp2i6DJ8WqNynjy6epiS4vyp387em1CB6z9UxKqf0t4E4Vu"), ("x-tl-webhook-timestamp", "2026-05-04T13:00:00Z")],
         body: r#"{"event_type":"payment_executed","event_id":"18b2842b-a57b-4887-a0a6-d3c7c36f1020","event_version":1,"payment_id":"7d6e0b5c"}"#,
-        now: 1777899600,
         key: "18b2842b-a57b-4887-a0a6-d3c7c36f1020",
     }
 }

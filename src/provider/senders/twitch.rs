@@ -69,21 +69,15 @@ vectors! {
     {
         of: "twitch",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("twitch-eventsub-message-id", "e76c6bd4-55c9-4987-8304-da1588d8988b"), ("twitch-eventsub-message-timestamp", "2026-05-04T13:00:00.123456789Z"), ("twitch-eventsub-message-signature", "sha256=61ae1f28868ddef885060e385786f25fcdd51bf2b465986fb9e7ed8d7d59f773")],
         body: r#"{"subscription":{"id":"f1c2a387-161a-49f9-a165-0f21d7a4e1c4","type":"channel.follow","version":"2"},"event":{"user_id":"1234","followed_at":"2026-05-04T13:00:00.123456789Z"}}"#,
-        now: 1777899600,
         key: "e76c6bd4-55c9-4987-8304-da1588d8988b",
     }
     {
         of: "twitch",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("twitch-eventsub-message-id", "7Q"), ("twitch-eventsub-message-timestamp", "2026-05-04T13:00:00.123456789Z"), ("twitch-eventsub-message-signature", "sha256=e495ac75d8a6b2aa08545747657df3d3968f7ce7c4f022d801e3e192d9cc4501")],
         body: r#"{"subscription":{"id":"f1c2a387-161a-49f9-a165-0f21d7a4e1c4","type":"channel.follow","version":"2"},"event":{"user_id":"1234","followed_at":"2026-05-04T13:00:00.123456789Z"}}"#,
-        now: 1777899600,
         key: "7Q",
     }
 }

@@ -44,11 +44,8 @@ vectors! {
     {
         of: "typeform",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("typeform-signature", "sha256=+VUr1QLDKdvnlAja4gspDGnptCTTMllFykJ3SvYXrwQ=")],
         body: r#"{"event_id":"01HXVZ7","event_type":"form_response","form_response":{"form_id":"lT4Z3j","submitted_at":"2026-05-04T13:00:00Z"}}"#,
-        now: 1777899600,
         key: "01HXVZ7",
     }
 }

@@ -61,31 +61,22 @@ vectors! {
     {
         of: "viber",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-viber-content-signature", "b3bf12b1213e1e7270711aa02527848ee3c28f39c23e28eb7c7e14dd9fe33df6")],
         body: r#"{"event":"message","timestamp":1777899600000,"message_token":4912661846655238145,"sender":{"id":"01234567890A="}}"#,
-        now: 1777899600,
         key: "message:4912661846655238145",
     }
     {
         of: "viber",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-viber-content-signature", "ac8c7974abde878ddfbaa005a60a876e49a44694b04314724af4d50d964400ce")],
         body: r#"{"event":"delivered","timestamp":1777899600000,"message_token":4912661846655238145,"user_id":"01234567890A="}"#,
-        now: 1777899600,
         key: "delivered:4912661846655238145:01234567890A=",
     }
     {
         of: "viber",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-viber-content-signature", "1629221c4f1380865d65dc02dd4ce9256b6e6c58645997f61a959b742f8871b7")],
         body: r#"{"event":"seen","timestamp":1777899600000,"message_token":4912661846655238145,"user_id":"01234567890A="}"#,
-        now: 1777899600,
         key: "seen:4912661846655238145:01234567890A=",
     }
 }

@@ -56,11 +56,8 @@ vectors! {
     {
         of: "vonage",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("authorization", "Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpYXQiOjE3Nzc4OTk2MDAsImlzcyI6IlZvbmFnZSIsImFwaV9rZXkiOiJhMWIyYzNkNCIsImp0aSI6ImM1YmE4ZjI0LTFhMTQtNGMxMC1iZmRmLTNmYmU4Y2U1MTFiNSIsInBheWxvYWRfaGFzaCI6IjliNGQ1MjgxNzRiZjA2NTlhM2IwZDhkNjcxZjM5N2E4NWExMzkzNjUyOWI4NWYwZmFlMWNjZDUzYjllZjFiYzgifQ.YutIKUDGl4tKVQfXwzha33D8b4lYHjF2OnPPYtdQ_Fk")],
         body: r#"{"message_uuid":"aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab","to":"447700900000","from":"447700900001","timestamp":"2026-05-04T13:00:00Z","status":"delivered"}"#,
-        now: 1777899600,
         key: "sha256:9b4d528174bf0659a3b0d8d671f397a85a13936529b85f0fae1ccd53b9ef1bc8",
     }
 }

@@ -48,11 +48,8 @@ vectors! {
     {
         of: "webflow",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-webflow-signature", "3240e8731ea9a7291a6ebcb37e6e91706a4099ebf224aaed7f286fd9f243d2d8"), ("x-webflow-timestamp", "1777899600000")],
         body: r#"{"triggerType":"form_submission","payload":{"name":"Contact","siteId":"62749158efef318abc8d5a0f","id":"7","submittedAt":"2026-05-04T13:00:00.000Z"}}"#,
-        now: 1777899600,
         key: "sha256:2d8066f589fdb5f5a44448e258c502fe8d4ada650d83a7689835dc00e2566ccf",
     }
 }

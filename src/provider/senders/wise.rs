@@ -53,11 +53,8 @@ vectors! {
     {
         of: "wise",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-signature-sha256", "ASXDE1uooJYZtku68hm1LXLjb78glXckP3xtwtUZ6Q3u1cVI+Cs65vNFZcx+Wo4Y5cECir6An8jWRse1PzaB3pZR2cJfLEUERBtUpXXzd8TjzjP5cXr+ix+a+19YUWsC7Ol4/Czmkjmw/dJX0A79lPXhC00XABaGeJ4yt22OJByxWGW5Vfxu165RKFsBG5pLUwz4ZixFFJLjJD8AhBzeCrKFQWaMCJUowKrkQQra6UgTA5EBOZ9ufZSBbwpOcC2X7OkKcQ7FCKsI1LMgZ2TFO+DvvKs400YM6l3uF5OKDFpCcgTQCJjX/jC+9sA2NhgMxB6Fh1nhHS1rv8NBtgo2zw==")],
         body: r#"{"data":{"resource":{"id":111,"profile_id":222,"type":"transfer"},"current_state":"processing","occurred_at":"2026-05-04T12:59:59Z"},"subscription_id":"01234567-89ab-cdef-0123-456789abcdef","event_type":"transfers#state-change","schema_version":"2.0.0","sent_at":"2026-05-04T13:00:00Z"}"#,
-        now: 1777899600,
         key: "sha256:661391a90a4b13f216f8a0debbc0d1de66955983bf9c6e95ae03e871e9bf9749",
     }
 }

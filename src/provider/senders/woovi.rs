@@ -70,11 +70,8 @@ vectors! {
     {
         of: "woovi",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-openpix-signature", "l/EkUXPGdO36dYJlJtgrMJnhbVc=")],
         body: r#"{"event":"OPENPIX:CHARGE_COMPLETED","charge":{"correlationID":"9134e286-6f71-427a-bf00-241681624586","status":"COMPLETED","value":100},"pix":{"endToEndId":"E23149699202605041300abcdefghijk"}}"#,
-        now: 1777899600,
         key: "sha256:59d4cee4243d1129e3903c3d2d3c0db9586d776e21becf720dc185112d4d05ab",
     }
 }

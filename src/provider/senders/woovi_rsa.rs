@@ -68,11 +68,8 @@ vectors! {
     {
         of: "woovi_rsa",
         secret: "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDKQdyP5mCCaSEHWTQd1/CDl+BWors4chD5FFppUGblgcBs4/GMe5+cI0PqLAbSnvTEjbWPfIWyNtVmKkZG3tFfWwr97MEelQnSqJVnxaHQsUh+wWDjFx3dCHiP/xy5FwZF6M8lAN1JXhYu/cMVstCT7KhCHH0cNqXc0TukUGFhAQIDAQAB",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-webhook-signature", "avarpJ8lpre3JW70QvJs76c0v53wC+ToiKV67flxMPu6gCk60vVR18C2TZqJIvL4KbAWTCG02ThBpMHthG3rgt+CC6Cjx3q+veq+RcoVjUmQ6LbRxYV1WLgFecP6iRkl8AKvh1pMF9ttwgG8L+tIH03U9akW+oO/suXNDS4LjLw=")],
         body: r#"{"event":"OPENPIX:CHARGE_COMPLETED","charge":{"correlationID":"9134e286-6f71-427a-bf00-241681624586","status":"COMPLETED","value":100},"pix":{"endToEndId":"E23149699202605041300abcdefghijk"}}"#,
-        now: 1777899600,
         key: "sha256:59d4cee4243d1129e3903c3d2d3c0db9586d776e21becf720dc185112d4d05ab",
     }
 }

@@ -53,11 +53,8 @@ vectors! {
     {
         of: "workos",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("workos-signature", "t=1777899600000, v1=f264a9b8436a17a8c726abbf56629d3c549239236e487b0e90b72a0ed0d7fdc9")],
         body: r#"{"id":"event_01HMZ","event":"dsync.user.created","created_at":"2026-05-04T13:00:00.000Z","data":{"id":"directory_user_7"}}"#,
-        now: 1777899600,
         key: "event_01HMZ",
     }
 }

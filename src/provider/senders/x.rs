@@ -67,11 +67,8 @@ vectors! {
     {
         of: "x",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-twitter-webhooks-signature", "sha256=dUTZYIyRLZnXJKjLZxnUmQnQW928JgZP2geF3zzdP1k=")],
         body: r#"{"for_user_id":"2244994945","tweet_create_events":[{"id_str":"1498","created_at":"Mon May 04 13:00:00 +0000 2026","text":"hi"}]}"#,
-        now: 1777899600,
         key: "sha256:1e4810e446e2e0473656abcccb0a91f0fcb030315a80ea2c8894cda598791ed1",
     }
 }

@@ -47,11 +47,8 @@ vectors! {
     {
         of: "xero",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-xero-signature", "uHjtUTGftu/gnJTvSm7dMZrZ/fFYKvqA8ateY8MFch8=")],
         body: r#"{"events":[{"resourceUrl":"https://api.xero.com/api.xro/2.0/Contacts/717f2bfc","resourceId":"717f2bfc","tenantId":"c2cc9b6e","eventCategory":"CONTACT","eventType":"UPDATE","eventDateUtc":"2026-05-04T13:00:00.000"}],"firstEventSequence":1,"lastEventSequence":1,"entropy":"S0m3r4Nd0m"}"#,
-        now: 1777899600,
         key: "sha256:509ea49ccb1e75b140e2d9f5d8a3d865fb44f03f50f275e99ec72dad4206e85c",
     }
 }

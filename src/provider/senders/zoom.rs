@@ -76,11 +76,8 @@ vectors! {
     {
         of: "zoom",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",
-        url: "https://hooks.example/in",
-        uri: "/in",
         headers: &[("x-zm-signature", "v0=9818052f8ac3e12a5aec670dcabb3e0ce1cffdc22259f9d8a3c685c0625ef142"), ("x-zm-request-timestamp", "1777899600")],
         body: r#"{"event":"meeting.started","event_ts":1777899600000,"payload":{"account_id":"AAAAAABBBB","object":{"id":"1234567890","uuid":"aDYlohsHRtCd4ii1uC2+hA=="}}}"#,
-        now: 1777899600,
         key: "sha256:af861931bbf04d17fc32a5fc9205c73a2a39a1c6e11c60129b2cd4e8d7073c0f",
     }
 }
