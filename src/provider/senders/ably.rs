@@ -34,12 +34,7 @@ pub fn ably(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "ably",
-    "The secrets of the API key",
-    SecretFormat::Text,
-    &[]
-);
+keys!("ably", "The secrets of the API key");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "ably",

@@ -32,12 +32,7 @@ pub fn alchemy(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "alchemy",
-    "The webhook's signing keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("alchemy", "The webhook's signing keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "alchemy",

@@ -54,12 +54,7 @@ pub fn asaas(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "asaas",
-    "The webhook's authentication tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("asaas", "The webhook's authentication tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "asaas",

@@ -52,12 +52,7 @@ pub fn by_handshake(handshake: Handshake) -> Provider {
     asana(keys).challenge(Challenge::secret_in_header("X-Hook-Secret", handshake))
 }
 
-keys!(
-    "asana",
-    "The secrets that the handshake brought",
-    SecretFormat::Text,
-    &[]
-);
+keys!("asana", "The secrets that the handshake brought");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "asana",

@@ -38,7 +38,7 @@ pub fn auth0(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("auth0", "The tokens of the stream", SecretFormat::Text, &[]);
+keys!("auth0", "The tokens of the stream");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "auth0",

@@ -49,12 +49,7 @@ pub fn azure_event_grid(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "azure-event-grid",
-    "The secrets in the URL",
-    SecretFormat::Text,
-    &[]
-);
+keys!("azure-event-grid", "The secrets in the URL");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "azure_event_grid",

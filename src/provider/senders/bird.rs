@@ -44,12 +44,7 @@ pub fn bird(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     )
 }
 
-keys!(
-    "bird",
-    "The subscription's signing keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("bird", "The subscription's signing keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "bird",

@@ -50,12 +50,7 @@ pub fn box_v2(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "box",
-    "The primary and the secondary key",
-    SecretFormat::Text,
-    &[]
-);
+keys!("box", "The primary and the secondary key");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "box_v2",

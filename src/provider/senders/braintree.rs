@@ -47,7 +47,7 @@ pub fn braintree(keys: impl Into<KeyRing>, public_key: &str) -> Provider {
     )
 }
 
-keys!("braintree", "The private keys", SecretFormat::Text, &[]);
+keys!("braintree", "The private keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "braintree",

@@ -33,7 +33,7 @@ pub fn buildkite(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("buildkite", "The webhook's tokens", SecretFormat::Text, &[]);
+keys!("buildkite", "The webhook's tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "buildkite",

@@ -26,7 +26,7 @@ pub fn calendly(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
 }
 
-keys!("calendly", "The subscription's signing keys", SecretFormat::Text, &[]);
+keys!("calendly", "The subscription's signing keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "calendly",

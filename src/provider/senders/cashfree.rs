@@ -40,7 +40,7 @@ pub fn cashfree(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("cashfree", "The client secrets", SecretFormat::Text, &[]);
+keys!("cashfree", "The client secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "cashfree",

@@ -37,12 +37,7 @@ pub fn celcoin(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "celcoin",
-    "Users and passwords, each as `user:password`",
-    SecretFormat::Text,
-    &[]
-);
+keys!("celcoin", "Users and passwords, each as `user:password`");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "celcoin",

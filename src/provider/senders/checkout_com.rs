@@ -28,12 +28,7 @@ pub fn checkout_com(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "checkout-com",
-    "The keys of the workflow's action",
-    SecretFormat::Text,
-    &[]
-);
+keys!("checkout-com", "The keys of the workflow's action");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "checkout_com",

@@ -29,7 +29,7 @@ pub fn circleci(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!("circleci", "The webhook's secrets", SecretFormat::Text, &[]);
+keys!("circleci", "The webhook's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "circleci",

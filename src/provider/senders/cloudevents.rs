@@ -46,7 +46,7 @@ pub fn cloudevents(
     )
 }
 
-keys!("cloudevents", "The tokens", SecretFormat::Text, &[]);
+keys!("cloudevents", "The tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "cloudevents",

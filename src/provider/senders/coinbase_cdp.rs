@@ -29,12 +29,7 @@ pub fn coinbase_cdp(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "coinbase-cdp",
-    "The subscription's secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("coinbase-cdp", "The subscription's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "coinbase_cdp",

@@ -34,12 +34,7 @@ pub fn coinbase_commerce(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "coinbase-commerce",
-    "The shared secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("coinbase-commerce", "The shared secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "coinbase_commerce",

@@ -52,9 +52,7 @@ pub fn contentful(keys: impl Into<KeyRing>) -> Provider {
 
 keys!(
     "contentful",
-    "The app's or the space's signing secrets, of 64 letters and digits",
-    SecretFormat::Text,
-    &[]
+    "The app's or the space's signing secrets, of 64 letters and digits"
 );
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {

@@ -28,12 +28,7 @@ pub fn cronofy(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, verifier, EventRule::body(), contract)
 }
 
-keys!(
-    "cronofy",
-    "The application's client secrets, `CRN_…`",
-    SecretFormat::Text,
-    &[]
-);
+keys!("cronofy", "The application's client secrets, `CRN_…`");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "cronofy",

@@ -28,7 +28,7 @@ pub fn docusign(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), rule, contract)
 }
 
-keys!("docusign", "The account's keys of Connect", SecretFormat::Text, &[]);
+keys!("docusign", "The account's keys of Connect");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "docusign",

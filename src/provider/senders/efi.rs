@@ -39,7 +39,7 @@ pub fn efi(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("efi", "The secrets in the URL", SecretFormat::Text, &[]);
+keys!("efi", "The secrets in the URL");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "efi",

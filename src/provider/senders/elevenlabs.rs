@@ -33,7 +33,7 @@ pub fn elevenlabs(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("elevenlabs", "The secrets", SecretFormat::Text, &[]);
+keys!("elevenlabs", "The secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "elevenlabs",

@@ -23,12 +23,7 @@ pub fn fusionauth(keys: impl Into<KeyRing>) -> Provider {
     signed_by(algorithms, keys)
 }
 
-keys!(
-    "fusionauth",
-    "The webhook's HMAC keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("fusionauth", "The webhook's HMAC keys");
 
 /// The same, where it is signed with a key pair: the keys come from
 /// `/.well-known/jwks.json` of your FusionAuth, by a [`KeySource`](crate::keys::KeySource).

@@ -34,12 +34,7 @@ pub fn gitlab_token(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "gitlab",
-    "The hook's secret tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("gitlab", "The hook's secret tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "gitlab_token",

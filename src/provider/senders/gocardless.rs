@@ -36,12 +36,7 @@ pub fn gocardless(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "gocardless",
-    "The endpoint's secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("gocardless", "The endpoint's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "gocardless",

@@ -26,7 +26,7 @@ pub fn heroku(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
 }
 
-keys!("heroku", "The webhooks' secrets", SecretFormat::Text, &[]);
+keys!("heroku", "The webhooks' secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "heroku",

@@ -125,12 +125,7 @@ pub fn hubspot_v1(keys: impl Into<KeyRing>) -> Provider {
     sender(Verifier::new(scheme, keys))
 }
 
-keys!(
-    "hubspot",
-    "The app's client secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("hubspot", "The app's client secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[
     SenderFacts {

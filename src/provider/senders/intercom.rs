@@ -27,7 +27,7 @@ pub fn intercom(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!("intercom", "The app's client secrets", SecretFormat::Text, &[]);
+keys!("intercom", "The app's client secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "intercom",

@@ -27,7 +27,7 @@ pub fn lemon_squeezy(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
 }
 
-keys!("lemon_squeezy", "The webhooks' signing secrets", SecretFormat::Text, &[]);
+keys!("lemon_squeezy", "The webhooks' signing secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "lemon_squeezy",

@@ -33,7 +33,7 @@ pub fn line(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("line", "The channel's secrets", SecretFormat::Text, &[]);
+keys!("line", "The channel's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "line",

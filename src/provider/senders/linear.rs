@@ -37,12 +37,7 @@ pub fn linear(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "linear",
-    "The webhook's signing secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("linear", "The webhook's signing secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "linear",

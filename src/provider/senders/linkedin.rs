@@ -50,12 +50,7 @@ pub fn linkedin(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "linkedin",
-    "The app's client secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("linkedin", "The app's client secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "linkedin",

@@ -32,9 +32,7 @@ pub fn livekit(keys: impl Into<KeyRing>) -> Provider {
 
 keys!(
     "livekit",
-    "The API secrets, named by their API keys or not at all",
-    SecretFormat::Text,
-    &[]
+    "The API secrets, named by their API keys or not at all"
 );
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {

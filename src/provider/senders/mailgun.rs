@@ -55,12 +55,7 @@ pub fn mailgun(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "mailgun",
-    "The account's webhook signing keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("mailgun", "The account's webhook signing keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "mailgun",

@@ -65,12 +65,7 @@ pub fn mercado_pago(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "mercado-pago",
-    "The application's secret signatures",
-    SecretFormat::Text,
-    &[]
-);
+keys!("mercado-pago", "The application's secret signatures");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "mercado_pago",

@@ -39,12 +39,7 @@ pub fn messagebird(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
 }
 
-keys!(
-    "messagebird",
-    "The account's signing keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("messagebird", "The account's signing keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "messagebird",

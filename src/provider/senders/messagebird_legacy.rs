@@ -41,7 +41,7 @@ pub fn messagebird_legacy(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("messagebird", "The signing keys", SecretFormat::Text, &[]);
+keys!("messagebird", "The signing keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "messagebird_legacy",

@@ -44,12 +44,7 @@ pub fn meta(keys: impl Into<KeyRing>, verify_tokens: impl Into<KeyRing>) -> Prov
     )
 }
 
-keys!(
-    "meta",
-    "The app's secrets, or the verify tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("meta", "The app's secrets, or the verify tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "meta",

@@ -47,12 +47,7 @@ pub fn microsoft_graph(keys: impl Into<KeyRing>) -> Provider {
     ))
 }
 
-keys!(
-    "microsoft-graph",
-    "The subscriptions' client states",
-    SecretFormat::Text,
-    &[]
-);
+keys!("microsoft-graph", "The subscriptions' client states");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "microsoft_graph",

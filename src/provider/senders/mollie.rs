@@ -32,12 +32,7 @@ pub fn mollie(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "mollie",
-    "The webhook's signing secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("mollie", "The webhook's signing secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "mollie",

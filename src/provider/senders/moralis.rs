@@ -34,9 +34,7 @@ pub fn moralis(keys: impl Into<KeyRing>) -> Provider {
 
 keys!(
     "moralis",
-    "The streams' secrets, or the API keys of accounts that have none",
-    SecretFormat::Text,
-    &[]
+    "The streams' secrets, or the API keys of accounts that have none"
 );
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {

@@ -29,12 +29,7 @@ pub fn mux(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "mux",
-    "The webhook's signing secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("mux", "The webhook's signing secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "mux",

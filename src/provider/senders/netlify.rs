@@ -29,12 +29,7 @@ pub fn netlify(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, verifier, EventRule::body(), contract)
 }
 
-keys!(
-    "netlify",
-    "The notification's secret tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("netlify", "The notification's secret tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "netlify",

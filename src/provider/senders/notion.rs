@@ -50,12 +50,7 @@ pub fn by_handshake(handshake: Handshake) -> Provider {
     notion(keys).challenge(Challenge::secret_in_body("/verification_token", handshake))
 }
 
-keys!(
-    "notion",
-    "The verification tokens, with their `secret_`",
-    SecretFormat::Text,
-    &[]
-);
+keys!("notion", "The verification tokens, with their `secret_`");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "notion",

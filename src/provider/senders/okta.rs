@@ -47,12 +47,7 @@ pub fn okta(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "okta",
-    "The authentication secrets of the hook",
-    SecretFormat::Text,
-    &[]
-);
+keys!("okta", "The authentication secrets of the hook");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "okta",

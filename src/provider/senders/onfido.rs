@@ -33,7 +33,7 @@ pub fn onfido(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("onfido", "The webhook's tokens", SecretFormat::Text, &[]);
+keys!("onfido", "The webhook's tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "onfido",

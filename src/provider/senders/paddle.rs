@@ -37,12 +37,7 @@ pub fn paddle(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "paddle",
-    "The destination's secret keys, `pdl_ntfset_…`",
-    SecretFormat::Text,
-    &[]
-);
+keys!("paddle", "The destination's secret keys, `pdl_ntfset_…`");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "paddle",

@@ -35,7 +35,7 @@ pub fn pagbank(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("pagbank", "The account's tokens", SecretFormat::Text, &[]);
+keys!("pagbank", "The account's tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "pagbank",

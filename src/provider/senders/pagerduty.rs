@@ -38,12 +38,7 @@ pub fn pagerduty(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "pagerduty",
-    "The subscription's secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("pagerduty", "The subscription's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "pagerduty",

@@ -27,7 +27,7 @@ pub fn paystack(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
 }
 
-keys!("paystack", "The secret keys of the API, which sign its webhooks", SecretFormat::Text, &[]);
+keys!("paystack", "The secret keys of the API, which sign its webhooks");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "paystack",

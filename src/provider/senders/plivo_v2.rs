@@ -42,12 +42,7 @@ pub fn plivo_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     )
 }
 
-keys!(
-    "plivo",
-    "The account's authentication tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("plivo", "The account's authentication tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "plivo_v2",

@@ -55,12 +55,7 @@ fn called(url: &PublicUrl) -> String {
     format!("{base}?{}{between}", pairs.join("&"))
 }
 
-keys!(
-    "plivo",
-    "The account's authentication tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("plivo", "The account's authentication tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "plivo_v3",

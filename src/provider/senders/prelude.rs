@@ -33,8 +33,11 @@ pub(super) use crate::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm,
 #[cfg(feature = "jwt")]
 pub(super) use crate::signature::{Jws, JwsAlgorithm};
 
-/// A function `keys` that reads this sender's secrets.
+/// A function `keys` that reads this sender's secrets, which are text if nothing else is said.
 macro_rules! keys {
+    ($provider:literal, $what:literal) => {
+        keys!($provider, $what, SecretFormat::Text, &[]);
+    };
     ($provider:literal, $what:literal, $format:expr, $not_issued:expr) => {
         #[doc = concat!(
             $what,

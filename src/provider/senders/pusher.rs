@@ -38,12 +38,7 @@ pub fn pusher(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "pusher",
-    "The secrets of the app's keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("pusher", "The secrets of the app's keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "pusher",

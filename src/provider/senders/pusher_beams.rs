@@ -32,12 +32,7 @@ pub fn pusher_beams(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, verifier, by_id("/metadata/event_id"), contract)
 }
 
-keys!(
-    "pusher-beams",
-    "The webhook's secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("pusher-beams", "The webhook's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "pusher_beams",

@@ -37,7 +37,7 @@ pub fn qi_tech(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     )
 }
 
-keys!("qi-tech", "The signature keys", SecretFormat::Text, &[]);
+keys!("qi-tech", "The signature keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "qi_tech",

@@ -29,12 +29,7 @@ pub fn qonto(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "qonto",
-    "The subscription's secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("qonto", "The subscription's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "qonto",

@@ -42,12 +42,7 @@ pub fn quicknode(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "quicknode",
-    "The streams' security tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("quicknode", "The streams' security tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "quicknode",

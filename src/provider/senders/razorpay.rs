@@ -36,9 +36,7 @@ pub fn razorpay(keys: impl Into<KeyRing>) -> Provider {
 
 keys!(
     "razorpay",
-    "The webhook's secrets, not those of the API key",
-    SecretFormat::Text,
-    &[]
+    "The webhook's secrets, not those of the API key"
 );
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {

@@ -44,12 +44,7 @@ pub fn revolut(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "revolut",
-    "The signing secrets, `wsk_…`",
-    SecretFormat::Text,
-    &[]
-);
+keys!("revolut", "The signing secrets, `wsk_…`");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "revolut",

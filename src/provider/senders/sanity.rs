@@ -36,7 +36,7 @@ pub fn sanity(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("sanity", "The webhook's secrets", SecretFormat::Text, &[]);
+keys!("sanity", "The webhook's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "sanity",

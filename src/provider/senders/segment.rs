@@ -35,12 +35,7 @@ pub fn segment(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "segment",
-    "The destination's shared secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("segment", "The destination's shared secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "segment",

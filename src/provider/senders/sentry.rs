@@ -27,7 +27,7 @@ pub fn sentry(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
 }
 
-keys!("sentry", "The integration's client secrets", SecretFormat::Text, &[]);
+keys!("sentry", "The integration's client secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "sentry",

@@ -41,12 +41,7 @@ pub fn shopify_events(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "shopify-events",
-    "The app's client secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("shopify-events", "The app's client secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "shopify_events",

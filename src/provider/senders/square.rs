@@ -36,12 +36,7 @@ pub fn square(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     )
 }
 
-keys!(
-    "square",
-    "The subscription's signature keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("square", "The subscription's signature keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "square",

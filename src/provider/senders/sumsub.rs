@@ -38,12 +38,7 @@ pub fn sumsub(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "sumsub",
-    "The webhook's secret keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("sumsub", "The webhook's secret keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "sumsub",

@@ -30,12 +30,7 @@ pub fn telegram(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "telegram",
-    "The secret tokens of `setWebhook`",
-    SecretFormat::Text,
-    &[]
-);
+keys!("telegram", "The secret tokens of `setWebhook`");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "telegram",

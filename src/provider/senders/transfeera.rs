@@ -29,12 +29,7 @@ pub fn transfeera(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!(
-    "transfeera",
-    "The webhook's signature secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("transfeera", "The webhook's signature secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "transfeera",

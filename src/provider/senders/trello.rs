@@ -32,7 +32,7 @@ pub fn trello(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/action/id"), contract)
 }
 
-keys!("trello", "The application's secrets", SecretFormat::Text, &[]);
+keys!("trello", "The application's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "trello",

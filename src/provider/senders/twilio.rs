@@ -96,9 +96,7 @@ pub fn twilio_shared_key(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 
 keys!(
     "twilio",
-    "The account's tokens, or the secrets of shared keys",
-    SecretFormat::Text,
-    &[]
+    "The account's tokens, or the secrets of shared keys"
 );
 
 pub(super) const FACTS: &[SenderFacts] = &[

@@ -46,12 +46,7 @@ pub fn twitch(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "twitch",
-    "The subscription's secrets",
-    SecretFormat::Text,
-    &[]
-);
+keys!("twitch", "The subscription's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "twitch",

@@ -26,7 +26,7 @@ pub fn typeform(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/event_id"), contract)
 }
 
-keys!("typeform", "The webhooks' secrets", SecretFormat::Text, &[]);
+keys!("typeform", "The webhooks' secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "typeform",

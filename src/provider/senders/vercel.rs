@@ -27,7 +27,7 @@ pub fn vercel(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!("vercel", "The webhooks' secrets", SecretFormat::Text, &[]);
+keys!("vercel", "The webhooks' secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "vercel",

@@ -38,12 +38,7 @@ pub fn viber(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), rule, contract)
 }
 
-keys!(
-    "viber",
-    "The account's authentication tokens",
-    SecretFormat::Text,
-    &[]
-);
+keys!("viber", "The account's authentication tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "viber",

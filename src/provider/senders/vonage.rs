@@ -35,9 +35,7 @@ pub fn vonage(keys: impl Into<KeyRing>) -> Provider {
 
 keys!(
     "vonage",
-    "The account's signature secrets, named by their API keys or not at all",
-    SecretFormat::Text,
-    &[]
+    "The account's signature secrets, named by their API keys or not at all"
 );
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {

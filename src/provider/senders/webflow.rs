@@ -30,7 +30,7 @@ pub fn webflow(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
 }
 
-keys!("webflow", "The client secrets of the app, or those of webhooks", SecretFormat::Text, &[]);
+keys!("webflow", "The client secrets of the app, or those of webhooks");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "webflow",

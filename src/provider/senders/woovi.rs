@@ -47,12 +47,7 @@ pub fn woovi(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!(
-    "woovi",
-    "The webhook's HMAC secret keys",
-    SecretFormat::Text,
-    &[]
-);
+keys!("woovi", "The webhook's HMAC secret keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "woovi",

@@ -35,7 +35,7 @@ pub fn workos(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
 }
 
-keys!("workos", "The endpoint's secrets", SecretFormat::Text, &[]);
+keys!("workos", "The endpoint's secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "workos",

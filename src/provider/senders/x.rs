@@ -49,7 +49,7 @@ pub fn x(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("x", "The app's consumer secrets", SecretFormat::Text, &[]);
+keys!("x", "The app's consumer secrets");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "x",

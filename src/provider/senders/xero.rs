@@ -29,7 +29,7 @@ pub fn xero(keys: impl Into<KeyRing>) -> Provider {
     Provider::signed(NAME, Verifier::new(scheme, keys), each("/events", EventRule::body()), contract)
 }
 
-keys!("xero", "The app's webhook keys", SecretFormat::Text, &[]);
+keys!("xero", "The app's webhook keys");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "xero",

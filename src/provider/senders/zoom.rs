@@ -58,7 +58,7 @@ pub fn zoom(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-keys!("zoom", "The app's secret tokens", SecretFormat::Text, &[]);
+keys!("zoom", "The app's secret tokens");
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
     name: "zoom",
