@@ -26,12 +26,7 @@ pub fn ably(keys: impl Into<KeyRing>) -> Provider {
         .single("", Encoding::Base64)
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("ably", "The secrets of the API key");

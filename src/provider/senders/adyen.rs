@@ -61,12 +61,7 @@ pub fn adyen(keys: impl Into<KeyRing>) -> Provider {
         .waits(seconds(5))
         .redelivers_by_hand()
         .counts_as_success(SuccessAnswer::text("[accepted]"));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!("adyen", "The HMAC keys, in hex", SecretFormat::Hex, &[]);

@@ -26,12 +26,7 @@ pub fn adyen_platforms(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(168)), RetriedStatuses::AllButSuccess)
         .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!(

@@ -29,7 +29,7 @@ pub fn alchemy(keys: impl Into<KeyRing>) -> Provider {
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
             .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("alchemy", "The webhook's signing keys");

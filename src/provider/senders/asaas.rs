@@ -46,12 +46,7 @@ pub fn asaas(keys: impl Into<KeyRing>) -> Provider {
             .waits(seconds(10))
             .counts_as_success(SuccessAnswer::exactly(200))
             .pauses_at(FailureShare::all(15, hours(24)));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_members(["/id"]),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_members(["/id"]), contract)
 }
 
 keys!("asaas", "The webhook's authentication tokens");

@@ -24,9 +24,10 @@ pub fn asana(keys: impl Into<KeyRing>) -> Provider {
         .single("", Encoding::Hex)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         each("/events", EventRule::body()),
         contract,
     )

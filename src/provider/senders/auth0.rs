@@ -30,12 +30,7 @@ pub fn auth0(keys: impl Into<KeyRing>) -> Provider {
         server_errors(),
     )
     .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_members(["/id"]),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_members(["/id"]), contract)
 }
 
 keys!("auth0", "The tokens of the stream");

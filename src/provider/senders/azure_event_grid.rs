@@ -22,31 +22,26 @@ const NAME: Name = Name::constant("azure-event-grid");
 pub fn azure_event_grid(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::query("token")).known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(30));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        each("", by_members(["/id"])),
-        contract,
-    )
-    .challenge(
-        Challenge::in_body("/data/validationCode", ChallengeText::Token)
-            .when_member(
-                "/eventType",
-                "Microsoft.EventGrid.SubscriptionValidationEvent",
-            )
-            .in_only_item()
-            .answer(ChallengeAnswer::json("validationResponse")),
-    )
-    .challenge(
-        Challenge::in_header(
-            Method::OPTIONS,
-            "WebHook-Request-Origin",
-            ChallengeText::Token,
+    signed(NAME, scheme, keys, each("", by_members(["/id"])), contract)
+        .challenge(
+            Challenge::in_body("/data/validationCode", ChallengeText::Token)
+                .when_member(
+                    "/eventType",
+                    "Microsoft.EventGrid.SubscriptionValidationEvent",
+                )
+                .in_only_item()
+                .answer(ChallengeAnswer::json("validationResponse")),
         )
-        .answer(ChallengeAnswer::AllowedOrigin(vec![
-            "eventgrid.azure.net".into(),
-        ])),
-    )
+        .challenge(
+            Challenge::in_header(
+                Method::OPTIONS,
+                "WebHook-Request-Origin",
+                ChallengeText::Token,
+            )
+            .answer(ChallengeAnswer::AllowedOrigin(vec![
+                "eventgrid.azure.net".into(),
+            ])),
+        )
 }
 
 keys!("azure-event-grid", "The secrets in the URL");

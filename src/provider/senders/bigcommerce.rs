@@ -63,9 +63,10 @@ pub fn bigcommerce(keys: impl Into<KeyRing>) -> Provider {
 /// ```
 pub fn bigcommerce_token(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("X-Webhook-Token")).known();
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         by_members(["/hash", "/created_at"]),
         contract(),
     )

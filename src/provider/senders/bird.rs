@@ -36,12 +36,7 @@ pub fn bird(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         .tolerance(tolerance(86_400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("bird", "The subscription's signing keys");

@@ -47,7 +47,7 @@ pub fn box_v2(keys: impl Into<KeyRing>) -> Provider {
         RetriedStatuses::AllButSuccess,
     )
     .waits(seconds(30));
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("box", "The primary and the secondary key");

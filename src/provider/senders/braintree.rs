@@ -42,7 +42,7 @@ pub fn braintree(keys: impl Into<KeyRing>, public_key: &str) -> Provider {
         algorithm,
         encoding: Encoding::Hex,
     };
-    Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::signed_id(), contract).challenge(
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract).challenge(
         Challenge::in_query(Method::GET, "bt_challenge", ChallengeText::Hex).answer(answer),
     )
 }

@@ -25,12 +25,7 @@ pub fn buildkite(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(86400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("buildkite", "The webhook's tokens");

@@ -23,7 +23,7 @@ pub fn calendly(keys: impl Into<KeyRing>) -> Provider {
         .content(time_and_body("."))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
-    Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("calendly", "The subscription's signing keys");

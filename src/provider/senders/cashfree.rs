@@ -32,9 +32,10 @@ pub fn cashfree(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract =
         SenderContract::new(retries_for(hours(24)), server_errors()).redelivers_by_hand();
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         by_members(["/data/payment/cf_payment_id", "/type"]),
         contract,
     )

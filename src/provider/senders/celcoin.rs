@@ -29,12 +29,7 @@ pub fn celcoin(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
         .waits(seconds(5))
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("celcoin", "Users and passwords, each as `user:password`");

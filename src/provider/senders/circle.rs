@@ -30,8 +30,7 @@ pub fn circle(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors())
         .probes_with([Method::HEAD]);
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, by_id("/notificationId"), contract)
+    signed(NAME, scheme, keys, by_id("/notificationId"), contract)
 }
 
 keys!(

@@ -26,7 +26,7 @@ pub fn circleci(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .waits(seconds(10));
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("circleci", "The webhook's secrets");

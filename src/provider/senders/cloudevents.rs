@@ -28,13 +28,7 @@ pub fn cloudevents(
 ) -> Provider {
     let scheme = Scheme::bearer().known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_members(["/source", "/id"]),
-        contract,
-    )
-    .challenge(
+    signed(NAME, scheme, keys, by_members(["/source", "/id"]), contract).challenge(
         Challenge::in_header(
             Method::OPTIONS,
             "WebHook-Request-Origin",

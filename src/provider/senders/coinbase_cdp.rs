@@ -26,7 +26,7 @@ pub fn coinbase_cdp(keys: impl Into<KeyRing>) -> Provider {
         .content(time_and_body("."))
         .known();
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess);
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("coinbase-cdp", "The subscription's secrets");

@@ -26,12 +26,7 @@ pub fn coinbase_commerce(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_id("/event/id"),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_id("/event/id"), contract)
 }
 
 keys!("coinbase-commerce", "The shared secrets");

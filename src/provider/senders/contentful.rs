@@ -42,12 +42,7 @@ pub fn contentful(keys: impl Into<KeyRing>) -> Provider {
         ])
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!(

@@ -24,8 +24,7 @@ pub fn cronofy(keys: impl Into<KeyRing>) -> Provider {
         .separator(',')
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("cronofy", "The application's client secrets, `CRN_…`");

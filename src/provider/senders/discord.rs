@@ -32,7 +32,7 @@ pub fn discord(keys: impl Into<KeyRing>) -> Provider {
     let ping = Challenge::in_body("/type", ChallengeText::Token)
         .when_member("/type", "1")
         .answer(ChallengeAnswer::Fixed(r#"{"type":1}"#.into()));
-    Provider::signed(NAME, Verifier::new(scheme(), keys), by_id("/id"), contract).challenge(ping)
+    signed(NAME, scheme(), keys, by_id("/id"), contract).challenge(ping)
 }
 
 /// Discord, webhook events, proved by the same key in the same way.
@@ -46,8 +46,7 @@ pub fn discord_events(keys: impl Into<KeyRing>) -> Provider {
     let ping = Challenge::in_body("/type", ChallengeText::Token)
         .when_member("/type", "0")
         .answer(ChallengeAnswer::NoContent);
-    let verifier = Verifier::new(scheme(), keys);
-    Provider::signed(EVENTS, verifier, EventRule::body(), contract).challenge(ping)
+    signed(EVENTS, scheme(), keys, EventRule::body(), contract).challenge(ping)
 }
 
 fn scheme() -> Scheme {

@@ -25,7 +25,7 @@ pub fn docusign(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(15 * 24)), server_errors()).redelivers_by_hand();
     let rule = by_members(["/event", "/data/envelopeId", "/generatedDateTime"]);
-    Provider::signed(NAME, Verifier::new(scheme, keys), rule, contract)
+    signed(NAME, scheme, keys, rule, contract)
 }
 
 keys!("docusign", "The account's keys of Connect");

@@ -44,7 +44,7 @@ pub fn ebay(
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
     let event = by_id("/notification/notificationId");
-    Provider::signed(NAME, Verifier::new(scheme, keys), event, contract).challenge(
+    signed(NAME, scheme, keys, event, contract).challenge(
         Challenge::in_query(Method::GET, "challenge_code", ChallengeText::Token)
             .answer_with_hash("challengeResponse", verification_tokens, url),
     )

@@ -31,9 +31,10 @@ pub fn efi(keys: impl Into<KeyRing>) -> Provider {
         },
         server_errors(),
     );
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         each("/pix", EventRule::body()),
         contract,
     )

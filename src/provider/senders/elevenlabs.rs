@@ -25,12 +25,7 @@ pub fn elevenlabs(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(1800))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("elevenlabs", "The secrets");

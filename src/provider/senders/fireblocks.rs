@@ -25,8 +25,7 @@ pub fn fireblocks(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::jws(Place::header("Fireblocks-Webhook-Signature"), token).known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors())
         .redelivers_by_hand();
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!(

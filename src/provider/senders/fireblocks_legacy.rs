@@ -27,9 +27,8 @@ pub fn fireblocks_legacy(keys: impl Into<KeyRing>) -> Provider {
     const WAITS: &[Duration] = &[seconds(15), seconds(45), seconds(105), seconds(225), seconds(465)];
     let contract = SenderContract::new(RetrySchedule::listed(WAITS), server_errors())
         .redelivers_by_hand();
-    let verifier = Verifier::new(scheme, keys);
     let rule = by_members(["/data/id", "/data/status", "/timestamp"]);
-    Provider::signed(NAME, verifier, rule, contract)
+    signed(NAME, scheme, keys, rule, contract)
 }
 
 keys!(

@@ -59,8 +59,7 @@ fn signed_by<const N: usize>(
     let scheme = Scheme::jws(Place::header("X-FusionAuth-Signature-JWT"), token).known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .waits(seconds(2));
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, by_id("/event/id"), contract)
+    signed(NAME, scheme, keys, by_id("/event/id"), contract)
 }
 
 pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {

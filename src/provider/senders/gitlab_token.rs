@@ -26,12 +26,7 @@ pub fn gitlab_token(keys: impl Into<KeyRing>) -> Provider {
         .shown_id_header("Idempotency-Key")
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("gitlab", "The hook's secret tokens");

@@ -28,12 +28,7 @@ pub fn gocardless(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract =
         SenderContract::new(retries_for(hours(72)), server_errors()).redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        each("/events", by_id("/id")),
-        contract,
-    )
+    signed(NAME, scheme, keys, each("/events", by_id("/id")), contract)
 }
 
 keys!("gocardless", "The endpoint's secrets");

@@ -23,7 +23,7 @@ pub fn heroku(keys: impl Into<KeyRing>) -> Provider {
         .single("", Encoding::Base64)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("heroku", "The webhooks' secrets");

@@ -25,8 +25,7 @@ pub fn kinde(keys: impl Into<KeyRing>) -> Provider {
     let token = Jws::new([JwsAlgorithm::Rs256]).key_by_kid().id("event_id");
     let scheme = Scheme::jws(Place::Body, token).known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!(

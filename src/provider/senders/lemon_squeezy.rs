@@ -24,7 +24,7 @@ pub fn lemon_squeezy(keys: impl Into<KeyRing>) -> Provider {
         .single("", Encoding::Hex)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("lemon_squeezy", "The webhooks' signing secrets");

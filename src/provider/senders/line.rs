@@ -25,9 +25,10 @@ pub fn line(keys: impl Into<KeyRing>) -> Provider {
         .single("", Encoding::Base64)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(1));
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         each("/events", by_id("/webhookEventId")),
         contract,
     )

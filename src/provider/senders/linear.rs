@@ -29,9 +29,10 @@ pub fn linear(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(7)), server_errors())
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         by_members(["/type", "/action", "/data/id", "/createdAt"]),
         contract,
     )

@@ -32,9 +32,10 @@ pub fn linkedin(keys: impl Into<KeyRing>) -> Provider {
         },
         RetriedStatuses::AllButSuccess,
     );
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         each("/notifications", by_id("/notificationId")),
         contract,
     )

@@ -26,8 +26,7 @@ pub fn livekit(keys: impl Into<KeyRing>) -> Provider {
         .expires();
     let scheme = Scheme::jws(Place::header("Authorization"), token).known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!(

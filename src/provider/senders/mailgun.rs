@@ -47,12 +47,7 @@ pub fn mailgun(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(RetrySchedule::listed(WAITS), server_errors())
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!("mailgun", "The account's webhook signing keys");

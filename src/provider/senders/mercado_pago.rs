@@ -25,7 +25,7 @@ fn manifest(data_id: Component) -> [Component; 4] {
     ]
 }
 
-fn signed(data_id: Component) -> Vec<Component> {
+fn content(data_id: Component) -> Vec<Component> {
     let mut pieces = manifest(data_id).to_vec();
     pieces.push(Component::literal(";"));
     pieces
@@ -49,20 +49,15 @@ pub fn mercado_pago(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-signature")
         .pairs("ts", "v1", Encoding::Hex)
         .time_format(TimeFormat::SecondsOrMilliseconds)
-        .content(signed(Component::parameter("data.id")))
-        .or_content(signed(Component::parameter("data.id").lower_case()))
+        .content(content(Component::parameter("data.id")))
+        .or_content(content(Component::parameter("data.id").lower_case()))
         .content_is_id()
         .tolerance(tolerance(86_400))
         .known();
     let contract = SenderContract::new(retries_for(hours(168)), server_errors())
         .waits(seconds(5))
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!("mercado-pago", "The application's secret signatures");

@@ -35,8 +35,7 @@ pub fn messagebird(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         .tolerance(tolerance(5))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!("messagebird", "The account's signing keys");

@@ -33,12 +33,7 @@ pub fn messagebird_legacy(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(100))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("messagebird", "The signing keys");

@@ -31,13 +31,7 @@ pub fn meta(keys: impl Into<KeyRing>, verify_tokens: impl Into<KeyRing>) -> Prov
         .known();
     let contract = SenderContract::new(retries_for(hours(168)), RetriedStatuses::AllButSuccess)
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
-    .challenge(
+    signed(NAME, scheme, keys, EventRule::body(), contract).challenge(
         Challenge::in_query(Method::GET, "hub.challenge", ChallengeText::Token)
             .when_parameter("hub.mode", "subscribe")
             .with_token("hub.verify_token", verify_tokens),

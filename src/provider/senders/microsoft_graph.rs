@@ -31,9 +31,10 @@ pub fn microsoft_graph(keys: impl Into<KeyRing>) -> Provider {
     let nameless = KnownShape::new("change", ["/subscriptionId"])
         .when("/subscriptionId")
         .each_time();
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         each(
             "/value",
             EventRule::known([named, nameless]).or_body("notification"),

@@ -29,7 +29,7 @@ pub fn mollie(keys: impl Into<KeyRing>) -> Provider {
         .algorithm(Algorithm::Hmac(Digest::Sha256))
         .known();
     let contract = SenderContract::new(retries_for(hours(26)), RetriedStatuses::AllButSuccess);
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("mollie", "The webhook's signing secrets");

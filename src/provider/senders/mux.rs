@@ -26,7 +26,7 @@ pub fn mux(keys: impl Into<KeyRing>) -> Provider {
         .content(time_and_body("."))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("mux", "The webhook's signing secrets");

@@ -25,8 +25,7 @@ pub fn netlify(keys: impl Into<KeyRing>) -> Provider {
         .claim("iss", "netlify");
     let scheme = Scheme::jws(Place::header("X-Webhook-Signature"), token).known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("netlify", "The notification's secret tokens");

@@ -27,7 +27,7 @@ pub fn notion(keys: impl Into<KeyRing>) -> Provider {
         .single("sha256=", Encoding::Hex)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 /// Notion, whose handshake brings the secret: a POST of `verification_token`, whose signature, if it has one, is

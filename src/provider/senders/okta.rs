@@ -31,9 +31,10 @@ pub fn okta(keys: impl Into<KeyRing>) -> Provider {
         server_errors(),
     )
     .waits(seconds(3));
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         each("/data/events", by_members(["/uuid"])),
         contract,
     )

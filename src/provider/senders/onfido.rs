@@ -25,12 +25,7 @@ pub fn onfido(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("onfido", "The webhook's tokens");

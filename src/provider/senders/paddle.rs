@@ -29,12 +29,7 @@ pub fn paddle(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
         .waits(seconds(5))
         .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_id("/event_id"),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_id("/event_id"), contract)
 }
 
 keys!("paddle", "The destination's secret keys, `pdl_ntfset_…`");

@@ -27,12 +27,7 @@ pub fn pagbank(keys: impl Into<KeyRing>) -> Provider {
         .content([Component::Secret, Component::literal("-"), Component::Body])
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("pagbank", "The account's tokens");

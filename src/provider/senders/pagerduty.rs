@@ -30,12 +30,7 @@ pub fn pagerduty(keys: impl Into<KeyRing>) -> Provider {
         RetriedStatuses::server_errors_and(&[429]),
     )
     .waits(seconds(5));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_id("/event/id"),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_id("/event/id"), contract)
 }
 
 keys!("pagerduty", "The subscription's secrets");

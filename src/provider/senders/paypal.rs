@@ -47,8 +47,7 @@ pub fn paypal(keys: impl Into<KeyRing>, webhook_id: impl Into<String>) -> Provid
         .known();
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
         .redelivers_by_hand();
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!(

@@ -24,7 +24,7 @@ pub fn paystack(keys: impl Into<KeyRing>) -> Provider {
         .algorithm(Algorithm::Hmac(Digest::Sha512))
         .known();
     let contract = SenderContract::new(retries_for(hours(72)), server_errors());
-    Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("paystack", "The secret keys of the API, which sign its webhooks");

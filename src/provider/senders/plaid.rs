@@ -28,8 +28,7 @@ pub fn plaid(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::jws(Place::header("Plaid-Verification"), token).known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .waits(seconds(10));
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!(

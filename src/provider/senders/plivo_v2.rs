@@ -34,12 +34,7 @@ pub fn plivo_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         .public_url(url)
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!("plivo", "The account's authentication tokens");

@@ -39,8 +39,7 @@ pub fn plivo_v3(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         .public_url(url)
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 /// The URL with its query decoded and sorted, up to the fields.

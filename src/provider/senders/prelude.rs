@@ -122,6 +122,17 @@ pub(super) fn server_errors() -> RetriedStatuses {
     RetriedStatuses::server_errors_and(&[])
 }
 
+/// A sender whose scheme proves its deliveries with these keys.
+pub(super) fn signed(
+    name: Name,
+    scheme: Scheme,
+    keys: impl Into<KeyRing>,
+    rule: EventRule,
+    contract: SenderContract,
+) -> Provider {
+    Provider::signed(name, Verifier::new(scheme, keys), rule, contract)
+}
+
 /// A sender in the frame of the Standard Webhooks specification, in headers of these families.
 pub(super) fn framed(
     name: Name,
@@ -153,8 +164,7 @@ pub(super) fn framed(
         .content(content)
         .secrets(secrets)
         .known();
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(name, verifier, EventRule::signed_id(), contract)
+    signed(name, scheme, keys, EventRule::signed_id(), contract)
 }
 
 /// `{time}.{body}`, and its like.

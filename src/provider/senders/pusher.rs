@@ -30,12 +30,7 @@ pub fn pusher(keys: impl Into<KeyRing>) -> Provider {
         },
         RetriedStatuses::AllButSuccess,
     );
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("pusher", "The secrets of the app's keys");

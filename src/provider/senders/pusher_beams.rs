@@ -28,8 +28,7 @@ pub fn pusher_beams(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
         .waits(seconds(3));
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, by_id("/metadata/event_id"), contract)
+    signed(NAME, scheme, keys, by_id("/metadata/event_id"), contract)
 }
 
 keys!("pusher-beams", "The webhook's secrets");

@@ -29,9 +29,10 @@ pub fn qi_tech(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         .public_url(url)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
+    signed(
         NAME,
-        Verifier::new(scheme, keys),
+        scheme,
+        keys,
         by_members(["/id", "/analysis_status", "/event_date"]),
         contract,
     )

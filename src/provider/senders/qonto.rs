@@ -26,7 +26,7 @@ pub fn qonto(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .waits(seconds(1));
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("qonto", "The subscription's secrets");

@@ -34,12 +34,7 @@ pub fn quicknode(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
     #[cfg(feature = "gzip")]
     let contract = contract.gzip(SignedForm::Decoded);
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("quicknode", "The streams' security tokens");

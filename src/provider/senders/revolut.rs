@@ -36,12 +36,7 @@ pub fn revolut(keys: impl Into<KeyRing>) -> Provider {
         ])
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("revolut", "The signing secrets, `wsk_…`");

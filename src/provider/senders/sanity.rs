@@ -28,12 +28,7 @@ pub fn sanity(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(3600))
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("sanity", "The webhook's secrets");

@@ -27,12 +27,7 @@ pub fn segment(keys: impl Into<KeyRing>) -> Provider {
         .algorithm(Algorithm::Hmac(Digest::Sha1))
         .known();
     let contract = SenderContract::new(retries_for(hours(4)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_id("/messageId"),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_id("/messageId"), contract)
 }
 
 keys!("segment", "The destination's shared secrets");

@@ -31,8 +31,13 @@ pub fn sendgrid(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(86_400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(3));
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, each("", by_id("/sg_event_id")), contract)
+    signed(
+        NAME,
+        scheme,
+        keys,
+        each("", by_id("/sg_event_id")),
+        contract,
+    )
 }
 
 keys!(

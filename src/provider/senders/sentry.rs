@@ -24,7 +24,7 @@ pub fn sentry(keys: impl Into<KeyRing>) -> Provider {
         .single("", Encoding::Hex)
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors()).waits(seconds(1));
-    Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("sentry", "The integration's client secrets");

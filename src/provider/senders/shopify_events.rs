@@ -33,12 +33,7 @@ pub fn shopify_events(keys: impl Into<KeyRing>) -> Provider {
         RetriedStatuses::AllButSuccess,
     )
     .waits(seconds(5));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("shopify-events", "The app's client secrets");

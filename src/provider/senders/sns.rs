@@ -61,8 +61,7 @@ pub fn sns(keys: impl Into<KeyRing>) -> Provider {
         RetriedStatuses::server_errors_and(&[429]),
     )
     .waits(seconds(15));
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!(

@@ -28,12 +28,7 @@ pub fn square(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         .public_url(url)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_id("/event_id"),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_id("/event_id"), contract)
 }
 
 keys!("square", "The subscription's signature keys");

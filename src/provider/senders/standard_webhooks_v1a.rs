@@ -36,8 +36,7 @@ pub fn standard_webhooks_v1a(name: Name, keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
         .waits(seconds(15))
         .redelivers_by_hand();
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(name, verifier, EventRule::signed_id(), contract)
+    signed(name, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!(

@@ -34,8 +34,7 @@ pub fn stark_bank(keys: impl Into<KeyRing>) -> Provider {
     const WAITS: &[Duration] = &[minutes(5), minutes(30), minutes(120)];
     let contract = SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)
         .redelivers_by_hand();
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, by_id("/event/id"), contract)
+    signed(NAME, scheme, keys, by_id("/event/id"), contract)
 }
 
 keys!(

@@ -30,12 +30,7 @@ pub fn sumsub(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(RetrySchedule::listed(WAITS), server_errors())
         .waits(seconds(10))
         .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("sumsub", "The webhook's secret keys");

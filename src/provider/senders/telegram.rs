@@ -22,12 +22,7 @@ const NAME: Name = Name::constant("telegram");
 pub fn telegram(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("X-Telegram-Bot-Api-Secret-Token")).known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        by_members(["/update_id"]),
-        contract,
-    )
+    signed(NAME, scheme, keys, by_members(["/update_id"]), contract)
 }
 
 keys!("telegram", "The secret tokens of `setWebhook`");

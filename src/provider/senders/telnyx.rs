@@ -28,8 +28,7 @@ pub fn telnyx(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .waits(seconds(2));
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, by_id("/data/id"), contract)
+    signed(NAME, scheme, keys, by_id("/data/id"), contract)
 }
 
 keys!(

@@ -26,7 +26,7 @@ pub fn transfeera(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(86400))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("transfeera", "The webhook's signature secrets");

@@ -31,8 +31,7 @@ pub fn travis(keys: impl Into<KeyRing>) -> Provider {
         .algorithm(Algorithm::PublicKey(PublicKeyAlgorithm::rsa(Digest::Sha1)))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::signed_id(), contract)
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract)
 }
 
 keys!(

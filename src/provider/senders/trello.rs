@@ -29,7 +29,7 @@ pub fn trello(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
         .public_url(url)
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), server_errors()).probes_with([Method::HEAD]);
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/action/id"), contract)
+    signed(NAME, scheme, keys, by_id("/action/id"), contract)
 }
 
 keys!("trello", "The application's secrets");

@@ -40,7 +40,7 @@ pub fn truelayer(keys: impl Into<KeyRing>) -> Provider {
         ])
         .known();
     let contract = SenderContract::new(retries_for(hours(72)), server_errors());
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/event_id"), contract)
+    signed(NAME, scheme, keys, by_id("/event_id"), contract)
 }
 
 keys!(

@@ -32,13 +32,7 @@ pub fn twitch(keys: impl Into<KeyRing>) -> Provider {
         .tolerance(tolerance(600))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::signed_id(),
-        contract,
-    )
-    .challenge(
+    signed(NAME, scheme, keys, EventRule::signed_id(), contract).challenge(
         Challenge::in_body("/challenge", ChallengeText::Token).when_member(
             "/subscription/status",
             "webhook_callback_verification_pending",

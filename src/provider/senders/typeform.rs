@@ -23,7 +23,7 @@ pub fn typeform(keys: impl Into<KeyRing>) -> Provider {
         .single("sha256=", Encoding::Base64)
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/event_id"), contract)
+    signed(NAME, scheme, keys, by_id("/event_id"), contract)
 }
 
 keys!("typeform", "The webhooks' secrets");

@@ -24,7 +24,7 @@ pub fn vercel(keys: impl Into<KeyRing>) -> Provider {
         .algorithm(Algorithm::Hmac(Digest::Sha1))
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("vercel", "The webhooks' secrets");

@@ -35,7 +35,7 @@ pub fn viber(keys: impl Into<KeyRing>) -> Provider {
         .when("/message_token")
         .unless("/user_id");
     let rule = EventRule::known([of_user, of_nobody]).or_body("event");
-    Provider::signed(NAME, Verifier::new(scheme, keys), rule, contract)
+    signed(NAME, scheme, keys, rule, contract)
 }
 
 keys!("viber", "The account's authentication tokens");

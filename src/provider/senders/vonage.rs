@@ -29,8 +29,7 @@ pub fn vonage(keys: impl Into<KeyRing>) -> Provider {
         .any_case_prefix()
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess);
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!(

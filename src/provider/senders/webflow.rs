@@ -27,7 +27,7 @@ pub fn webflow(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(1)), RetriedStatuses::AllButSuccess)
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(NAME, Verifier::new(scheme, keys), EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("webflow", "The client secrets of the app, or those of webhooks");

@@ -26,8 +26,7 @@ pub fn wise(keys: impl Into<KeyRing>) -> Provider {
         .algorithm(Algorithm::PublicKey(PublicKeyAlgorithm::rsa(Digest::Sha256)))
         .known();
     let contract = SenderContract::new(retries_for(hours(14 * 24)), RetriedStatuses::AllButSuccess);
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!(

@@ -39,12 +39,7 @@ pub fn woovi(keys: impl Into<KeyRing>) -> Provider {
         ]),
     )
     .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!("woovi", "The webhook's HMAC secret keys");

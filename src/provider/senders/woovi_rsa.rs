@@ -41,8 +41,7 @@ pub fn woovi_rsa(keys: impl Into<KeyRing>) -> Provider {
         ]),
     )
     .redelivers_by_hand();
-    let verifier = Verifier::new(scheme, keys);
-    Provider::signed(NAME, verifier, EventRule::body(), contract)
+    signed(NAME, scheme, keys, EventRule::body(), contract)
 }
 
 keys!(

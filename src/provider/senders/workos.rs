@@ -32,7 +32,7 @@ pub fn workos(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)
         .redelivers_by_hand()
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(NAME, Verifier::new(scheme, keys), by_id("/id"), contract)
+    signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
 keys!("workos", "The endpoint's secrets");

@@ -31,13 +31,7 @@ pub fn x(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(120)), server_errors())
         .waits(seconds(10))
         .redelivers_by_hand();
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
-    .challenge(
+    signed(NAME, scheme, keys, EventRule::body(), contract).challenge(
         Challenge::in_query(Method::GET, "crc_token", ChallengeText::Token).answer(
             ChallengeAnswer::Hmac {
                 text: None,

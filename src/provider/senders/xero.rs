@@ -26,7 +26,7 @@ pub fn xero(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract = SenderContract::new(retries_for(hours(24)), RetriedStatuses::AllButSuccess)
         .counts_as_success(SuccessAnswer::exactly(200));
-    Provider::signed(NAME, Verifier::new(scheme, keys), each("/events", EventRule::body()), contract)
+    signed(NAME, scheme, keys, each("/events", EventRule::body()), contract)
 }
 
 keys!("xero", "The app's webhook keys");

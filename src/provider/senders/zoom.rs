@@ -40,13 +40,7 @@ pub fn zoom(keys: impl Into<KeyRing>) -> Provider {
         .known();
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), server_errors()).waits(seconds(3));
-    Provider::signed(
-        NAME,
-        Verifier::new(scheme, keys),
-        EventRule::body(),
-        contract,
-    )
-    .challenge(
+    signed(NAME, scheme, keys, EventRule::body(), contract).challenge(
         Challenge::in_body("/payload/plainToken", ChallengeText::Token)
             .when_member("/event", "endpoint.url_validation")
             .answer(ChallengeAnswer::Hmac {
