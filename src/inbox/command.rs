@@ -15,7 +15,7 @@ use super::route::Route;
 /// An event that was proved, to be kept until a worker has handled it.
 ///
 /// It is made by the layers of this crate alone, so that nothing unproved is ever queued.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Accept {
     /// The event.
@@ -64,31 +64,6 @@ impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { envelope, body } = self;
         write!(f, "Content({} and {} bytes)", envelope.len(), body.len())
-    }
-}
-
-impl fmt::Debug for Accept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            key,
-            route,
-            fingerprint,
-            has_own_id,
-            order,
-            content,
-            revive_every,
-            was_held,
-        } = self;
-        f.debug_struct("Accept")
-            .field("key", key)
-            .field("route", route)
-            .field("fingerprint", fingerprint)
-            .field("has_own_id", has_own_id)
-            .field("order", order)
-            .field("content", content)
-            .field("revive_every", revive_every)
-            .field("was_held", was_held)
-            .finish()
     }
 }
 

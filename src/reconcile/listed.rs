@@ -1,6 +1,5 @@
 //! Lists of deliveries that a sender keeps, and can make again.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -148,7 +147,7 @@ impl DeliveryList {
 const ID: &str = "{id}";
 
 /// Deliveries that a sender lists and can make again: made by [`DeliveryList::on`].
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ListedDeliveries {
     client: ApiClient,
     list: Arc<DeliveryList>,
@@ -246,15 +245,5 @@ impl Source for ListedDeliveries {
         self.client
             .tell(&path.replace(ID, &segment(delivery)?))
             .await
-    }
-}
-
-impl fmt::Debug for ListedDeliveries {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { client, list } = self;
-        f.debug_struct("ListedDeliveries")
-            .field("client", client)
-            .field("list", list)
-            .finish()
     }
 }

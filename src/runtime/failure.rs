@@ -24,6 +24,7 @@ use crate::rejection_cause::Chain;
 /// assert_eq!(amount("").unwrap_err().kind(), FailureKind::Permanent);
 /// assert_eq!(amount("five").unwrap_err().kind(), FailureKind::Retry);
 /// ```
+#[derive(Debug)]
 pub struct Failure {
     kind: FailureKind,
     error: Box<dyn Error + Send + Sync>,
@@ -130,21 +131,6 @@ impl fmt::Display for Failure {
     /// The error and what caused it, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Chain(&*self.error).fmt(f)
-    }
-}
-
-impl fmt::Debug for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            error,
-            retry_after,
-        } = self;
-        f.debug_struct("Failure")
-            .field("kind", kind)
-            .field("error", error)
-            .field("retry_after", retry_after)
-            .finish()
     }
 }
 
