@@ -164,28 +164,6 @@ pub(crate) fn in_lines(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Re
     Ok(())
 }
 
-/// A field of an error, by its name.
-#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
-pub(crate) type Field<'a> = (&'static str, &'a dyn fmt::Debug);
-
-/// An error as [`in_lines`] has it, and its fields for `{:#?}`.
-#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
-pub(crate) fn in_lines_or_fields(
-    error: &dyn Error,
-    name: &str,
-    fields: &[Field<'_>],
-    f: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
-    if !f.alternate() {
-        return in_lines(error, f);
-    }
-    let mut shown = f.debug_struct(name);
-    for (name, field) in fields {
-        shown.field(name, field);
-    }
-    shown.finish()
-}
-
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         let source: &(dyn Error + 'static) = self.0.source.as_deref()?;

@@ -56,6 +56,65 @@ impl Error for StoreError {
     }
 }
 
+/// What an error of a store that cannot be set up can do: its own name, that of its kinds, and what stands before
+/// its text.
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+macro_rules! connect_error {
+    ($error:ident, $kind:ident, $store:literal) => {
+        impl $error {
+            pub(super) fn new(kind: $kind, message: impl Into<String>) -> Self {
+                Self {
+                    kind,
+                    message: message.into(),
+                    source: None,
+                }
+            }
+
+            pub(super) fn with_source(
+                mut self,
+                source: impl Error + Send + Sync + 'static,
+            ) -> Self {
+                self.source = Some(Box::new(source));
+                self
+            }
+
+            /// What kind of failure it was.
+            pub fn kind(&self) -> $kind {
+                self.kind
+            }
+        }
+
+        impl fmt::Debug for $error {
+            /// For a person, as `main` prints it; `{:#?}` shows the fields.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if !f.alternate() {
+                    return crate::error::in_lines(self, f);
+                }
+                f.debug_struct(stringify!($error))
+                    .field("kind", &self.kind)
+                    .field("message", &self.message)
+                    .field("source", &self.source)
+                    .finish()
+            }
+        }
+
+        impl fmt::Display for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($store, ": {}"), self.message)
+            }
+        }
+
+        impl Error for $error {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                let source: &(dyn Error + 'static) = self.source.as_deref()?;
+                Some(source)
+            }
+        }
+    };
+}
+#[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
+pub(super) use connect_error;
+
 /// The kind of failure that a [`StoreError`] tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

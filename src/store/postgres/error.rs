@@ -3,8 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error::{Field, in_lines_or_fields};
-use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::error::{StoreError, StoreErrorKind, connect_error};
 
 /// A store on Postgres that cannot be set up as asked.
 ///
@@ -24,6 +23,12 @@ pub struct PostgresConnectError {
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
+
+connect_error!(
+    PostgresConnectError,
+    PostgresConnectErrorKind,
+    "postgres store"
+);
 
 /// The kind of failure that a [`PostgresConnectError`] tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,52 +50,6 @@ pub enum PostgresConnectErrorKind {
     AtRisk,
     /// Postgres cannot be reached, and was needed.
     Unavailable,
-}
-
-impl PostgresConnectError {
-    pub(super) fn new(kind: PostgresConnectErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
-    }
-
-    pub(super) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
-        self
-    }
-
-    /// What kind of failure it was.
-    pub fn kind(&self) -> PostgresConnectErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Debug for PostgresConnectError {
-    /// For a person, as `main` prints it; `{:#?}` shows the fields.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            message,
-            source,
-        } = self;
-        let fields: [Field<'_>; 3] = [("kind", kind), ("message", message), ("source", source)];
-        in_lines_or_fields(self, "PostgresConnectError", &fields, f)
-    }
-}
-
-impl fmt::Display for PostgresConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "postgres store: {}", self.message)
-    }
-}
-
-impl Error for PostgresConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let source: &(dyn Error + 'static) = self.source.as_deref()?;
-        Some(source)
-    }
 }
 
 /// Why a command failed, before it becomes an error of the store. Several commands may share it.

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-use crate::error::{Field, in_lines_or_fields};
-use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::error::{StoreError, StoreErrorKind, connect_error};
 
 /// A store on Redis that cannot be set up as asked.
 ///
@@ -28,6 +27,8 @@ pub struct RedisConnectError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
+connect_error!(RedisConnectError, RedisConnectErrorKind, "redis store");
+
 /// The kind of failure that a [`RedisConnectError`] tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -46,52 +47,6 @@ pub enum RedisConnectErrorKind {
     AtRisk,
     /// Redis cannot be reached, and so what is there is not known: of [`join`](super::RedisStoreBuilder::join).
     Unreachable,
-}
-
-impl RedisConnectError {
-    pub(super) fn new(kind: RedisConnectErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
-    }
-
-    pub(super) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
-        self
-    }
-
-    /// What kind of failure it was.
-    pub fn kind(&self) -> RedisConnectErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Debug for RedisConnectError {
-    /// For a person, as `main` prints it; `{:#?}` shows the fields.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            message,
-            source,
-        } = self;
-        let fields: [Field<'_>; 3] = [("kind", kind), ("message", message), ("source", source)];
-        in_lines_or_fields(self, "RedisConnectError", &fields, f)
-    }
-}
-
-impl fmt::Display for RedisConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "redis store: {}", self.message)
-    }
-}
-
-impl Error for RedisConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let source: &(dyn Error + 'static) = self.source.as_deref()?;
-        Some(source)
-    }
 }
 
 /// How many partitions a namespace is to have.

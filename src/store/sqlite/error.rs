@@ -3,8 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error::{Field, in_lines_or_fields};
-use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::error::{StoreError, StoreErrorKind, connect_error};
 
 /// A store in a SQLite file that cannot be opened as asked.
 ///
@@ -26,6 +25,8 @@ pub struct SqliteConnectError {
     message: String,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
+
+connect_error!(SqliteConnectError, SqliteConnectErrorKind, "sqlite store");
 
 /// The kind of failure that a [`SqliteConnectError`] tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,52 +52,6 @@ pub enum SqliteConnectErrorKind {
     AtRisk,
     /// SQLite fails otherwise.
     Failed,
-}
-
-impl SqliteConnectError {
-    pub(super) fn new(kind: SqliteConnectErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
-    }
-
-    pub(super) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
-        self
-    }
-
-    /// What kind of failure it was.
-    pub fn kind(&self) -> SqliteConnectErrorKind {
-        self.kind
-    }
-}
-
-impl fmt::Debug for SqliteConnectError {
-    /// For a person, as `main` prints it; `{:#?}` shows the fields.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            message,
-            source,
-        } = self;
-        let fields: [Field<'_>; 3] = [("kind", kind), ("message", message), ("source", source)];
-        in_lines_or_fields(self, "SqliteConnectError", &fields, f)
-    }
-}
-
-impl fmt::Display for SqliteConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sqlite store: {}", self.message)
-    }
-}
-
-impl Error for SqliteConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let source: &(dyn Error + 'static) = self.source.as_deref()?;
-        Some(source)
-    }
 }
 
 /// Why a command failed, before it becomes an error of the store. Several commands may share it.
