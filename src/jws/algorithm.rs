@@ -1,3 +1,4 @@
+use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 use crate::asymmetric::{Curve, EcdsaForm, PublicKeyAlgorithm};
@@ -5,7 +6,8 @@ use crate::digest::Digest;
 use crate::secret::SigningKey;
 
 /// How a JWS is signed (RFC 7518, section 3; RFC 8037).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 #[non_exhaustive]
 pub enum JwsAlgorithm {
     /// HMAC-SHA256.
@@ -31,6 +33,7 @@ pub enum JwsAlgorithm {
     /// ECDSA on secp256k1 with SHA-256 (RFC 8812).
     Es256k,
     /// Ed25519.
+    #[serde(rename = "EdDSA")]
     EdDsa,
 }
 

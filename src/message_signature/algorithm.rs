@@ -1,3 +1,4 @@
+use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
 use crate::asymmetric::{Curve, EcdsaForm, PublicKeyAlgorithm};
@@ -5,7 +6,8 @@ use crate::digest::Digest;
 use crate::secret::SigningKey;
 
 /// How a message is signed (RFC 9421, section 3.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum MessageAlgorithm {
     /// HMAC-SHA256: `hmac-sha256`.
@@ -17,6 +19,7 @@ pub enum MessageAlgorithm {
     /// ECDSA on P-384 with SHA-384: `ecdsa-p384-sha384`.
     EcdsaP384Sha384,
     /// RSA PKCS#1 with SHA-256: `rsa-v1_5-sha256`.
+    #[serde(rename = "rsa-v1_5-sha256")]
     RsaV15Sha256,
     /// RSA PSS with SHA-512 and 64 bytes of salt: `rsa-pss-sha512`.
     RsaPssSha512,

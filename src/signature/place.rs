@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use serde::Deserialize;
+
 use crate::clock::UnixTime;
 
 /// Where something of a signature stands: the signature itself, its time, an id, a token.
@@ -117,7 +119,8 @@ impl Place {
 }
 
 /// How a signed time is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TimeFormat {
     /// Whole Unix seconds.

@@ -10,7 +10,7 @@ use crate::signature::{Jws, JwsAlgorithm};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct JwsFile {
-    algorithms: Vec<AlgorithmFile>,
+    algorithms: Vec<JwsAlgorithm>,
     key_by: Option<KeyByFile>,
     #[serde(default)]
     detached: bool,
@@ -28,34 +28,6 @@ pub(super) struct JwsFile {
     expires: bool,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-enum AlgorithmFile {
-    #[serde(rename = "HS256")]
-    Hs256,
-    #[serde(rename = "HS384")]
-    Hs384,
-    #[serde(rename = "HS512")]
-    Hs512,
-    #[serde(rename = "RS256")]
-    Rs256,
-    #[serde(rename = "RS384")]
-    Rs384,
-    #[serde(rename = "RS512")]
-    Rs512,
-    #[serde(rename = "PS256")]
-    Ps256,
-    #[serde(rename = "ES256")]
-    Es256,
-    #[serde(rename = "ES384")]
-    Es384,
-    #[serde(rename = "ES512")]
-    Es512,
-    #[serde(rename = "ES256K")]
-    Es256k,
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-}
-
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum KeyByFile {
@@ -71,28 +43,9 @@ struct HashFile {
     encoding: EncodingFile,
 }
 
-impl From<AlgorithmFile> for JwsAlgorithm {
-    fn from(algorithm: AlgorithmFile) -> Self {
-        match algorithm {
-            AlgorithmFile::Hs256 => Self::Hs256,
-            AlgorithmFile::Hs384 => Self::Hs384,
-            AlgorithmFile::Hs512 => Self::Hs512,
-            AlgorithmFile::Rs256 => Self::Rs256,
-            AlgorithmFile::Rs384 => Self::Rs384,
-            AlgorithmFile::Rs512 => Self::Rs512,
-            AlgorithmFile::Ps256 => Self::Ps256,
-            AlgorithmFile::Es256 => Self::Es256,
-            AlgorithmFile::Es384 => Self::Es384,
-            AlgorithmFile::Es512 => Self::Es512,
-            AlgorithmFile::Es256k => Self::Es256k,
-            AlgorithmFile::EdDsa => Self::EdDsa,
-        }
-    }
-}
-
 impl From<JwsFile> for Jws {
     fn from(file: JwsFile) -> Self {
-        let mut rules = Self::new(file.algorithms.into_iter().map(Into::into));
+        let mut rules = Self::new(file.algorithms);
         rules = match file.key_by {
             Some(KeyByFile::Kid) => rules.key_by_kid(),
             Some(KeyByFile::Claim(claim)) => rules.key_by_claim(claim),

@@ -113,18 +113,7 @@ struct TimeFile {
     /// Beside the signature unless set.
     at: Option<PlaceFile>,
     #[serde(default)]
-    format: FormatFile,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum FormatFile {
-    #[default]
-    Seconds,
-    Milliseconds,
-    SecondsOrMilliseconds,
-    Rfc3339,
-    Rfc3339OrUtc,
+    format: TimeFormat,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -192,18 +181,6 @@ impl From<DigestFile> for Digest {
             DigestFile::Sha256 => Self::Sha256,
             DigestFile::Sha384 => Self::Sha384,
             DigestFile::Sha512 => Self::Sha512,
-        }
-    }
-}
-
-impl From<FormatFile> for TimeFormat {
-    fn from(format: FormatFile) -> Self {
-        match format {
-            FormatFile::Seconds => Self::Seconds,
-            FormatFile::Milliseconds => Self::Milliseconds,
-            FormatFile::SecondsOrMilliseconds => Self::SecondsOrMilliseconds,
-            FormatFile::Rfc3339 => Self::Rfc3339,
-            FormatFile::Rfc3339OrUtc => Self::Rfc3339OrUtc,
         }
     }
 }
@@ -324,8 +301,8 @@ impl SchemeFile {
         }
         if let Some(TimeFile { at, format }) = self.time {
             scheme = match at {
-                Some(at) => scheme.timestamp_at(at.into(), format.into()),
-                None => scheme.time_format(format.into()),
+                Some(at) => scheme.timestamp_at(at.into(), format),
+                None => scheme.time_format(format),
             };
         }
         if let Some(id) = self.id {

@@ -157,6 +157,26 @@ label = "sig-b25"
     assert!(refused(both).contains("a place of their own"));
 }
 
+/// Their names in tokens and in the registry of RFC 9421: the words of an error are these too.
+#[cfg(feature = "jwt")]
+#[test]
+fn algorithms_are_said_by_their_names() {
+    use crate::signature::{JwsAlgorithm, MessageAlgorithm};
+
+    let refused = serde_json::from_str::<JwsAlgorithm>(r#""none""#).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "unknown variant `none`, expected one of `HS256`, `HS384`, `HS512`, `RS256`, `RS384`, `RS512`, \
+         `PS256`, `ES256`, `ES384`, `ES512`, `ES256K`, `EdDSA` at line 1 column 6"
+    );
+    let refused = serde_json::from_str::<MessageAlgorithm>(r#""none""#).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "unknown variant `none`, expected one of `hmac-sha256`, `ed25519`, `ecdsa-p256-sha256`, \
+         `ecdsa-p384-sha384`, `rsa-v1_5-sha256`, `rsa-pss-sha512` at line 1 column 6"
+    );
+}
+
 /// What a user's own file of settings may hold of a sender.
 mod alone {
     use std::time::Duration;
