@@ -46,6 +46,8 @@ mod window;
 
 use std::fmt;
 
+use crate::reason::codes;
+
 #[cfg(feature = "inbox")]
 pub(crate) use judge::span;
 pub(crate) use judge::{HealthState, KeysState, judge};
@@ -110,39 +112,24 @@ pub enum HealthCode {
 }
 
 impl HealthCode {
-    /// Every code.
-    pub const ALL: &'static [Self] = &[
-        Self::StoreOutOfReach,
-        Self::StoreFull,
-        Self::KeysExpired,
-        Self::KeysSilent,
-        Self::AllowlistUnresolved,
-        Self::AllowlistStale,
-        Self::ClockSuspected,
-        Self::FailureShare,
-        Self::Paused,
-        Self::DeadLetters,
-        Self::WorkerStopped,
-        Self::WorkerBusy,
-        Self::Draining,
-    ];
-
-    /// The code in one stable word.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::StoreOutOfReach => "store_out_of_reach",
-            Self::StoreFull => "store_full",
-            Self::KeysExpired => "keys_expired",
-            Self::KeysSilent => "keys_silent",
-            Self::AllowlistUnresolved => "allowlist_unresolved",
-            Self::AllowlistStale => "allowlist_stale",
-            Self::ClockSuspected => "clock_suspected",
-            Self::FailureShare => "failure_share",
-            Self::Paused => "paused",
-            Self::DeadLetters => "dead_letters",
-            Self::WorkerStopped => "worker_stopped",
-            Self::WorkerBusy => "worker_busy",
-            Self::Draining => "draining",
+    codes! {
+        /// Every code.
+        pub const ALL;
+        /// The code in one stable word.
+        pub fn code {
+            StoreOutOfReach => "store_out_of_reach",
+            StoreFull => "store_full",
+            KeysExpired => "keys_expired",
+            KeysSilent => "keys_silent",
+            AllowlistUnresolved => "allowlist_unresolved",
+            AllowlistStale => "allowlist_stale",
+            ClockSuspected => "clock_suspected",
+            FailureShare => "failure_share",
+            Paused => "paused",
+            DeadLetters => "dead_letters",
+            WorkerStopped => "worker_stopped",
+            WorkerBusy => "worker_busy",
+            Draining => "draining",
         }
     }
 }

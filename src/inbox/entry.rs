@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::worker_id::WorkerId;
 use crate::clock::UnixTime;
 use crate::event::{Fingerprint, Order};
+use crate::reason::codes;
 use crate::store::{Grant, Token};
 
 /// What is kept of one event that was accepted, beside its body and its envelope.
@@ -254,31 +255,20 @@ pub enum EntryStatus {
 }
 
 impl EntryStatus {
-    /// Every status.
-    pub const ALL: &'static [Self] = &[
-        Self::Queued,
-        Self::Waiting,
-        Self::Running,
-        Self::Lapsed,
-        Self::Done,
-        Self::Dead,
-        Self::Discarded,
-        Self::Stale,
-        Self::Mismatched,
-    ];
-
-    /// The status in one stable word.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Lapsed => "lapsed",
-            Self::Done => "done",
-            Self::Dead => "dead",
-            Self::Discarded => "discarded",
-            Self::Stale => "stale",
-            Self::Mismatched => "mismatched",
+    codes! {
+        /// Every status.
+        pub const ALL;
+        /// The status in one stable word.
+        pub fn code {
+            Queued => "queued",
+            Waiting => "waiting",
+            Running => "running",
+            Lapsed => "lapsed",
+            Done => "done",
+            Dead => "dead",
+            Discarded => "discarded",
+            Stale => "stale",
+            Mismatched => "mismatched",
         }
     }
 }

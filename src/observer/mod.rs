@@ -14,7 +14,7 @@ use http::StatusCode;
 
 use crate::event::{EventKey, ItemPlace, Name};
 use crate::printable::Printable;
-use crate::reason::Reason;
+use crate::reason::{Reason, codes};
 use crate::secret::KeyIds;
 use crate::signature::diagnosis::Diagnosis;
 
@@ -290,23 +290,25 @@ impl Verdict {
         }
     }
 
-    /// The word for it in journals, metrics and on the page: it stays.
-    ///
-    /// ```
-    /// assert_eq!(tower_webhook::layer::Verdict::NotOurs.code(), "not_ours");
-    /// ```
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Handled => "handled",
-            Self::Queued => "queued",
-            Self::Duplicate => "duplicate",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Unfinished => "unfinished",
-            Self::Filtered => "filtered",
-            Self::NotOurs => "not_ours",
-            Self::Probed => "probed",
+    codes! {
+        #[doc(hidden)]
+        pub const ALL;
+        /// The word for it in journals, metrics and on the page: it stays.
+        ///
+        /// ```
+        /// assert_eq!(tower_webhook::layer::Verdict::NotOurs.code(), "not_ours");
+        /// ```
+        pub fn code {
+            Passed => "passed",
+            Handled => "handled",
+            Queued => "queued",
+            Duplicate => "duplicate",
+            Refused => "refused",
+            Failed => "failed",
+            Unfinished => "unfinished",
+            Filtered => "filtered",
+            NotOurs => "not_ours",
+            Probed => "probed",
         }
     }
 }

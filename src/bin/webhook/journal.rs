@@ -155,23 +155,9 @@ fn delivery(
     Ok(delivery)
 }
 
-/// What can become of a delivery that stands in a journal.
-const VERDICTS: [Verdict; 10] = [
-    Verdict::Passed,
-    Verdict::Handled,
-    Verdict::Queued,
-    Verdict::Duplicate,
-    Verdict::Refused,
-    Verdict::Failed,
-    Verdict::Unfinished,
-    Verdict::Filtered,
-    Verdict::NotOurs,
-    Verdict::Probed,
-];
-
 /// A verdict, as a value of the command line.
 pub(crate) fn verdict(text: &str) -> Result<String, String> {
-    let all = VERDICTS.map(Verdict::code);
+    let all: Vec<_> = Verdict::ALL.iter().map(|it| it.code()).collect();
     match all.contains(&text) {
         true => Ok(text.to_owned()),
         false => Err(format!("it is none of {}", all.join(", "))),

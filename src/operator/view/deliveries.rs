@@ -9,6 +9,7 @@ use super::frame::{at, cell, failed, link, table, took, when};
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::journal::JournalLines;
+use crate::observer::Verdict;
 use crate::operator::asked::Asked;
 use crate::operator::seen::{DELIVERIES, SeenDelivery};
 use crate::operator::shown::{field, line, short};
@@ -18,19 +19,6 @@ use crate::webhook::WebhookLayer;
 
 /// So many are on a page.
 const AT_ONCE: usize = 50;
-const OUTCOMES: [&str; 11] = [
-    "handled",
-    "queued",
-    "duplicate",
-    "refused",
-    "failed",
-    "unfinished",
-    "filtered",
-    "not_ours",
-    "probed",
-    "passed",
-    "operator",
-];
 
 /// One outcome, wherever it was read.
 pub(super) struct Row {
@@ -200,6 +188,14 @@ fn time_of(text: &str) -> Option<UnixTime> {
     ))
 }
 
+/// What can stand in a row; what is seldom looked for, last.
+fn outcomes() -> Vec<&'static str> {
+    let mut verdicts = Verdict::ALL.to_vec();
+    verdicts.sort_by_key(|it| *it == Verdict::Passed);
+    let verdicts = verdicts.into_iter().map(Verdict::code);
+    verdicts.chain(["operator"]).collect()
+}
+
 pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, Markup) {
     let wanted = Wanted::of(asked);
     let found = match &state.journal {
@@ -218,7 +214,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
             form method="get" action=(asked.path("/deliveries")) role="search" aria-label="Filter deliveries" {
                 div.filters {
                     (choice("provider", "Provider", "all", &providers, asked.get("provider")))
-                    (choice("outcome", "Outcome", "all", &OUTCOMES, asked.get("outcome")))
+                    (choice("outcome", "Outcome", "all", &outcomes(), asked.get("outcome")))
                     div { label for="reason" { "Reason" } input id="reason" name="reason" value=[asked.get("reason").map(field)] maxlength="100"; }
                     div { label for="key" { "Event" } input id="key" name="key" value=[key_field(asked)] maxlength="4096"; }
                     div { label for="until" { "Before (UTC)" } input id="until" name="until" placeholder="2026-05-04T13:00" maxlength="30" value=[asked.get("until").map(field)]; }

@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
 use crate::inbox::{Inbox, SharedInbox};
+use crate::reason::codes;
 
 mod accepting;
 mod beginning;
@@ -116,59 +117,34 @@ pub enum InboxRule {
 }
 
 impl InboxRule {
-    /// Every rule.
-    pub const ALL: &'static [Self] = &[
-        Self::EveryStatus,
-        Self::ContentComesBack,
-        Self::KeysApart,
-        Self::OneHolder,
-        Self::AttemptsCount,
-        Self::BegunByTheTake,
-        Self::CommandsSentAgain,
-        Self::TakenOver,
-        Self::LateButAlone,
-        Self::TakenAlone,
-        Self::NoMoreThanAskedFor,
-        Self::RoutesInTurn,
-        Self::Paused,
-        Self::OneOfAKey,
-        Self::OvertakenAreSkipped,
-        Self::DeadHoldBack,
-        Self::RatesHoldBack,
-        Self::UnconfirmedSideBySide,
-        Self::DeadLetters,
-        Self::RetentionEnds,
-        Self::ListsAndCounts,
-        Self::WaitersAreWoken,
-        Self::ManyAtOnce,
-    ];
-
-    /// The rule's stable name.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::EveryStatus => "every_status",
-            Self::ContentComesBack => "content_comes_back",
-            Self::KeysApart => "keys_apart",
-            Self::OneHolder => "one_holder",
-            Self::AttemptsCount => "attempts_count",
-            Self::BegunByTheTake => "begun_by_the_take",
-            Self::CommandsSentAgain => "commands_sent_again",
-            Self::TakenOver => "taken_over",
-            Self::LateButAlone => "late_but_alone",
-            Self::TakenAlone => "taken_alone",
-            Self::NoMoreThanAskedFor => "no_more_than_asked_for",
-            Self::RoutesInTurn => "routes_in_turn",
-            Self::Paused => "paused",
-            Self::OneOfAKey => "one_of_a_key",
-            Self::OvertakenAreSkipped => "overtaken_are_skipped",
-            Self::DeadHoldBack => "dead_hold_back",
-            Self::RatesHoldBack => "rates_hold_back",
-            Self::UnconfirmedSideBySide => "unconfirmed_side_by_side",
-            Self::DeadLetters => "dead_letters",
-            Self::RetentionEnds => "retention_ends",
-            Self::ListsAndCounts => "lists_and_counts",
-            Self::WaitersAreWoken => "waiters_are_woken",
-            Self::ManyAtOnce => "many_at_once",
+    codes! {
+        /// Every rule.
+        pub const ALL;
+        /// The rule's stable name.
+        pub fn code {
+            EveryStatus => "every_status",
+            ContentComesBack => "content_comes_back",
+            KeysApart => "keys_apart",
+            OneHolder => "one_holder",
+            AttemptsCount => "attempts_count",
+            BegunByTheTake => "begun_by_the_take",
+            CommandsSentAgain => "commands_sent_again",
+            TakenOver => "taken_over",
+            LateButAlone => "late_but_alone",
+            TakenAlone => "taken_alone",
+            NoMoreThanAskedFor => "no_more_than_asked_for",
+            RoutesInTurn => "routes_in_turn",
+            Paused => "paused",
+            OneOfAKey => "one_of_a_key",
+            OvertakenAreSkipped => "overtaken_are_skipped",
+            DeadHoldBack => "dead_hold_back",
+            RatesHoldBack => "rates_hold_back",
+            UnconfirmedSideBySide => "unconfirmed_side_by_side",
+            DeadLetters => "dead_letters",
+            RetentionEnds => "retention_ends",
+            ListsAndCounts => "lists_and_counts",
+            WaitersAreWoken => "waiters_are_woken",
+            ManyAtOnce => "many_at_once",
         }
     }
 

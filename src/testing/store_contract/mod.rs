@@ -4,6 +4,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
+use crate::reason::codes;
 use crate::store::{SharedStore, Store};
 
 mod crowd;
@@ -119,47 +120,28 @@ pub enum StoreRule {
 }
 
 impl StoreRule {
-    /// Every rule.
-    pub const ALL: &'static [Self] = &[
-        Self::OneHolder,
-        Self::AnswersComeBack,
-        Self::CommandsSentAgain,
-        Self::ReleasedIsTakenUp,
-        Self::LapsedIsTakenUp,
-        Self::LateButAlone,
-        Self::LostRecords,
-        Self::RenewalsInOneCall,
-        Self::RetentionEnds,
-        Self::OutlivesItsLease,
-        Self::KeysApart,
-        Self::Forgotten,
-        Self::UnfinishedAndCounts,
-        Self::NothingToWaitFor,
-        Self::WaitersAreWoken,
-        Self::NoWakeUpIsLost,
-        Self::TwoHundredAtOnce,
-    ];
-
-    /// The rule's stable name.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::OneHolder => "one_holder",
-            Self::AnswersComeBack => "answers_come_back",
-            Self::CommandsSentAgain => "commands_sent_again",
-            Self::ReleasedIsTakenUp => "released_is_taken_up",
-            Self::LapsedIsTakenUp => "lapsed_is_taken_up",
-            Self::LateButAlone => "late_but_alone",
-            Self::LostRecords => "lost_records",
-            Self::RenewalsInOneCall => "renewals_in_one_call",
-            Self::RetentionEnds => "retention_ends",
-            Self::OutlivesItsLease => "outlives_its_lease",
-            Self::KeysApart => "keys_apart",
-            Self::Forgotten => "forgotten",
-            Self::UnfinishedAndCounts => "unfinished_and_counts",
-            Self::NothingToWaitFor => "nothing_to_wait_for",
-            Self::WaitersAreWoken => "waiters_are_woken",
-            Self::NoWakeUpIsLost => "no_wake_up_is_lost",
-            Self::TwoHundredAtOnce => "two_hundred_at_once",
+    codes! {
+        /// Every rule.
+        pub const ALL;
+        /// The rule's stable name.
+        pub fn code {
+            OneHolder => "one_holder",
+            AnswersComeBack => "answers_come_back",
+            CommandsSentAgain => "commands_sent_again",
+            ReleasedIsTakenUp => "released_is_taken_up",
+            LapsedIsTakenUp => "lapsed_is_taken_up",
+            LateButAlone => "late_but_alone",
+            LostRecords => "lost_records",
+            RenewalsInOneCall => "renewals_in_one_call",
+            RetentionEnds => "retention_ends",
+            OutlivesItsLease => "outlives_its_lease",
+            KeysApart => "keys_apart",
+            Forgotten => "forgotten",
+            UnfinishedAndCounts => "unfinished_and_counts",
+            NothingToWaitFor => "nothing_to_wait_for",
+            WaitersAreWoken => "waiters_are_woken",
+            NoWakeUpIsLost => "no_wake_up_is_lost",
+            TwoHundredAtOnce => "two_hundred_at_once",
         }
     }
 
