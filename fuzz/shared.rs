@@ -2,4 +2,4 @@
 //! built for those serves here too (see scripts/fuzz).
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|_: &[u8]| {});
+libfuzzer_sys::fuzz_target!(|_data: &[u8]| {});
