@@ -64,6 +64,19 @@ fn structured_fields_are_written_anew() {
 }
 
 #[test]
+fn a_member_is_read_of_a_dictionary_that_looks_like_a_list() {
+    // Section 2.1.2: `;key` says that it is a dictionary; one of flags alone is also a list of tokens.
+    let request = Request::get("/foo").header("priority", "urgent, retry;n=2");
+    signs(
+        request,
+        &[
+            (r#""priority";key="urgent""#, "?1"),
+            (r#""priority";key="retry""#, "?1;n=2"),
+        ],
+    );
+}
+
+#[test]
 fn lines_are_wrapped_as_bytes() {
     // Section 2.1.3. The same bytes in one line are another value.
     let apart = Request::get("/foo")

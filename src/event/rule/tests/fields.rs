@@ -152,6 +152,15 @@ fn an_event_tells_its_time_if_it_can_be_read() {
         time("\"2026-05-04T15:00:00.123+02:00\""),
         Some(1_777_899_600)
     );
+    // Offsets with minutes, behind UTC, and of two digits that are not zero.
+    for same in [
+        "\"2026-05-04T18:30:00+05:30\"",
+        "\"2026-05-04T10:30:00-02:30\"",
+        "\"2026-05-05T03:00:00+14:00\"",
+        "\"2026-05-04T01:00:00-12:00\"",
+    ] {
+        assert_eq!(time(same), Some(1_777_899_600), "{same}");
+    }
     assert_eq!(time("1777899600"), Some(1_777_899_600));
     assert_eq!(time("\"1900-01-01T00:00:00Z\""), Some(0));
     assert_eq!(time("9999999999999999999"), Some(9_999_999_999_999_999_999));
