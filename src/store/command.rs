@@ -1,4 +1,4 @@
-//! What is asked of a store, and what it answers.
+//! The commands that a store takes, and its answers.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use super::token::Token;
 pub struct Claim {
     /// The event.
     pub key: EventKey,
-    /// Made for this attempt; see [`Token::random`].
+    /// The token made for this attempt; see [`Token::random`].
     pub token: Token,
-    /// What the event means; a claim with other content is told so from now on.
+    /// What the event means; from now on, a claim with other content gets an `Other…` outcome.
     pub fingerprint: Fingerprint,
     /// How long the claim holds unless it is renewed.
     pub lease: Duration,
@@ -79,20 +79,20 @@ pub struct Complete {
     pub key: EventKey,
     /// The token it was claimed with.
     pub token: Token,
-    /// The attempt that was granted, to be written where the store has lost the record.
+    /// The attempt that was granted, written if the store has lost the record.
     pub attempt: u32,
     /// The fence that was granted, likewise.
     pub fence: u64,
-    /// What the event that was handled means.
+    /// The meaning of the event that was handled.
     pub fingerprint: Fingerprint,
-    /// What duplicates are answered with.
+    /// The answer that duplicates get.
     pub response: StoredResponse,
     /// How long the record is kept from now on.
     pub retention: Duration,
 }
 
 impl Complete {
-    /// The end of what was claimed under this token and granted so.
+    /// The completion of what was claimed under this token with this grant.
     pub fn new(
         key: EventKey,
         token: Token,
@@ -123,13 +123,13 @@ pub struct Release {
     pub token: Token,
     /// How long the record is kept from now on.
     pub retention: Duration,
-    /// Whether the handler had begun. Where it had not, the attempt is given back with the event: the
-    /// next claim has the same number. Its fence is larger all the same.
+    /// Whether the handler had begun. If it had not, the attempt is given back with the event, so the
+    /// next claim has the same number. Its fence is still larger.
     pub begun: bool,
 }
 
 impl Release {
-    /// Gives back what was claimed under this token, and was begun.
+    /// Gives back a claim under this token whose handler had begun.
     pub fn new(key: EventKey, token: Token, retention: Duration) -> Self {
         Self {
             key,
@@ -172,10 +172,10 @@ impl Release {
 pub struct StoredResponse {
     /// The status.
     pub status: u16,
-    /// The body, where it is to be repeated. A slice of a larger buffer keeps all of it in memory
-    /// as long as the record: copy a small one out.
+    /// The body, if it is to be repeated. A slice of a larger buffer keeps the whole buffer in
+    /// memory as long as the record: copy a small one out.
     pub body: Option<Bytes>,
-    /// What the body is, where the handler said so.
+    /// The type of the body, if the handler gave one.
     pub content_type: Option<ContentType>,
 }
 
@@ -196,7 +196,7 @@ impl StoredResponse {
         self
     }
 
-    /// The same answer, with what its body is, where that is known.
+    /// The same answer, with the type of its body, if known.
     #[must_use]
     pub fn content_type(mut self, content_type: impl Into<Option<ContentType>>) -> Self {
         self.content_type = content_type.into();
@@ -205,7 +205,7 @@ impl StoredResponse {
 }
 
 impl fmt::Debug for StoredResponse {
-    /// A body may hold what does not belong in a log: only its length is shown.
+    /// A body may hold data that does not belong in a log, so only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             status,
@@ -236,11 +236,11 @@ impl fmt::Debug for StoredResponse {
 pub struct ContentType(Box<str>);
 
 impl ContentType {
-    /// The longest that is kept, in bytes.
+    /// The greatest length that is accepted, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// Takes the value of the header; `None` where it is empty, longer than
-    /// [`ContentType::MAX_LEN`], or holds anything but printable ASCII, blanks and tabs.
+    /// Takes the value of the header; `None` if it is empty, longer than [`ContentType::MAX_LEN`],
+    /// or holds anything but printable ASCII, spaces and tabs.
     pub fn new(value: &str) -> Option<Self> {
         let fits = !value.is_empty() && value.len() <= Self::MAX_LEN;
         let is_clean = (value.bytes()).all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
@@ -257,22 +257,22 @@ impl ContentType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClaimOutcome {
-    /// The event is the claimer's to handle.
+    /// The event is now the claimer's to handle.
     Claimed(Grant),
     /// Someone else is handling it.
     InProgress,
     /// Someone else is handling other content under this key.
     OtherInProgress,
-    /// It was handled before, with this answer.
+    /// The event was handled before, with this answer.
     Done(StoredResponse),
-    /// Under this key other content was handled before, with this answer.
+    /// Other content was handled before under this key, with this answer.
     OtherDone(StoredResponse),
 }
 
 /// A claim that was granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
-    /// Which attempt at this event it is, counted from 1.
+    /// Which attempt at this event this is, counted from 1.
     pub attempt: u32,
     /// A number that is larger than that of every earlier grant of the key: a sink that remembers
     /// the largest one it saw can refuse a holder that was overtaken.
@@ -281,12 +281,12 @@ pub struct Grant {
     pub corrected: bool,
 }
 
-/// The answer to whoever says that it holds a claim.
+/// The answer to a command that needs a held claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
-    /// It does, or did when it said so the first time; the command took effect.
+    /// The sender holds the claim, or did when it first sent the command; the command took effect.
     Held,
-    /// It does not, or not any more; nothing was changed.
+    /// The sender does not hold the claim, or no longer does; nothing was changed.
     Fenced,
 }
 
@@ -302,8 +302,8 @@ pub struct RecordView {
     pub attempt: u32,
     /// The fence of the last attempt.
     pub fence: u64,
-    /// What the event means, as far as the store tells. A receiver that has its events confirmed
-    /// reads it before it claims; where there is none, no content differs.
+    /// The meaning of the event, if the store reports it. A receiver that has its events confirmed
+    /// reads it before it claims; without one, no content counts as different.
     pub fingerprint: Option<Fingerprint>,
     /// When the record is forgotten.
     pub kept_until: UnixTime,
@@ -335,10 +335,10 @@ impl RecordView {
 pub enum RecordState {
     /// It is being handled.
     Claimed {
-        /// When that ends unless it is renewed.
+        /// When the lease ends unless it is renewed.
         lease_ends: UnixTime,
     },
-    /// It was claimed, and the lease ended with no word from the holder.
+    /// It was claimed, and the lease ended without a finish by the holder.
     Lapsed {
         /// When it ended.
         lease_ended: UnixTime,
@@ -350,8 +350,8 @@ pub enum RecordState {
 }
 
 impl RecordState {
-    /// Whether nobody is at work on the event although it was not handled: the sender's next
-    /// delivery takes it up, or nobody does.
+    /// Whether the event was not handled and nobody is at work on it: only the sender's next
+    /// delivery can take it up.
     ///
     /// ```
     /// use tower_webhook::store::{Counts, RecordState};
@@ -379,7 +379,7 @@ pub struct Counts {
     pub lapsed: u64,
     /// Handled.
     pub done: u64,
-    /// Failed, and not taken up again yet.
+    /// Failed, and not yet taken up again.
     pub released: u64,
 }
 

@@ -1,13 +1,13 @@
-//! What a store answers when it cannot answer.
+//! Errors of a store.
 
 use std::error::Error;
 use std::fmt;
 
-/// A command that the store did not carry out, or of which it is unknown whether it did.
+/// A command that the store did not carry out, or may not have carried out.
 ///
 /// Every command may be sent again: it then finds what it did the first time.
 ///
-/// A store of your own makes these errors from a kind and what lay beneath:
+/// A store of your own makes these errors from a kind and the underlying error:
 ///
 /// ```
 /// use std::error::Error;
@@ -25,12 +25,12 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error of this kind, with nothing beneath it.
+    /// An error of this kind, without a source.
     pub const fn new(kind: StoreErrorKind) -> Self {
         Self { kind, source: None }
     }
 
-    /// The same error, and what caused it.
+    /// The same error with its cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
@@ -115,19 +115,19 @@ macro_rules! connect_error {
 #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
 pub(super) use connect_error;
 
-/// The kind of failure that a [`StoreError`] tells of.
+/// The kind of failure of a [`StoreError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
     /// There is no connection.
     Unavailable,
-    /// No answer came in time. The command may have been carried out.
+    /// No answer arrived in time. The command may have been carried out.
     TimedOut,
-    /// There is no room for a new record. Those that exist go on working.
+    /// There is no room for a new record. Existing records keep working.
     Full,
-    /// The store is there and refuses the command: no permission, read-only, a wrong set-up.
+    /// The store can be reached but refuses the command: no permission, read-only, a wrong set-up.
     Refused,
-    /// What the store holds under the key cannot be read.
+    /// The record that the store holds under the key cannot be read.
     Corrupt,
     /// The operating system gave no random bytes for a token.
     Randomness,

@@ -1,4 +1,4 @@
-//! A way for the fuzz targets to what is private; only `cargo fuzz` builds it.
+//! Gives the fuzz targets access to private items; only `cargo fuzz` builds it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use super::token::Token;
 #[cfg(feature = "redis")]
 pub use super::redis::fuzzing as redis;
 
-/// All that is kept of one event.
+/// Everything that is kept of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// How far it got.
     pub stage: Stage,
-    /// By whom.
+    /// The token that it was claimed, completed or released with.
     pub token: Token,
     /// How many attempts were begun.
     pub attempt: u32,
     /// The fence of the last attempt.
     pub fence: u64,
-    /// What was claimed or completed last.
+    /// The fingerprint that was claimed or completed last.
     pub fingerprint: Option<Fingerprint>,
     /// From this moment on the record counts as absent.
     pub kept_until: UnixTime,
@@ -40,7 +40,7 @@ pub enum Stage {
     Claimed {
         /// When the lease ends.
         lease_ends: UnixTime,
-        /// How long it was when it was set, where that is known.
+        /// How long the lease was when it was set, if known.
         lease: Option<Duration>,
         /// Whether an earlier attempt had other content.
         corrected: bool,
@@ -131,7 +131,7 @@ impl Rules {
         record.cloned().map(Kept::from)
     }
 
-    /// How it looks from outside.
+    /// How the record looks from outside.
     pub fn view(&self, key: &EventKey, now: UnixTime) -> Option<RecordView> {
         let record = self.0.get(key).filter(|record| record.is_kept(now));
         record.map(|record| record.view(key.clone(), now))

@@ -7,19 +7,19 @@ use std::fmt;
 pub struct StoreIdentity(Box<str>);
 
 impl StoreIdentity {
-    /// The identity that this text is: the kind of the store, and what tells its records from those
-    /// of others of its kind, such as server, database and namespace.
+    /// An identity from this text: the kind of the store, and whatever distinguishes its records
+    /// from those of other stores of its kind, such as server, database and namespace.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into().into())
     }
 
-    /// The identity of an inbox that stands where this store does.
+    /// The identity of an inbox in the same place as this store.
     #[cfg(all(feature = "redis", feature = "inbox"))]
     pub(crate) fn of_inbox(&self) -> Self {
         Self::new(format!("inbox in {}", self.0))
     }
 
-    /// The identity of what stands at this address of this process. It is good for as long as that
+    /// The identity of the value at this address of this process. It is valid as long as that value
     /// is kept.
     pub(crate) fn of_allocation<T: ?Sized>(kind: &str, at: *const T) -> Self {
         Self::new(format!("{kind} {:p}", at.cast::<()>()))

@@ -1,6 +1,6 @@
-//! What settings of a server put at risk, in the words of an inbox.
+//! Describes for an inbox what settings of a server put at risk.
 
-/// The same of entries of an inbox as of records of a store: what is lost there was acknowledged, and never runs.
+/// Rewords a risk to records for the entries of an inbox, where a lost entry was acknowledged and never runs.
 pub(super) fn of_entries(risk: &str) -> String {
     let words = [
         ("records", "entries"),

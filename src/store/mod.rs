@@ -1,14 +1,14 @@
-//! Where it is remembered which events were handled.
+//! A store remembers which events were handled.
 //!
-//! A [`Store`] keeps one record per event key. Whoever receives a delivery claims its key; of
-//! several that try, one gets it. It then handles the event and completes the record, or releases
-//! it when handling failed. If it dies, its lease ends and the next delivery may claim.
+//! A [`Store`] keeps one record per event key. A receiver claims the key of each delivery; if
+//! several try, one gets it. That receiver handles the event and completes the record, or releases
+//! it if handling failed. If it dies, its lease ends and the next delivery may claim the key.
 //!
 //! | state | what it means | a claim by someone else gets |
 //! | --- | --- | --- |
 //! | absent | never seen, or forgotten after its retention | the first attempt |
 //! | claimed | one holder is at work until its lease ends | [`InProgress`](ClaimOutcome::InProgress) |
-//! | lapsed | claimed, but the lease ended with no word | the next attempt |
+//! | lapsed | claimed, but the lease ended without a finish | the next attempt |
 //! | released | the last attempt failed | the next attempt |
 //! | done | handled; the answer is kept | [`Done`](ClaimOutcome::Done) with that answer |
 //!
@@ -17,7 +17,7 @@
 //! instead: the caller decides whether that is a duplicate or a conflict. After a failure other
 //! content is taken, and [`Grant::corrected`] says so.
 //!
-//! The rules themselves are pure functions: [`record`] has them, and shows how a store calls or
+//! The rules themselves are pure functions in [`record`], which also shows how a store calls or
 //! translates them.
 //!
 //! # What a store guarantees
@@ -25,25 +25,26 @@
 //! - **One holder.** At any time at most one token holds a live claim on a key.
 //! - **One step each.** A command on a record happens as a whole or not at all; a batch of
 //!   renewals is a step per record.
-//! - **Sent twice, done once.** Any command may be sent again when its reply was lost. A claim
-//!   finds its own claim, a finish finds itself.
-//! - **The overtaken change nothing.** Completing, releasing and renewing are for the token that
-//!   holds the claim. A holder whose lease is over still holds until someone else claims.
-//! - **Fences grow.** Every grant of a key has a larger [fence](Grant::fence) than those before
-//!   it, also after a release, and after a lost record as long as the store's clock goes forward.
+//! - **Sent twice, done once.** Any command may be sent again if its reply was lost. A claim finds
+//!   its own claim, and a finish finds itself.
+//! - **The overtaken change nothing.** Only the token that holds the claim can complete, release or
+//!   renew it. A holder whose lease is over still holds until someone else claims.
+//! - **Fences grow.** Every grant of a key has a larger [fence](Grant::fence) than those before it.
+//!   This holds after a release, and after a lost record as long as the store's clock goes forward.
 //! - **Done stays done** until its retention is over, and no record is dropped earlier to make
 //!   room: a full store says so.
 //! - **A record outlives its lease**, whatever retention was asked for.
 //! - **The store's clock counts**, never the caller's.
 //!
-//! It does not make the effect of a handler happen once where the process dies between the effect
-//! and `complete`, or is stopped or cut off from the store there until its lease is over: an effect
-//! that is itself unique per event key closes that gap. A fence closes the other one, in which a
-//! holder sleeps through its lease before its effect and goes on as if nothing happened.
+//! A store does not guarantee that the effect of a handler happens once if, between the effect and
+//! `complete`, the process dies, or is stopped or cut off from the store until its lease is over. An
+//! effect that is itself unique per event key closes that gap. A fence closes the other one, in which a
+//! holder sleeps through its lease before its effect and then continues as if nothing had happened.
 //!
-//! Nor where the store's clock is set forward past the end of a lease: another may then claim, and the
-//! holder is told at its next renewal. A clock that is set back ends no lease early, and a lease that it
-//! left longer than it was made is as long again from the first claim or wait that meets it.
+//! Nor does it if the store's clock is set forward past the end of a lease: another receiver may then
+//! claim, and the holder learns this at its next renewal. Setting the clock back ends no lease early. A
+//! lease that is then further from its end than it is long gets its full length again from the first
+//! claim or wait that meets it.
 //!
 //! ```
 //! use std::time::Duration;
@@ -78,7 +79,7 @@
 //!     Complete::new(key.clone(), first.token, grant, fingerprint, response.clone(), retention);
 //! assert_eq!(store.complete(&complete).await?, Held::Held);
 //!
-//! // Another one arrives later.
+//! // Another duplicate arrives later.
 //! assert_eq!(store.claim(&delivery()?).await?, ClaimOutcome::Done(response));
 //! # Ok(())
 //! # }
@@ -156,10 +157,10 @@ pub(crate) use transaction::{Begin, Finished, OpenTransaction, Opened, Ticket};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use transaction::{Transactions, TxError, TxErrorKind};
 
-/// So many are looked up at a time.
+/// How many lookups run at a time.
 const LOOKUPS_AT_A_TIME: usize = 64;
 
-/// Looks several events up, where that is done one by one.
+/// Looks several events up one by one, for stores that have no lookup of many.
 pub(crate) async fn each_looked_up<'a, T, Fut>(
     keys: &'a [EventKey],
     look: impl Fn(&'a EventKey) -> Fut,
@@ -172,14 +173,16 @@ where
     looks.try_collect().await
 }
 
-/// Keeps one record per event key; the [module](self) says what that guarantees. Whether a store of
-/// your own does, `testing::check_store` of the feature `testing` finds out.
+/// Keeps one record per event key, with the guarantees that the [module](self) lists. To check a
+/// store of your own, use `testing::check_store` of the feature `testing`.
 ///
 /// Only [`identity`](Store::identity), [`for_renewals`](Store::for_renewals), [`for_items`](Store::for_items),
-/// [`lookup_many`](Store::lookup_many) and, with a database of SQL, `transactions` have a default body: every other method is a promise that only
-/// the store itself can keep. Every one may be dropped half-way and sent again.
+/// [`lookup_many`](Store::lookup_many) and, with a SQL database, `transactions` have a default body: every other
+/// method is a promise that only the store itself can keep. The future of every method may be dropped half-way, and
+/// the call repeated.
 ///
-/// A store around another one hands everything on, and those default bodies too where the other one has better:
+/// A store that wraps another one forwards every call, including those with a default body if the inner store
+/// has a better one:
 ///
 /// ```
 /// use std::time::Duration;
@@ -188,7 +191,7 @@ where
 /// };
 /// use tower_webhook::{EventKey, MemoryStore, Name, SharedStore, Store};
 ///
-/// /// Tells what is taken over from a receiver that has died.
+/// /// Prints which events are taken over from a receiver that has died.
 /// struct TellsTakeOvers<S>(S);
 ///
 /// impl<S: Store> Store for TellsTakeOvers<S> {
@@ -248,7 +251,7 @@ where
 ///         self.0.for_renewals()
 ///     }
 ///
-///     // Not `for_items`: its claims would come past this store. They come one by one.
+///     // Not `for_items`: its claims would bypass this store. They come one by one.
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -261,10 +264,10 @@ where
 ///
 /// # Errors
 ///
-/// Every method but [`wait`](Store::wait) fails with a [`StoreError`] where the store cannot be
-/// reached, does not answer in time, refuses the command or cannot read what it holds. Nothing is
-/// known then of whether the command took effect, save with [`StoreErrorKind::Full`]: nothing was
-/// changed.
+/// Every method but [`wait`](Store::wait) fails with a [`StoreError`] if the store cannot be
+/// reached, does not answer in time, refuses the command or cannot read what it holds. It is then
+/// unknown whether the command took effect, except with [`StoreErrorKind::Full`], which means that
+/// nothing was changed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a store",
     label = "not a store that is open",
@@ -273,26 +276,25 @@ where
     note = "an inbox is no store: it goes by `.inbox(…)`"
 )]
 pub trait Store: Send + Sync + 'static {
-    /// Which records these are, so that two webhooks are not given the same ones under one name by
-    /// mistake. A store around another one says what that one does.
+    /// Which records these are, so that two webhooks do not get the same ones under one name by
+    /// mistake. A store that wraps another one returns the identity of the inner store.
     ///
-    /// `None`, as it is unless overridden, is a store that cannot tell: only clones of one
-    /// [`SharedStore`] then count as the same.
+    /// `None`, the default, means that the store cannot tell: only clones of one [`SharedStore`]
+    /// then count as the same.
     fn identity(&self) -> Option<StoreIdentity> {
         None
     }
 
     /// Asks for the right to handle an event.
     ///
-    /// The same token again, while it holds the claim, gets the same grant with its lease set
-    /// anew.
+    /// If the token already holds the claim, it gets the same grant and its lease is set anew.
     fn claim(&self, claim: &Claim)
     -> impl Future<Output = Result<ClaimOutcome, StoreError>> + Send;
 
     /// Marks an event as handled.
     ///
-    /// A store that has lost the record writes it anew as done. Sent again, it changes nothing
-    /// and is [`Held::Held`].
+    /// A store that has lost the record writes it anew as done. Sent again, the command changes
+    /// nothing and is [`Held::Held`].
     fn complete(
         &self,
         complete: &Complete,
@@ -300,50 +302,50 @@ pub trait Store: Send + Sync + 'static {
 
     /// Gives a claim back after a failure; the attempt stays counted.
     ///
-    /// Sent again, or where there is no record, it changes nothing and is [`Held::Held`].
+    /// Sent again, or without a record, the command changes nothing and is [`Held::Held`].
     fn release(&self, release: &Release) -> impl Future<Output = Result<Held, StoreError>> + Send;
 
     /// Gives claims more time.
     ///
-    /// The answers are in the order of the commands. Each is a step of its own: after an error,
-    /// of whatever kind, some may have taken effect. A receiver asks for up to 256 at once, and
-    /// after an error for each by itself, so that one record costs no other its lease.
+    /// The answers are in the order of the commands. Each renewal is a step of its own: after an
+    /// error of any kind, some may have taken effect. A receiver asks for up to 256 at once. After
+    /// an error it asks for each one separately, so that one record costs no other its lease.
     fn renew(
         &self,
         renewals: &[Renew],
     ) -> impl Future<Output = Result<Vec<Held>, StoreError>> + Send;
 
-    /// A handle to the same records for renewals, which are then made in a runtime of this crate's
-    /// own: claims are kept also while handlers block every thread of the receiver's runtime.
+    /// A handle to the same records for renewals, which then run on a runtime of this crate: claims
+    /// stay renewed even if handlers block every thread of the receiver's runtime.
     ///
-    /// It must need nothing of the runtime in which the store was made or is used, such as a
-    /// connection that is driven there. Where it would, there is none, and claims are renewed where
-    /// their handlers run. That is so unless a store says otherwise.
+    /// It must not depend on the runtime in which the store was made or is used, for example on a
+    /// connection that is driven there. If it would, return `None`, the default: claims are then
+    /// renewed on the runtime of their handlers.
     fn for_renewals(&self) -> Option<SharedStore> {
         None
     }
 
-    /// What handlers that take a [`Tx`](crate::Tx) of this store's database begin it with. A store around
-    /// another one hands on what that one has.
+    /// Begins the transactions of handlers that take a [`Tx`](crate::Tx) of this store's database. A
+    /// store that wraps another one returns what the inner store returns.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     fn transactions(&self) -> Option<Transactions> {
         None
     }
 
-    /// A handle to the same records for the events of one delivery that holds several: their claims come
-    /// at one time, and so do many of their completions. It may send those together, each being a
-    /// command of its own.
+    /// A handle to the same records for a delivery that holds several events: their claims come at the
+    /// same time, and so do many of their completions. The handle may send these together, although each
+    /// stays a command of its own.
     ///
-    /// `None`, as it is unless a store says otherwise: they come one by one.
+    /// `None`, the default, means that they come one by one.
     fn for_items(&self) -> Option<SharedStore> {
         None
     }
 
-    /// Waits until the record may have changed so that a claim is worth another try: it was
-    /// finished, released or forgotten, or its lease is over; at most `limit`.
+    /// Waits, at most for `limit`, until the record may have changed so that another claim is worth
+    /// a try: it was finished, released or forgotten, or its lease is over.
     ///
-    /// It returns at once where nobody is at work on the event, and may return early. It grants
-    /// nothing: the caller claims again, and of many that do one at most is granted.
+    /// It returns at once if nobody is at work on the event, and may return early. It grants
+    /// nothing: the caller claims again, and at most one of many callers gets the grant.
     fn wait(&self, key: &EventKey, limit: Duration) -> impl Future<Output = ()> + Send;
 
     /// The record of an event.
@@ -364,19 +366,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes the record of an event, whatever its state, and says whether there was one.
     ///
-    /// The next delivery is then handled as if it were the first. That is for an operator who
-    /// wants it so: a handler that is at work on the event is not stopped.
+    /// The next delivery is then handled as if it were the first. This is for an operator who wants
+    /// exactly that: a handler that is at work on the event is not stopped.
     fn forget(&self, key: &EventKey) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Removes the record of an event that is done, in one step, and says whether it was.
+    /// Removes the record of an event if it is done, in one step, and says whether it was.
     ///
-    /// One that somebody is at work on stays, whatever it was a moment before.
+    /// A record that somebody is at work on stays, whatever its state was a moment before.
     fn forget_done(&self, key: &EventKey) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Up to `limit` records of a provider, of all its tenants, that nobody is at work on although
-    /// they were not handled: released, or claimed with the lease over. In no certain order.
+    /// Up to `limit` records of a provider, across all its tenants, that were not handled and that
+    /// nobody is at work on: released, or claimed with the lease over. In no particular order.
     ///
-    /// What stays here is what the sender will not send again.
+    /// Records that stay here are those whose events the sender will not send again.
     fn unfinished(
         &self,
         provider: &Name,

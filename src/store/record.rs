@@ -1,16 +1,16 @@
 //! The rules of the record: state, command and time in, next state and outcome out.
 //!
 //! Nothing else decides. `MemoryStore` calls these functions; the scripts and statements of other
-//! stores are their translation, and are tested against them. They are pure: no store, no clock and
-//! no randomness but what they are given.
+//! stores are translations of them and are tested against them. The functions are pure: they use no
+//! store, clock or randomness beyond their arguments.
 //!
-//! A store of your own calls [`Command::apply`] where it can hold a record still meanwhile, or says
-//! the same in the words of its database:
+//! A store of your own calls [`Command::apply`] if it can lock a record for that time, or
+//! translates the rules to the language of its database:
 //!
-//! 1. The record of the command's key is read, and `now` from the store's own clock.
-//! 2. `apply` says what is to be written, and the outcome. Where nothing is to be written, the
-//!    record stays as it is.
-//! 3. Both happen as one step, or not at all.
+//! 1. Read the record of the command's key, and `now` from the store's own clock.
+//! 2. `apply` returns what to write, if anything, and the outcome. If there is nothing to write,
+//!    the record stays as it is.
+//! 3. Reading and writing happen as one step, or not at all.
 //!
 //! A record that is no longer [kept](Record::is_kept) counts as absent, and may be dropped.
 //!
@@ -46,7 +46,7 @@
 //! };
 //! assert_eq!(step(&mut records, &claim(theirs), start), ClaimOutcome::InProgress);
 //!
-//! // The lease is over, nobody else has claimed: the holder still holds, and completes.
+//! // The lease is over but nobody else has claimed: the holder still holds, and completes.
 //! let late = UnixTime::from_secs(1_777_899_700);
 //! let done = Complete::new(key.clone(), ours, grant, paid, StoredResponse::new(200), day);
 //! assert_eq!(step(&mut records, &done, late), Held::Held);
@@ -80,14 +80,15 @@ pub struct Record {
     pub attempt: u32,
     /// The fence of the last attempt.
     pub fence: u64,
-    /// What was claimed or completed last; other content is refused while it is claimed, and once
-    /// done. None where an earlier version of this crate claimed before the event was confirmed.
+    /// The fingerprint that was claimed or completed last. Other content is refused while the event
+    /// is claimed, and once it is done. `None` if an earlier version of this crate claimed before
+    /// the event was confirmed.
     pub fingerprint: Option<Fingerprint>,
-    /// From this moment on the record counts as absent.
+    /// From this moment on, the record counts as absent.
     pub kept_until: UnixTime,
 }
 
-/// How far an event got, and by whom: what only a claim's holder may change.
+/// How far an event got, and by whom: only the holder of a claim may change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
@@ -95,23 +96,23 @@ pub enum State {
     Claimed {
         /// Whose claim it is.
         token: Token,
-        /// From this moment on anyone may claim; until someone does, the holder still holds.
+        /// From this moment on, anyone may claim; until someone does, the holder still holds.
         lease_ends: UnixTime,
-        /// How long the lease was when it was set; unknown where the first edition wrote the record.
+        /// How long the lease was when it was set; unknown if the first edition wrote the record.
         lease: Option<Duration>,
-        /// Kept so that a claim that is sent again gets the answer of the first time.
+        /// Kept so that a claim that is sent again gets its first answer.
         corrected: bool,
     },
     /// It was handled.
     Done {
-        /// Who has completed it, so that the command can be sent again.
+        /// The token that completed it, so that the command can be sent again.
         token: Token,
-        /// What duplicates are answered with.
+        /// The answer that duplicates get.
         response: StoredResponse,
     },
     /// The last attempt failed.
     Released {
-        /// Who has given it back, so that the command can be sent again.
+        /// The token that released it, so that the command can be sent again.
         token: Token,
     },
 }
@@ -134,7 +135,7 @@ impl Record {
         }
     }
 
-    /// Whether it still counts: whether its retention lasts.
+    /// Whether the record still counts, because its retention is not over.
     ///
     /// ```
     /// use tower_webhook::UnixTime;
@@ -150,7 +151,7 @@ impl Record {
         self.kept_until > now
     }
 
-    /// Whether it says that its event is done.
+    /// Whether the record still counts and its event is done.
     pub(crate) fn is_done(&self, now: UnixTime) -> bool {
         self.is_kept(now) && matches!(self.state, State::Done { .. })
     }
@@ -177,7 +178,7 @@ impl Record {
         }
     }
 
-    /// What [`Store::lookup`](super::Store::lookup) tells of it.
+    /// The record as [`Store::lookup`](super::Store::lookup) reports it.
     pub fn view(&self, key: EventKey, now: UnixTime) -> RecordView {
         let state = self.public_state(now);
         let mut view = RecordView::new(key, state, self.attempt, self.fence, self.kept_until);
@@ -185,9 +186,9 @@ impl Record {
         view
     }
 
-    /// The claim as it should stand where it says the impossible: a lease that ends further ahead
-    /// than it is long was set before the clock was set back. It is then as long again from now on,
-    /// so that a dead holder keeps nobody waiting for as long as the clock went back.
+    /// The corrected claim if its lease is impossible: a lease that ends further ahead than it is
+    /// long was set before the clock was set back. The lease then starts again from now with its
+    /// full length, so that a dead holder does not block others for as long as the clock went back.
     fn after_a_step_back(&self, now: UnixTime) -> Option<Self> {
         let State::Claimed {
             lease_ends: said,
@@ -208,7 +209,7 @@ impl Record {
         Some(record)
     }
 
-    /// Whether other content than this was claimed or completed last.
+    /// Whether the content that was claimed or completed last differs from this.
     fn differs_from(&self, fingerprint: Fingerprint) -> bool {
         self.fingerprint.is_some_and(|bound| bound != fingerprint)
     }

@@ -1,8 +1,8 @@
-//! Whether the clock of a server goes on as ours does.
+//! Detects whether the clock of a server advances at the same rate as ours.
 //!
-//! Each answer tells the time of the server. Beside our monotonic clock that gives how far the two are
-//! apart, up to the time that the call took. Where that changes at once by more than calls and drift
-//! explain, a clock has made a step.
+//! Each answer holds the time of the server. Compared with our monotonic clock, it gives the
+//! difference between the two, up to the duration of the call. If that difference suddenly changes by
+//! more than calls and drift explain, a clock has been stepped.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use crate::clock::UnixTime;
 
-/// What is shorter is no step: leases are of seconds.
+/// A smaller change is no step: leases last seconds.
 const STEP: u64 = 1_000_000;
-/// The same step again within this time is that of another partition on the same server.
+/// The same step again within this time is seen on another partition of the same server.
 const SAME: Duration = Duration::from_secs(600);
 const UNKNOWN: i64 = i64::MIN;
 
-/// How far the clock of a server is ahead of ours: of each of a cluster by its partitions.
+/// How far the clock of a server is ahead of ours, for each partition of a cluster.
 pub(in crate::store) struct ServerClock {
     since: Instant,
     /// In microseconds.
@@ -26,7 +26,7 @@ pub(in crate::store) struct ServerClock {
 }
 
 impl ServerClock {
-    /// For one server, or for so many partitions that may be on several.
+    /// For one server, or for this many partitions, which may be on several servers.
     pub(in crate::store) fn new(partitions: u32) -> Self {
         let partitions = partitions.max(1);
         Self {
@@ -36,8 +36,8 @@ impl ServerClock {
         }
     }
 
-    /// Notes what a call told that was sent at this time and has just been answered. Says by how many
-    /// microseconds the clock has moved, once for each step.
+    /// Notes the server time `told` in the answer to a call, given when the call was sent and
+    /// answered. Returns by how many microseconds the clock has moved, once for each step.
     pub(in crate::store) fn step(
         &self,
         partition: u32,
@@ -58,7 +58,7 @@ impl ServerClock {
         let ahead = self.ahead.get(place).or_else(|| self.ahead.first())?;
         let told = i64::try_from(told.as_micros()).ok()?;
         let apart = |moment: Instant| told.saturating_sub(self.micros(moment));
-        // It was read after the call was sent and before the answer was there.
+        // The server read its clock after the call was sent and before the answer arrived.
         let (least, most) = (apart(answered), apart(sent));
         let before = ahead.load(Ordering::Relaxed);
         if (least..=most).contains(&before) {
@@ -70,14 +70,14 @@ impl ServerClock {
             ahead.store(after, Ordering::Relaxed);
             return None;
         }
-        // Of several calls that see it, one tells.
+        // Of several calls that see the step, one reports it.
         ahead
             .compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed)
             .ok()?;
         self.is_news(answered, moved).then_some(moved)
     }
 
-    /// What the clock showed at this moment, or a little less; nothing where it has told nothing yet.
+    /// The server's time at this moment, or slightly less; `None` if no call has reported one yet.
     #[cfg(all(feature = "redis", feature = "inbox"))]
     pub(in crate::store) fn shown(&self, partition: u32, moment: Instant) -> Option<UnixTime> {
         let ahead = self.ahead.get(usize::try_from(partition).ok()?)?;
@@ -113,7 +113,7 @@ impl fmt::Debug for ServerClock {
     }
 }
 
-/// Says that the clock of a server of this kind has moved by so many microseconds.
+/// Logs that the clock of a server of this kind has moved by this many microseconds.
 pub(in crate::store) fn log(kind: &'static str, server: &impl fmt::Display, moved: i64) {
     let seconds = moved / 1_000_000;
     let why = "it was set, or another server has taken over, or this machine has slept";
@@ -150,7 +150,8 @@ mod tests {
             Self(clock, since)
         }
 
-        /// A call from `sent` to `answered`, in milliseconds, which told this many since the start.
+        /// A call from `sent` to `answered` that reported `told`, all in milliseconds since the
+        /// start.
         fn call(&self, partition: u32, sent: u64, answered: u64, told: i64) -> Option<i64> {
             let at = |millis| self.1 + Duration::from_millis(millis);
             let told = UnixTime::from_micros(START.saturating_add_signed(told * 1_000));
@@ -167,12 +168,12 @@ mod tests {
             Some(story.0.shown(partition, moment)?.as_micros() - START)
         };
         assert_eq!(shown(0, 0), None);
-        // It was read at some time of the call.
+        // The server's clock was read at some moment during the call.
         assert_eq!(story.call(0, 10, 30, 525), None);
         assert_eq!(shown(0, 30), Some(525_000));
         assert_eq!(shown(0, 5), Some(500_000));
         assert_eq!(shown(1, 5), None, "another server's");
-        // A shorter one tells more.
+        // A shorter call is more precise.
         assert_eq!(story.call(0, 40, 42, 550), None);
         assert_eq!(shown(0, 42), Some(550_000));
     }

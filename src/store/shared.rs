@@ -14,7 +14,7 @@ use super::command::{Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Re
 use super::error::StoreError;
 use super::identity::StoreIdentity;
 
-/// A store whose kind is no longer part of its type; clones share it.
+/// A store whose kind is not part of its type; clones share it.
 ///
 /// ```
 /// use tower_webhook::{MemoryStore, SharedStore};
@@ -29,7 +29,7 @@ pub struct SharedStore(Arc<dyn Boxed>);
 impl SharedStore {
     /// A handle to this store.
     pub fn new(store: impl Store) -> Self {
-        // A handle to a handle would cost each call one more step.
+        // A handle to a handle would add an indirection to each call.
         let any: &dyn any::Any = &store;
         match any.downcast_ref::<Self>() {
             Some(shared) => shared.clone(),
@@ -39,7 +39,7 @@ impl SharedStore {
 }
 
 impl SharedStore {
-    /// What the store says it is; else what this handle and its clones are.
+    /// The store's own identity; if it has none, that of this handle and its clones.
     pub(crate) fn own_identity(&self) -> StoreIdentity {
         let own = || StoreIdentity::of_allocation("shared", Arc::as_ptr(&self.0));
         self.0.identity().unwrap_or_else(own)
@@ -119,7 +119,7 @@ impl Store for SharedStore {
     }
 }
 
-/// [`Store`] with its futures boxed, so that it can stand behind a pointer.
+/// [`Store`] with its futures boxed, so that it can be used as a trait object.
 trait Boxed: Send + Sync {
     fn kind(&self) -> &'static str;
     fn identity(&self) -> Option<StoreIdentity>;

@@ -1,17 +1,17 @@
-//! The token that a claim is held by.
+//! The token that holds a claim.
 
 use std::cell::RefCell;
 use std::fmt;
 
 use super::error::{StoreError, StoreErrorKind};
 
-/// 128 random bits that name one attempt: who knows them holds the claim. Those of a worker of an inbox share their
-/// last 32, by which it is known.
+/// 128 random bits that name one attempt: knowing them means holding the claim. The tokens of one inbox worker
+/// share their last 32 bits, which identify the worker.
 ///
-/// The claimer makes it, not the store: a claim whose reply was lost can be sent again and finds
-/// itself. Make a new one for every attempt. It never leaves the receiver and its store, so
-/// nobody can guess at it and plain comparison is enough; `Debug` still shows no more than tells
-/// attempts apart in a log.
+/// The claimer makes the token, not the store, so a claim whose reply was lost can be sent again
+/// and finds itself. Make a new one for every attempt. A token never leaves the receiver and its
+/// store, so nobody can guess at it and plain comparison is enough. `Debug` still shows only enough
+/// to distinguish attempts in a log.
 ///
 /// ```
 /// use tower_webhook::store::Token;
@@ -27,12 +27,12 @@ pub struct Token([u8; 16]);
 impl Token {
     /// A token that was never used before.
     ///
-    /// Each thread asks the operating system for the bytes of several at once. A process that forks
-    /// after a thread has made tokens must not make more in both halves: some would come twice.
+    /// Each thread asks the operating system for the bytes of several tokens at once. A process that forks after a
+    /// thread has made tokens must make more in only one of the two processes: otherwise some would appear twice.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Randomness`] where the operating system gives no random bytes.
+    /// [`StoreErrorKind::Randomness`] if the operating system gives no random bytes.
     pub fn random() -> Result<Self, StoreError> {
         POOL.with_borrow_mut(Pool::take).map(Self)
     }
@@ -42,7 +42,7 @@ impl Token {
         Self(bytes)
     }
 
-    /// The bytes, to be kept.
+    /// The bytes, for storage.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -55,7 +55,7 @@ impl Token {
         self
     }
 
-    /// The bytes that it ends in.
+    /// The bytes that the token ends in.
     #[cfg(feature = "inbox")]
     pub(crate) fn mark(&self) -> [u8; 4] {
         self.0.last_chunk().copied().unwrap_or_default()
@@ -66,7 +66,7 @@ thread_local! {
     static POOL: RefCell<Pool> = const { RefCell::new(Pool { tokens: [[0; 16]; AT_ONCE], left: 0 }) };
 }
 
-/// How many tokens are asked for at once: the system's answer costs more than the bytes do.
+/// How many tokens are requested at once: the system call costs more than the bytes.
 const AT_ONCE: usize = 32;
 
 /// Random bytes of this thread, each of which is used once.
@@ -83,7 +83,7 @@ impl Pool {
             self.left = AT_ONCE;
         }
         self.left = self.left.saturating_sub(1);
-        // Taken out: what is left of a token is zeros.
+        // Taken out, so that zeros remain in its place.
         let token = self.tokens.get_mut(self.left).map(std::mem::take);
         token.ok_or(StoreError::new(StoreErrorKind::Randomness))
     }

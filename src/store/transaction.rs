@@ -1,7 +1,7 @@
-//! The transaction of a handler, which the completion of its event goes into.
+//! The transaction of a handler, in which its event is also completed.
 //!
-//! Who runs the handler knows no database: it is given what was opened, and has it either finished together
-//! with the record or rolled back.
+//! The code that runs the handler knows no database: it receives an open transaction and either finishes it
+//! together with the record or rolls it back.
 
 use std::any::Any;
 use std::error::Error;
@@ -17,10 +17,10 @@ use crate::event::EventKey;
 use super::command::{Complete, Held};
 use super::token::Token;
 
-/// What a store has for handlers that take a [`Tx`](crate::Tx); see
+/// The store's support for handlers that take a [`Tx`](crate::Tx); see
 /// [`Store::transactions`](super::Store::transactions).
 ///
-/// Only the stores of this crate make one. A store around another one hands on what that one has.
+/// Only the stores of this crate make one. A store that wraps another one returns that of the inner store.
 #[derive(Clone)]
 pub struct Transactions(Arc<dyn Any + Send + Sync>);
 
@@ -30,7 +30,7 @@ impl Transactions {
         Self(Arc::new(source))
     }
 
-    /// Where transactions are begun, if they are on connections of this kind.
+    /// The source of transactions, if they run on connections of this kind.
     pub(crate) fn source<C: 'static>(&self) -> Option<Arc<dyn Begin<C>>> {
         self.0.downcast_ref().cloned()
     }
@@ -58,10 +58,10 @@ pub(crate) trait Begin<C>: Send + Sync {
 
 /// A transaction that a handler can use.
 pub(crate) trait Opened<C>: OpenTransaction {
-    /// What the handler's statements run on; always there while the transaction is open.
+    /// The connection for the handler's statements; always there while the transaction is open.
     fn connection(&mut self) -> Option<&mut C>;
 
-    /// When the handler is ended, if it has not by then: others wait for the transaction.
+    /// When an unfinished handler is ended, because others wait for the transaction.
     fn until(&self) -> Option<Instant> {
         None
     }
@@ -71,8 +71,8 @@ pub(crate) trait Opened<C>: OpenTransaction {
 pub(crate) trait OpenTransaction: Send {
     /// Marks the event as done in the transaction, and commits both.
     ///
-    /// It takes as long as the database does: where the answer is lost, until it is known or the lease is
-    /// over.
+    /// It takes as long as the database does. If the answer is lost, it takes until the result is known
+    /// or the lease is over.
     fn finish(self: Box<Self>, complete: Complete) -> BoxFuture<'static, Finished>;
 
     /// Undoes what the handler did.
@@ -82,13 +82,13 @@ pub(crate) trait OpenTransaction: Send {
 /// What became of a transaction that was to be committed.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    /// The effect and the record stand, or neither does, for the event is another receiver's now.
+    /// Effect and record are written, or neither is because another receiver has the event now.
     Ended(Held),
-    /// Neither stands, and the event is still this receiver's.
+    /// Neither is written, and the event is still this receiver's.
     Failed(TxError),
-    /// The handler has ended the transaction itself, or gone on behind a statement that failed.
+    /// The handler has ended the transaction itself, or continued after a statement that failed.
     Broken(&'static str),
-    /// Both stand or neither does: the database does not tell which.
+    /// Both are written or neither is, and it is unknown which.
     Unknown,
 }
 
@@ -98,7 +98,7 @@ pub(crate) enum Finished {
 /// use tower_webhook::runtime::{Failure, FailureKind};
 /// use tower_webhook::{TxError, TxErrorKind};
 ///
-/// /// As an error of a handler it is tried again.
+/// /// As an error of a handler, it leads to another try.
 /// fn failure(error: TxError) -> Failure {
 ///     if error.kind() == TxErrorKind::NoTransactions {
 ///         eprintln!("give the store the pool: {error}");
@@ -113,14 +113,14 @@ pub struct TxError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The kind of failure that a [`TxError`] tells of.
+/// The kind of failure of a [`TxError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TxErrorKind {
     /// The webhook's store was given no pool of this database.
     NoTransactions,
-    /// Nothing was claimed for this run: the store could not be asked, or the event is a question that is
-    /// answered each time.
+    /// Nothing was claimed for this run: the store could not be reached, or the event is a question that
+    /// is answered each time.
     NoClaim,
     /// The run has a transaction already, in another `Tx` of the handler.
     Used,

@@ -1,17 +1,17 @@
-//! Where the records of a shard lie.
+//! Storage for the records of a shard.
 
-/// How many lie together: few kilobytes, for of a store that stays small there are many shards.
+/// How many share a chunk of a few kilobytes: even a store that stays small has many shards.
 const CHUNK: usize = 16;
 
-/// Values at places that stay theirs until they are taken out.
+/// Values that stay at their places until they are taken out.
 ///
-/// Values of one chunk lie one behind the other. Each in a box of its own would lie between what
-/// lives for one request, and what is freed there stays in pieces: every request of the process
-/// then looks for its memory longer. To add a value moves none of the others while another thread
-/// waits for the shard.
+/// The values of one chunk are contiguous. If each were in a box of its own, they would be
+/// scattered among allocations that live for one request. Freeing those would leave fragmented
+/// memory, which slows down the allocations of every request of the process. Adding a value moves
+/// no others while another thread waits for the shard.
 #[derive(Debug)]
 pub(super) struct Chunks<T> {
-    /// All but the last are full, some places of them perhaps vacant.
+    /// All but the last are full, except for vacant places.
     chunks: Vec<Vec<Option<T>>>,
     vacant: Vec<usize>,
 }
@@ -44,7 +44,7 @@ impl<T> Chunks<T> {
         self.chunks.iter().flatten().flatten()
     }
 
-    /// Puts it where one was taken out, or behind the last. Says where.
+    /// Puts the value at a vacant place, or after the last one, and returns its place.
     pub(super) fn insert(&mut self, value: T) -> usize {
         if let Some(place) = self.vacant.pop()
             && let Some(vacant) = self.at(place)
@@ -64,7 +64,7 @@ impl<T> Chunks<T> {
         place
     }
 
-    /// Takes out what is at this place.
+    /// Takes out the value at this place.
     pub(super) fn remove(&mut self, place: usize) -> Option<T> {
         let value = self.at(place)?.take()?;
         self.vacant.push(place);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against a map of the places that were told.
+        /// Compares it with a map of the returned places.
         #[test]
         fn each_place_keeps_its_value(steps in prop::collection::vec(any::<Option<u8>>(), 0..400)) {
             let (mut chunks, mut map) = (Chunks::default(), BTreeMap::new());

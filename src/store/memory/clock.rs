@@ -1,4 +1,4 @@
-//! The time that a memory store goes by.
+//! The clock of a memory store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, UnixTime};
 
-/// How often a clock that others move is looked at while waiting for a moment on it.
+/// How often a wait for a moment on a given clock reads that clock again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 pub(crate) enum StoreClock {
-    /// The wall clock at the start, and from there on the time that has passed: somebody who sets
-    /// the wall clock moves no lease. Tokio's instant, so that a paused test pauses leases too.
+    /// The wall clock at the start, and from then on the time that has passed: setting the wall
+    /// clock moves no lease. Tokio's instant, so that a paused test pauses leases too.
     Steady { start: UnixTime, since: Instant },
-    /// One that was given.
+    /// A clock that was given.
     Given(Arc<dyn Clock>),
 }
 
@@ -35,11 +35,11 @@ impl StoreClock {
         }
     }
 
-    /// How long to sleep before it may be `remaining` later on this clock.
+    /// How long to sleep before this clock may have advanced by `remaining`.
     pub(crate) fn nap(&self, remaining: Duration) -> Duration {
         match self {
             Self::Steady { .. } => remaining,
-            // It may jump, so it is looked at now and then.
+            // It may jump, so it is read now and then.
             Self::Given(_) => remaining.min(LOOK_EVERY),
         }
     }

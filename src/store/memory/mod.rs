@@ -29,17 +29,17 @@ use self::space::Space;
 
 /// A [`Store`] in the memory of this process: for one receiver, and for tests.
 ///
-/// It forgets everything when the process ends, and a second process knows nothing of it: where
-/// an event must not be handled again after a restart, or several receivers share the work, take
-/// another store.
+/// It forgets everything when the process ends, and a second process does not share it. Use another
+/// store if an event must not be handled again after a restart, or if several receivers share the
+/// work.
 ///
-/// It holds so many records and no more. Records whose retention is over make room; no other one
-/// is ever dropped, so a full store answers [`StoreErrorKind::Full`] to events it does not know
-/// and goes on working for those it does. It warns through `tracing` when it comes to be 80 %
-/// full. A record takes some 300 bytes, and the stored body.
+/// Its capacity is fixed. Records whose retention is over make room, and no others are ever
+/// dropped. A full store therefore answers [`StoreErrorKind::Full`] to events that it does not know
+/// and keeps working for those that it does. It warns through `tracing` when it becomes 80 % full.
+/// A record takes some 300 bytes, plus the stored body.
 ///
-/// Time is its own: the system's clock when it was made, and from there on the time that has
-/// passed. Waiting needs a tokio runtime with its timer.
+/// It has its own time: the system's clock when the store was made, and from then on the time that
+/// has passed. Waiting needs a tokio runtime with its timer.
 ///
 /// Clones share their records.
 ///
@@ -60,8 +60,8 @@ pub struct MemoryStore {
 
 const DEFAULT_CAPACITY: usize = 1_000_000;
 
-/// How many records each command looks at in its shard for whether their time is over: more than
-/// the one it may add, so that the purge keeps up.
+/// How many records each command checks for expiry in its shard: more than the one it may add, so
+/// that the purge keeps up.
 const PURGE_PER_COMMAND: usize = 16;
 
 impl MemoryStore {
@@ -70,23 +70,23 @@ impl MemoryStore {
         Self::build(DEFAULT_CAPACITY, StoreClock::steady())
     }
 
-    /// A store for so many records, those of all its namespaces together.
+    /// A store for this many records, across all its namespaces.
     ///
     /// # Errors
     ///
-    /// Room for none.
+    /// The capacity is 0.
     pub fn with_capacity(records: usize) -> Result<Self, ConfigError> {
         Ok(Self::build(checked(records)?, StoreClock::steady()))
     }
 
-    /// A store for a million records that goes by this clock, for tests.
+    /// A store for a million records that uses this clock, for tests.
     ///
-    /// Who waits for the end of a lease looks at the clock every 50 ms.
+    /// Waiting for the end of a lease reads the clock every 50 ms.
     pub fn with_clock(clock: impl Clock) -> Self {
         Self::build(DEFAULT_CAPACITY, StoreClock::Given(Arc::new(clock)))
     }
 
-    /// A store for so many records that goes by this clock, for tests.
+    /// A store for this many records that uses this clock, for tests.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl MemoryStore {
     /// The same memory, capacity and clock, with the records of this namespace: keys of one
     /// namespace are not seen in another. The same name gives the same records.
     ///
-    /// Namespaces stand side by side; the namespace of a namespace is not inside it.
+    /// Namespaces do not nest: a namespace of a namespace is beside it, not inside it.
     #[must_use]
     pub fn namespace(&self, name: Name) -> Self {
         let namespace = Some(name);
@@ -138,7 +138,7 @@ impl MemoryStore {
         Err(StoreError::new(StoreErrorKind::Full))
     }
 
-    /// Carries a command out; `None` where there is no room for it.
+    /// Carries a command out; `None` if there is no room for it.
     fn try_run<C: Command>(&self, command: &C) -> Option<C::Outcome> {
         let Pool { clock, room, .. } = &*self.pool;
         let key = self.space.hashed(command.key());
@@ -148,7 +148,7 @@ impl MemoryStore {
             shard.purge(now, PURGE_PER_COMMAND, room);
             shard.run(command, key, now, room).ok()?
         };
-        // Outside the lock: those who wake want it.
+        // Outside the lock, which the woken tasks want.
         drop(ran.woken);
         if ran.crowded {
             tracing::warn!(
@@ -224,7 +224,7 @@ impl Store for MemoryStore {
     async fn wait(&self, key: &EventKey, limit: Duration) {
         let Pool { clock, room, .. } = &*self.pool;
         let changed = wait::until_changed(&self.space, clock, room, key);
-        // Which of the two came first is all the same: the caller claims again.
+        // It does not matter which of the two came first: the caller claims again.
         let _ = tokio::time::timeout(limit, changed).await;
     }
 

@@ -1,4 +1,4 @@
-//! What the namespaces of a memory store have in common.
+//! State that the namespaces of a memory store share.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +12,10 @@ use super::clock::StoreClock;
 use super::room::Room;
 use super::space::Space;
 
-/// A full store looks through all shards no more often than this.
+/// A full store sweeps all shards no more often than this.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
-/// How many records a sweep looks at in one shard: some milliseconds of work in all.
+/// How many records a sweep checks in one shard: some milliseconds of work in total.
 const SWEEP_PER_SHARD: usize = 1_024;
 
 #[derive(Debug)]
@@ -46,13 +46,13 @@ impl Pool {
         Arc::clone(space)
     }
 
-    /// Makes room by purging every shard of every namespace, if that was not tried just now.
-    /// Says whether it did. No shard may be locked by the caller.
+    /// Makes room by purging every shard of every namespace, unless that was tried just now. Says
+    /// whether it did. The caller must not hold the lock of any shard.
     pub(super) fn sweep(&self) -> bool {
         let now = self.clock.now();
         let last = self.swept.load(Ordering::Relaxed);
         let since_last = now.saturating_since(UnixTime::from_micros(last));
-        // A clock that was set back must not put the next sweep off.
+        // A clock that was set back must not delay the next sweep.
         if since_last < SWEEP_EVERY && now.as_micros() >= last && last != 0 {
             return false;
         }

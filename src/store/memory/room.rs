@@ -1,11 +1,11 @@
-//! How many records there may be, counted across all shards.
+//! Limits the number of records across all shards.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// Places for records. Taking and giving back is all that moves the count, so it is exact
-/// whichever shard a record is in.
+/// Places for records. Only taking and giving back change the count, so it is exact whichever shard
+/// a record is in.
 ///
-/// Alone on its cache lines, as the shards are: each new record moves the count.
+/// It has its cache lines to itself, as the shards have, since each new record changes the count.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Room {
@@ -17,7 +17,7 @@ pub(super) struct Room {
 /// A place was taken.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
-    /// Whether the room has just come to be four fifths full.
+    /// Whether the room has just become four fifths full.
     pub(super) crowded: bool,
 }
 
@@ -50,7 +50,7 @@ impl Room {
         Some(Taken { crowded })
     }
 
-    /// Gives places back. Below seven tenths the next crowd is worth a warning again.
+    /// Gives places back. Below seven tenths, filling up is worth a warning again.
     pub(super) fn give_back(&self, places: usize) {
         let before = self.taken.fetch_sub(places, Ordering::Relaxed);
         let left = before.saturating_sub(places);
@@ -64,7 +64,7 @@ impl Room {
         self.places - self.places / 5
     }
 
-    /// Rounded up, and without a product that could overflow.
+    /// Rounded up, without a product that could overflow.
     fn seven_tenths(&self) -> usize {
         self.places - (self.places / 10 * 3 + self.places % 10 * 3 / 10)
     }

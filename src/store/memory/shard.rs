@@ -14,7 +14,7 @@ use crate::store::record::{Command, Record, Step};
 use super::chunks::Chunks;
 use super::room::Room;
 
-/// A key and its hash, which is made once for all that is looked up by it.
+/// A key and its hash, computed once for all lookups.
 #[derive(Clone, Copy)]
 pub(super) struct Hashed<'a> {
     pub(super) hash: u64,
@@ -25,14 +25,14 @@ pub(super) struct Hashed<'a> {
 pub(super) struct Shard {
     records: HashTable<Slot>,
     entries: Chunks<Entry>,
-    /// When to look at which record. Each record has an item at `Entry::scheduled`; a record that
-    /// is kept longer meanwhile is found alive then and put back, so keeping it longer costs
+    /// When to check which record. Each record has an item at `Entry::scheduled`. If a record's
+    /// retention was extended, it is found alive at that time and put back, so extending costs
     /// nothing here.
     due: BinaryHeap<Due>,
 }
 
 struct Slot {
-    /// Of the key; a table that grows needs it again.
+    /// The hash of the key, needed again when a table grows.
     hash: u64,
     place: usize,
 }
@@ -41,25 +41,25 @@ struct Entry {
     key: EventKey,
     record: Record,
     scheduled: UnixTime,
-    /// Whoever waits for the record holds a receiver; dropping the sender wakes them all.
+    /// Tasks that wait for the record hold a receiver; dropping the sender wakes them all.
     news: Option<watch::Sender<()>>,
 }
 
-/// A record was to be written anew and there was no room for it.
+/// A record was to be written anew, but there was no room for it.
 #[derive(Debug)]
 pub(super) struct NoRoom;
 
 /// A command was carried out.
 pub(super) struct Ran<O> {
     pub(super) outcome: O,
-    /// Whether the store has just come to be four fifths full.
+    /// Whether the store has just become four fifths full.
     pub(super) crowded: bool,
-    /// Dropping it, best outside the lock, wakes those that wait for the record.
+    /// Dropping it, best outside the lock, wakes the tasks that wait for the record.
     pub(super) woken: Option<watch::Sender<()>>,
 }
 
 impl Shard {
-    /// Where the record of this key stands.
+    /// The place of the record of this key.
     fn place(&self, key: Hashed<'_>) -> Option<usize> {
         let is_it = |slot: &Slot| is_of(&self.entries, slot, key);
         Some(self.records.find(key.hash, is_it)?.place)
@@ -102,7 +102,7 @@ impl Shard {
         let at = record.kept_until;
         let sooner = match entry {
             Some(entry) => {
-                // A lease that goes on as it was said to, or longer, is no news to who waits.
+                // A lease that lasts as long as announced, or longer, is no news to waiting tasks.
                 if record.lease_ends() < entry.record.lease_ends() {
                     ran.woken = entry.news.take();
                 }
@@ -133,7 +133,7 @@ impl Shard {
         Ok(ran)
     }
 
-    /// Removes a record. Says whether there was one, and what to drop so as to wake its waiters.
+    /// Removes a record. Returns whether there was one, and a value whose drop wakes its waiters.
     pub(super) fn forget(
         &mut self,
         key: Hashed<'_>,
@@ -158,7 +158,7 @@ impl Shard {
         (entry.record.is_kept(now), entry.news)
     }
 
-    /// Removes records whose time is over, looking at no more than `at_most` of them.
+    /// Removes records whose time is over, checking at most `at_most` of them.
     pub(super) fn purge(&mut self, now: UnixTime, at_most: usize, room: &Room) {
         let mut freed = 0_usize;
         for _ in 0..at_most {
@@ -173,10 +173,10 @@ impl Shard {
                 let entry = entries.get(slot.place);
                 slot.hash == due.hash && entry.is_some_and(|entry| entry.scheduled == due.at)
             };
-            // Of two with the same hash and time either may be found, and the other one then by
-            // the other's item.
+            // If two have the same hash and time, either may be found; the item of the other then
+            // finds the other.
             let Ok(found) = records.find_entry(due.hash, is_due) else {
-                // Forgotten, or looked at by an earlier item.
+                // Forgotten, or already checked because of an earlier item.
                 continue;
             };
             match entries.get_mut(found.get().place) {
@@ -186,7 +186,7 @@ impl Shard {
                     self.due.push(Due { at, hash });
                 }
                 _ => {
-                    // Whoever waited for it was woken by the end of its lease.
+                    // Tasks that waited for it were woken by the end of its lease.
                     remove(entries, found);
                     freed = freed.saturating_add(1);
                 }
@@ -197,8 +197,8 @@ impl Shard {
         }
     }
 
-    /// Forgetting a record, or keeping it shorter, leaves an item behind. Once those are the
-    /// majority the heap is made anew, which as many pushes have paid for.
+    /// Forgetting a record, or shortening its retention, leaves an item behind. Once such items are
+    /// the majority, the heap is rebuilt; as many pushes have paid for that.
     fn drop_stale_items(&mut self) {
         if self.due.len() > self.records.len().saturating_mul(2).saturating_add(64) {
             let items = self.records.iter().filter_map(|slot| {
@@ -210,14 +210,14 @@ impl Shard {
         }
     }
 
-    /// A receiver that learns when the record is finished or forgotten; `None` where there is none.
+    /// Learns when the record is finished or forgotten; `None` if there is no record.
     pub(super) fn watch(&mut self, key: Hashed<'_>) -> Option<watch::Receiver<()>> {
         let news = &mut self.entry_mut(key)?.news;
         let sender = news.get_or_insert_with(|| watch::channel(()).0);
         Some(sender.subscribe())
     }
 
-    /// Forgets a sender that nobody listens to any more.
+    /// Drops a sender that nobody listens to any more.
     pub(super) fn unwatch(&mut self, key: Hashed<'_>) {
         let news = self.entry_mut(key).map(|entry| &mut entry.news);
         if let Some(news) = news
@@ -260,10 +260,10 @@ pub(super) struct Sizes {
     pub(super) listeners: usize,
 }
 
-/// A record to look at; the earliest is the greatest, as the heap wants it.
+/// A record to check; the earliest is the greatest, as the heap needs it.
 struct Due {
     at: UnixTime,
-    /// Of the key, which would have to be cloned: the hash and the time find the record as well.
+    /// The hash of the key. With the time it also finds the record, without cloning the key.
     hash: u64,
 }
 

@@ -8,23 +8,23 @@ use crate::event::EventKey;
 
 use super::shard::{Hashed, Shard};
 
-/// A power of two, large enough that two cores seldom want the same shard.
+/// A power of two, large enough that two cores rarely want the same shard.
 const SHARDS: u64 = 64;
 
-/// Which bits of a hash tell the shard: others than the lowest and the highest, by which a shard
-/// tells its own records apart.
+/// Which bits of a hash select the shard: not the lowest or highest bits, which a shard uses to
+/// distinguish its own records.
 const SHARD_BITS: u32 = 48;
 
 pub(super) struct Space {
-    /// Its keys are random: senders choose the names of events.
+    /// Its keys are random because senders choose the names of events.
     hasher: RandomState,
-    /// Apart from the others so that there always is one.
+    /// Separate from the others, so that there always is one.
     first: Padded,
     others: Box<[Padded]>,
 }
 
-/// Alone on its cache lines, two of which many processors fetch together: who takes one shard
-/// must not slow down who takes the next.
+/// Padded to two cache lines, which many processors fetch together: taking one shard must not slow
+/// down taking the next.
 #[derive(Default)]
 #[repr(align(128))]
 struct Padded(Mutex<Shard>);
@@ -50,7 +50,7 @@ impl Space {
         self.nth(number).unwrap_or_else(|| self.first.lock())
     }
 
-    /// One shard after the other, locked; `None` after the last.
+    /// The shard with this number, locked; `None` after the last.
     pub(super) fn nth(&self, number: usize) -> Option<MutexGuard<'_, Shard>> {
         match number.checked_sub(1) {
             None => Some(self.first.lock()),
@@ -65,8 +65,8 @@ impl Space {
 }
 
 impl Padded {
-    /// A panic of another thread, which only a clock that was given could cause, left the shard
-    /// whole: the clock is read before anything is changed.
+    /// A panic of another thread, which only a given clock could cause, leaves the shard intact:
+    /// the clock is read before anything is changed.
     fn lock(&self) -> MutexGuard<'_, Shard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

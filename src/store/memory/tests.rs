@@ -1,4 +1,4 @@
-//! The memory store against the contract, and what it does with its memory.
+//! Tests the memory store against the contract, and its use of memory.
 
 mod capacity;
 mod clocks;

@@ -13,8 +13,8 @@ use super::room::Room;
 use super::shard::Hashed;
 use super::space::Space;
 
-/// Returns once nobody holds a live claim on the key, or the claim that is held was finished,
-/// released or forgotten.
+/// Returns once nobody holds a live claim on the key, or the held claim was finished, released or
+/// forgotten.
 pub(super) async fn until_changed(space: &Space, clock: &StoreClock, room: &Room, key: &EventKey) {
     let mut waiter = Waiter {
         space,
@@ -23,15 +23,15 @@ pub(super) async fn until_changed(space: &Space, clock: &StoreClock, room: &Room
         news: None,
     };
     while let Some((news, remaining)) = waiter.look(clock) {
-        // Nothing is ever sent: the end of the channel is the news. A lease that was over by the
-        // timer may have been renewed, so the record is looked at again.
+        // Nothing is ever sent: closing the channel is the signal. If the timer says that a lease
+        // is over, it may have been renewed, so the record is checked again.
         if timeout(clock.nap(remaining), news.changed()).await.is_ok() {
             return;
         }
     }
 }
 
-/// One that waits. It leaves nothing behind when it is dropped, whether it was woken or not.
+/// A task that waits. It leaves nothing behind when dropped, whether it was woken or not.
 struct Waiter<'a> {
     space: &'a Space,
     room: &'a Room,
@@ -40,10 +40,10 @@ struct Waiter<'a> {
 }
 
 impl Waiter<'_> {
-    /// What to wait for and how long the lease goes on; `None` where there is nothing to wait for.
+    /// The signal to wait for and how long the lease lasts; `None` if there is nothing to wait for.
     ///
-    /// The record is looked at and the receiver made under one lock, so nothing happens unseen
-    /// between the two.
+    /// Reading the record and making the receiver happen under one lock, so no change between the
+    /// two is missed.
     fn look(&mut self, clock: &StoreClock) -> Option<(&mut watch::Receiver<()>, Duration)> {
         let mut shard = self.space.shard(self.key);
         let now = clock.now();
@@ -60,7 +60,7 @@ impl Waiter<'_> {
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         if let Some(news) = self.news.take() {
-            // Before the count is looked at: this one no longer listens.
+            // Before the receivers are counted: this one no longer listens.
             drop(news);
             self.space.shard(self.key).unwatch(self.key);
         }

@@ -1,4 +1,4 @@
-//! Commands whose row somebody has locked.
+//! Commands whose row is locked by another transaction.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use super::batch::Batch;
 use super::commands::Commands;
 use super::error::Fault;
 
-/// How often they are tried again.
+/// How often they are retried.
 const EVERY: Duration = Duration::from_millis(40);
 
-/// Commands that wait for a lock, in batches of one row each. Each was tried and met it.
+/// Commands that wait for a lock, in batches of one row each. Each was tried and found its row
+/// locked.
 ///
-/// They are tried again between what else there is to do: who waits for a lock holds up nobody else.
+/// They are retried between other work: a command that waits for a lock holds up no others.
 pub(super) struct Aside<C: Commands> {
     batches: VecDeque<(Batch<C>, Fault)>,
     try_at: Option<Instant>,
@@ -33,27 +34,27 @@ impl<C: Commands> Aside<C> {
         self.try_at.get_or_insert_with(|| Instant::now() + EVERY);
     }
 
-    /// When it is time to try them again, if there are any.
+    /// When to retry them, if there are any.
     pub(super) fn try_at(&self) -> Option<Instant> {
         self.try_at
     }
 
-    /// Begins to try them again.
+    /// Begins a retry.
     pub(super) fn begin(&mut self) {
         self.try_at = None;
     }
 
-    /// The one whose last try is the longest ago.
+    /// The batch whose last try is the longest ago.
     pub(super) fn next(&mut self) -> Option<(Batch<C>, Fault)> {
         self.batches.pop_front()
     }
 
-    /// Ends it: one was locked still, and the others may be.
+    /// Ends the retry: one row is still locked, and the others may be.
     pub(super) fn end(&mut self) {
         self.try_at = (!self.batches.is_empty()).then(|| Instant::now() + EVERY);
     }
 
-    /// Takes those out for whom nobody waits any more, or not for longer than this.
+    /// Takes out the batches that nobody waits for any more, or not beyond this time.
     pub(super) fn over(&mut self, until: Instant) -> Vec<(Batch<C>, Fault)> {
         let (over, left) = std::mem::take(&mut self.batches)
             .into_iter()

@@ -1,4 +1,4 @@
-//! What goes in one transaction: a batch of commands, or the removal of some rows.
+//! The work of one transaction: a batch of commands, or the removal of some rows.
 
 use std::sync::atomic::Ordering;
 
@@ -15,10 +15,10 @@ use super::session::Open;
 use super::shared::Shared;
 use super::statements;
 
-/// What a batch met.
+/// How a batch failed.
 pub(super) struct Failure {
     pub(super) fault: Fault,
-    /// Whether it may have been carried out all the same.
+    /// Whether it may nevertheless have been carried out.
     pub(super) unsure: bool,
     /// Whether the connection is as it was before.
     pub(super) is_clean: bool,
@@ -35,14 +35,14 @@ impl Failure {
     }
 }
 
-/// What one attempt came to.
+/// The result of one attempt.
 pub(super) enum Outcome<C: Commands> {
     Done(Answers<C>),
-    /// Another transaction has inserted one of the rows at the same time.
+    /// Another transaction inserted one of the rows at the same time.
     Collided,
 }
 
-/// Carries out these commands in one transaction, unless it takes until the limit.
+/// Carries out these commands in one transaction, within the time limit.
 pub(super) async fn attempt<C: Commands>(
     link: &mut Link,
     shared: &Shared<C>,
@@ -74,7 +74,7 @@ pub(super) async fn attempt<C: Commands>(
             .map(|()| Outcome::Done(answers))
             .map_err(Failure::sure);
     }
-    // Who asked has given up: this is not to happen any more.
+    // The callers have given up: nothing may be committed any more.
     if Instant::now() >= limit {
         return Err(undone(tx, Fault::slow()).await);
     }
@@ -85,7 +85,7 @@ pub(super) async fn attempt<C: Commands>(
             shared.commands.committed(effect);
             Ok(Outcome::Done(answers))
         }
-        // With no answer, or from a server that is being ended, it may be written or not.
+        // Without an answer, or from a server that is shutting down, it may or may not be written.
         Err(fault) => Err(Failure {
             unsure: matches!(fault.cause(), Cause::Connection | Cause::Away),
             fault,
@@ -94,8 +94,8 @@ pub(super) async fn attempt<C: Commands>(
     }
 }
 
-/// Where the server has refused a statement because of others, or nobody waits any more, the connection
-/// is good as soon as the transaction has ended.
+/// If the server refused a statement because of other transactions, or nobody waits any more, the
+/// connection is usable as soon as the transaction has ended.
 async fn undone(tx: Open<'_>, fault: Fault) -> Failure {
     let is_clean = match fault.cause() {
         Cause::Locked | Cause::Undone | Cause::Slow => tx.rollback().await.is_ok(),
@@ -108,7 +108,7 @@ async fn undone(tx: Open<'_>, fault: Fault) -> Failure {
     }
 }
 
-/// Removes some rows whose retention is over, if there are any.
+/// Removes some rows whose retention is over, if any.
 pub(super) async fn prune<C: Commands>(
     link: &mut Link,
     shared: &Shared<C>,

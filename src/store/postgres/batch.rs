@@ -1,4 +1,4 @@
-//! Commands that go together, and who waits for their answers.
+//! Commands that go together, and the callers that wait for their answers.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::commands::{Answer, Answers, Commands};
 use super::error::Fault;
 use super::job::Write;
 
-/// A command, and what it came to.
+/// A command and its answer.
 pub(super) type Answered<C> = (Write<C>, Answer<C>);
 
 /// Commands that are carried out in one transaction.
@@ -28,7 +28,7 @@ impl<C: Commands> Batch<C> {
         }
     }
 
-    /// The same in batches of one row each.
+    /// The same commands in batches of one row each.
     pub(super) fn by_place(self) -> Vec<Self> {
         let Self { jobs, unsure } = self;
         let mut batches: Vec<Self> = Vec::new();
@@ -50,7 +50,7 @@ impl<C: Commands> Batch<C> {
         batches
     }
 
-    /// The same in batches of one command each.
+    /// The same commands in batches of one command each.
     pub(super) fn one_by_one(self) -> impl Iterator<Item = Self> {
         let Self { jobs, unsure } = self;
         jobs.into_iter().map(move |job| Self {
@@ -71,23 +71,23 @@ impl<C: Commands> Batch<C> {
         self.jobs.iter().map(|job| &job.order).collect()
     }
 
-    /// Whether others like these wait for them.
+    /// Whether other commands of their kind wait for them.
     pub(super) fn gathers(&self) -> bool {
         self.jobs.iter().any(|job| C::gathers(&job.order))
     }
 
-    /// When the last of them gives up.
+    /// When the last of their callers gives up.
     pub(super) fn give_up(&self) -> Instant {
         let last = self.jobs.iter().map(|job| job.give_up).max();
         last.unwrap_or_else(Instant::now)
     }
 
-    /// Whether anybody still waits.
+    /// Whether any caller still waits.
     pub(super) fn is_wanted(&self) -> bool {
         self.jobs.iter().any(Write::is_wanted)
     }
 
-    /// Whether no second look can tell what the first one came to.
+    /// Whether repeating the batch cannot reveal the result of the first try.
     pub(super) fn is_over(&self) -> bool {
         let may_be_repeated = |job: &Write<C>| C::may_be_repeated(&job.order);
         self.unsure && !self.jobs.iter().all(may_be_repeated)
@@ -97,12 +97,12 @@ impl<C: Commands> Batch<C> {
         self.jobs.iter().filter_map(Write::place)
     }
 
-    /// Each with its answer.
+    /// Each command with its answer.
     pub(super) fn answered(self, answers: Answers<C>) -> Vec<Answered<C>> {
         self.jobs.into_iter().zip(answers).collect()
     }
 
-    /// Each with the same answer.
+    /// Each command with the same error.
     pub(super) fn failed(self, fault: &Fault) -> Vec<Answered<C>> {
         let jobs = self.jobs.into_iter();
         jobs.map(|job| (job, Err(fault.clone().into()))).collect()

@@ -1,4 +1,4 @@
-//! How a store on Postgres is set up.
+//! The settings of a store on Postgres.
 
 use std::fmt;
 use std::time::Duration;
@@ -31,87 +31,86 @@ impl PostgresStoreBuilder {
     }
 
     /// Keeps the records apart from those of other namespaces of the same tables; `default` unless set.
-    /// Sandbox and production are two.
+    /// For example, use one namespace each for sandbox and production.
     pub fn namespace(mut self, name: Name) -> Self {
         self.settings.namespace = Some(name);
         self
     }
 
-    /// The schema that the tables are in; `public` unless set. Up to 63 of `a-z`, `0-9` and `_`, with no
+    /// The schema that holds the tables; `public` unless set. Up to 63 of `a-z`, `0-9` and `_`, with no
     /// digit first.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.settings.schema = Some(schema.into());
         self
     }
 
-    /// What the names of the tables begin with; `tower_webhook_` unless set. Up to 40 of `a-z`, `0-9` and
-    /// `_`, with no digit first.
+    /// The prefix of the table names; `tower_webhook_` unless set. Up to 40 of `a-z`, `0-9` and `_`, with
+    /// no digit first.
     pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.settings.prefix = Some(prefix.into());
         self
     }
 
-    /// How long any call may take, whatever Postgres does; 1 s unless set, at most a day. The server is
-    /// told to give up a statement then, and after half of it where another transaction holds the record.
+    /// How long any call may take, whatever Postgres does; 1 s unless set, at most a day. The server is instructed
+    /// to give up a statement after that time, or after half of it if another transaction holds the record.
     ///
-    /// Going through all records, as [`Store::counts`](crate::store::Store::counts) does, is two calls for
-    /// each 20,000 of them. The layers above have a limit of their own: at most the sender's time to
-    /// answer.
+    /// Scanning all records, as [`Store::counts`](crate::store::Store::counts) does, takes two calls for each 20,000
+    /// of them. The layers above have a limit of their own, which is at most the sender's time limit for an answer.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = deadline;
         self
     }
 
-    /// How many connections there are at most; 8 unless set, 1 to 1,000. Commands that come while all are
-    /// busy are carried out together by the next that is free. One whose call has no answer yet counts; to
-    /// ask what became of it, and to migrate, there is one more for a moment.
+    /// The maximum number of connections; 8 unless set, 1 to 1,000. Commands that arrive while all are
+    /// busy are carried out together by the next free connection. A connection whose call has no answer
+    /// yet counts. Finding out the result of such a call, and migrating, briefly take one more.
     pub fn connections(mut self, connections: u32) -> Self {
         self.settings.connections = connections;
         self
     }
 
-    /// How many [`Tx`](crate::Tx) of handlers are open at once at most, on a store that was made
+    /// The maximum number of [`Tx`](crate::Tx) of handlers that are open at once, on a store that was made
     /// [on a pool](PostgresStore::on_pool); one fewer than the pool has connections unless set. Others wait.
     ///
-    /// The pool must be larger: a handler with a transaction that asks the pool for a second connection would
-    /// wait for those who wait for the same.
+    /// The pool must be larger. Otherwise a handler with a transaction that asks the pool for a second
+    /// connection could wait for handlers that wait for the same.
     pub fn transactions_at_once(mut self, most: u32) -> Self {
         self.settings.transactions_at_once = Some(most);
         self
     }
 
-    /// Begins the [`Tx`](crate::Tx) of handlers by this driver, and so many at once at most; at least one. It is for
-    /// a store of a URL, and connects to the same database.
+    /// Begins the [`Tx`](crate::Tx) of handlers with this driver, at most this many at once; at least one. It is for
+    /// a store made from a URL, and connects to the same database.
     pub fn transactions_by(mut self, driver: impl TxDriver, at_once: u32) -> Self {
         self.settings.driver(driver, at_once);
         self
     }
 
-    /// Has [`connect`](Self::connect) bring the tables up to date, which the role must be allowed to. Of
-    /// several processes that do so at once one works and the others wait for it.
+    /// Makes [`connect`](Self::connect) bring the tables up to date, for which the role needs the
+    /// rights. If several processes do so at once, one works and the others wait for it.
     pub fn migrate(mut self) -> Self {
         self.settings.migrate = true;
         self
     }
 
-    /// Whether each statement is prepared once for each connection, which spares Postgres the parsing and planning of it
-    /// each time, and the way a round trip; where Postgres is reached directly, unless set.
+    /// Whether each connection prepares each statement once, which saves Postgres from parsing and planning it each
+    /// time, and saves a round trip. Unless set, it does if Postgres is reached directly.
     ///
-    /// Behind a pooler in transaction mode a prepared name may be unknown to the next session, or another client's. So a
-    /// connection asks, as it begins, for a setting with a random value: only a session that the server began for this
-    /// connection has it. PgBouncer refuses such a setting, and the store connects again without it and prepares
-    /// nothing. `true` prepares without that proof, for a pooler that keeps a session for each client; `false` prepares
-    /// nothing and asks for nothing.
+    /// Behind a pooler in transaction mode, the next session may not know a prepared name, or may have another
+    /// client's statement under it. So each connection begins by asking for a setting with a random value: only a
+    /// session that the server started for this connection has it. PgBouncer refuses such a setting; the store then
+    /// connects again without it and prepares nothing. `true` prepares without that proof, for a pooler that keeps a
+    /// session for each client; `false` prepares nothing and asks for no setting.
     ///
-    /// Each transaction asks again whose session it is in. As soon as another one answers, the store says so in the log
-    /// and prepares nothing more; what it had prepared stays in the pooler's sessions for as long as they live. What
-    /// only looks is not prepared, and neither are the statements of a handler's [`Tx`](crate::Tx).
+    /// Each transaction checks again whose session it runs in. As soon as it finds another session, the store logs
+    /// that and prepares nothing more; the statements that it had prepared stay in the pooler's sessions as long as
+    /// those live. Read-only queries are not prepared, nor are the statements of a handler's [`Tx`](crate::Tx).
     ///
     /// ```no_run
     /// use tower_webhook::PostgresStore;
     ///
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// // Behind PgBouncer it is found out; said, its log has nothing to tell of it.
+    /// // PgBouncer is detected anyway, but with this its log stays free of refused settings.
     /// let store = PostgresStore::builder("postgres://app@bouncer:6432/app").prepare_statements(false);
     /// let store = store.connect().await?;
     /// # drop(store);
@@ -123,18 +122,18 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// Has [`connect`](Self::connect) fail where the start-up check finds records
+    /// Makes [`connect`](Self::connect) fail if the start-up check finds records
     /// [at risk](super::PostgresVerdict::AtRisk), or cannot be made.
     ///
-    /// That is so with `fsync` or `full_page_writes` off, and with a table that was made `UNLOGGED`. What
-    /// is [weak](super::PostgresVerdict::Weak) or [hidden](super::PostgresVerdict::Unknown) is logged, and the store
-    /// starts.
+    /// Records are at risk with `fsync` or `full_page_writes` off, and with a table that was made `UNLOGGED`.
+    /// Settings that are [weak](super::PostgresVerdict::Weak) or [hidden](super::PostgresVerdict::Unknown) are
+    /// logged, and the store starts.
     pub fn refuse_at_risk(mut self) -> Self {
         self.settings.refuse_at_risk = true;
         self
     }
 
-    /// The SQL that makes the tables, for whoever runs migrations by other means; it may be run again.
+    /// The SQL that makes the tables, to run migrations by other means; it may be run again.
     ///
     /// # Errors
     ///
@@ -143,7 +142,7 @@ impl PostgresStoreBuilder {
         self.settings.migration_sql::<RecordCommands>()
     }
 
-    /// The store, without a word to Postgres: connections are made when they are needed.
+    /// The store, without contacting Postgres: connections are made when they are needed.
     ///
     /// # Errors
     ///
@@ -156,15 +155,14 @@ impl PostgresStoreBuilder {
 
     /// The store, connected, with its tables and settings checked and logged.
     ///
-    /// Where Postgres cannot be reached it says so in the log and goes on: a receiver that starts during
-    /// an outage refuses deliveries with the not-now status until Postgres is back.
+    /// If Postgres cannot be reached, it logs that and continues: a receiver that starts during an
+    /// outage refuses deliveries with the not-now status until Postgres is back.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); Postgres refuses the connection; the tables are not there, or of a
-    /// version that this one cannot work with; the role lacks a right in them; what
-    /// [`refuse_at_risk`](Self::refuse_at_risk) refuses; and a Postgres that cannot be reached, where the tables were
-    /// [to be brought up to date](Self::migrate).
+    /// As [`build`](Self::build), and also if Postgres refuses the connection, the tables are missing or of an
+    /// incompatible version, the role lacks a right in them, or [`refuse_at_risk`](Self::refuse_at_risk) applies. A
+    /// Postgres that cannot be reached is an error only if the tables were [to be brought up to date](Self::migrate).
     pub async fn connect(self) -> Result<PostgresStore, PostgresConnectError> {
         let server = self.settings.connect(RecordCommands::new).await?;
         Ok(PostgresStore::on(server))

@@ -1,4 +1,4 @@
-//! What a server's settings put at risk.
+//! Checks what a server's settings put at risk.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::error::Fault;
 #[cfg(feature = "inbox")]
 use crate::store::loss::of_entries;
 
-/// What the start-up check found: one finding for each setting that matters.
+/// The result of the start-up check: one finding for each setting that matters.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,7 +31,7 @@ pub struct PostgresReport {
 }
 
 impl PostgresReport {
-    /// The same of an inbox, where what is lost was acknowledged.
+    /// The same report for an inbox, where lost entries had been acknowledged.
     #[cfg(feature = "inbox")]
     pub(super) fn of_inbox(mut self) -> Self {
         for finding in &mut self.findings {
@@ -45,14 +45,14 @@ impl PostgresReport {
         &self.findings
     }
 
-    /// The worst verdict of all; [`PostgresVerdict::Unknown`] is milder than
+    /// The worst of all verdicts; [`PostgresVerdict::Unknown`] is milder than
     /// [`PostgresVerdict::AtRisk`].
     pub fn worst(&self) -> PostgresVerdict {
         let verdicts = self.findings.iter().map(PostgresFinding::verdict);
         verdicts.max().unwrap_or(PostgresVerdict::Unknown)
     }
 
-    /// Asks in one message, outside or inside of a transaction.
+    /// Queries the settings in one message, inside or outside a transaction.
     pub(super) async fn of(conn: &mut PgConnection, tables: &[String]) -> Result<Self, Fault> {
         let tables: Vec<_> = tables
             .iter()
@@ -95,7 +95,7 @@ impl fmt::Display for PostgresReport {
     }
 }
 
-/// One setting, and what it puts at risk.
+/// One setting and what it puts at risk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresFinding {
     setting: PostgresSetting,
@@ -105,22 +105,22 @@ pub struct PostgresFinding {
 }
 
 impl PostgresFinding {
-    /// What it is about.
+    /// The setting that the finding is about.
     pub fn setting(&self) -> PostgresSetting {
         self.setting
     }
 
-    /// How good that is.
+    /// How good the setting is.
     pub fn verdict(&self) -> PostgresVerdict {
         self.verdict
     }
 
-    /// What the server says.
+    /// The value that the server reports.
     pub fn found(&self) -> &str {
         &self.found
     }
 
-    /// What follows from it.
+    /// The consequence of that value.
     pub fn risk(&self) -> &str {
         &self.risk
     }
@@ -138,15 +138,15 @@ impl fmt::Display for PostgresFinding {
     }
 }
 
-/// A setting of Postgres that decides what becomes of records.
+/// A setting of Postgres that affects the safety of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PostgresSetting {
-    /// What is still there after a crash: `fsync`, `full_page_writes`, and whether the table is logged.
+    /// Which data survives a crash: `fsync`, `full_page_writes`, and whether the table is logged.
     Persistence,
-    /// What is on the disk when a command is acknowledged: `synchronous_commit`.
+    /// Which data is on the disk when a command is acknowledged: `synchronous_commit`.
     Commit,
-    /// What is still there after a failover: replicas, `synchronous_standby_names`.
+    /// Which data survives a failover: replicas, `synchronous_standby_names`.
     Replication,
 }
 
@@ -163,13 +163,13 @@ impl fmt::Display for PostgresSetting {
 /// How good a setting is, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PostgresVerdict {
-    /// Nothing is lost by it.
+    /// Nothing is lost because of it.
     Sound,
-    /// Something is lost in a rare case.
+    /// Data is lost in a rare case.
     Weak,
     /// The server hides it.
     Unknown,
-    /// Records are lost in the ordinary course of things, and their events run again.
+    /// Records are lost in normal operation, and their events run again.
     AtRisk,
 }
 
@@ -186,7 +186,7 @@ impl fmt::Display for PostgresVerdict {
 
 type Judgement = (PostgresVerdict, String, &'static str);
 
-/// What a server tells of itself; what it hides is not there.
+/// The settings that a server reports; hidden ones are absent.
 #[derive(Debug, Clone, Default)]
 struct Settings {
     fsync: Option<String>,
@@ -321,7 +321,7 @@ impl Settings {
 mod tests {
     use super::*;
 
-    /// As a server says it that is set up well and alone.
+    /// The settings that a server reports if it is set up well and has no standby.
     fn alone() -> Settings {
         let own = |text: &str| Some(text.to_owned());
         Settings {
@@ -354,7 +354,7 @@ mod tests {
                 |it| it.synchronous_commit = Some("off".into()),
                 [Sound, Weak, Weak],
             ),
-            // Without a standby it is `on`.
+            // Without a standby it acts like `on`.
             (
                 |it| it.synchronous_commit = Some("remote_write".into()),
                 [Sound, Sound, Weak],

@@ -21,20 +21,20 @@ use super::worker::Worker;
 use crate::clock::UnixTime;
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// So many callers wait in line; more wait for a place in it.
+/// How many callers wait in the queue; others wait for a place in it.
 const LINE: usize = 1_024;
 
-/// A database, shared by all who use it in this process.
+/// A database, shared by all its users in this process.
 ///
-/// It needs nothing of the runtime that it is called in but a timer: its thread has one of its own, and
-/// finishes what a caller has begun and dropped.
+/// It needs only a timer from the runtime that it is called in: its thread has a runtime of its own,
+/// and finishes work whose caller was dropped.
 pub(super) struct Database<C: Commands> {
     shared: Arc<Shared<C>>,
     jobs: mpsc::Sender<Job<C>>,
 }
 
 impl<C: Commands> Database<C> {
-    /// Begins to serve over so many connections; they are made when they are needed.
+    /// Starts to serve over this many connections, which are made when needed.
     pub(super) fn start(
         sessions: Sessions,
         commands: C,
@@ -81,7 +81,7 @@ impl<C: Commands> Database<C> {
         &self.shared.sessions
     }
 
-    /// How many transactions have written something.
+    /// How many transactions have written data.
     pub(super) fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
     }
@@ -90,16 +90,16 @@ impl<C: Commands> Database<C> {
         &self.shared.commands
     }
 
-    /// The time that rows go by, where the server says this.
+    /// The time that applies to rows when the server reports this.
     pub(super) fn time(&self, told: UnixTime) -> UnixTime {
         self.shared.time.of(told)
     }
 
-    /// Carries commands out and gives their answers, in their order.
+    /// Carries commands out and returns their answers, in their order.
     pub(super) async fn write(&self, orders: Vec<C::Order>) -> Result<Answers<C>, StoreError> {
         let give_up = Instant::now() + self.sessions().deadline();
         let asking = async {
-            // Each is a job of its own: one that waits for a lock holds up no other.
+            // Each is a job of its own, so that a wait for a lock does not hold up others.
             let mut waiting = Vec::with_capacity(orders.len());
             for order in orders {
                 let (reply, answer) = oneshot::channel();
@@ -131,7 +131,7 @@ impl<C: Commands> Database<C> {
         self.in_time(self.reading(work)).await
     }
 
-    /// The same for the start, which tells what is wrong.
+    /// Reads for the start-up check, which reports the fault.
     pub(super) async fn reading<T, W>(&self, work: W) -> Result<T, Fault>
     where
         T: Send + 'static,
@@ -154,7 +154,7 @@ impl<C: Commands> Database<C> {
         });
         let sent = self.jobs.send(Job::Read(work)).await;
         sent.map_err(|_| Fault::ended())?;
-        // Where the limit of time was met the work is dropped, and its reply with it.
+        // If the time limit is reached, the work is dropped, and its reply with it.
         answer.await.unwrap_or_else(|_| Err(Fault::slow()))
     }
 

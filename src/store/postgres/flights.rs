@@ -1,4 +1,4 @@
-//! The rows that commands are on their way to: a later command on a row waits for the earlier one.
+//! The rows that commands in flight concern: a later command on a row waits for the earlier one.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,23 +9,23 @@ use super::commands::Commands;
 use super::error::{Cause, Fault};
 use super::job::Write;
 
-/// What all workers of a database are at.
+/// The commands in flight of all workers of a database.
 pub(super) struct Flights<C: Commands>(Mutex<State<C>>);
 
 struct State<C: Commands> {
-    /// Who has a command on its way to the row.
+    /// The worker that has a command in flight to the row.
     holders: HashMap<Place, Holder>,
-    /// What waits for one of them, in the order in which it came.
+    /// Commands that wait for a row, in the order in which they arrived.
     waiting: Vec<Write<C>>,
-    /// Workers that had no answer in time: nobody waits for these.
+    /// Workers that had no answer in time: no command waits for these.
     overdue: HashSet<usize>,
 }
 
 #[derive(Clone, Copy)]
 struct Holder {
     worker: usize,
-    /// Whether its command waits for a lock while the worker does other things: later ones wait for it there
-    /// too.
+    /// Whether its command waits for a lock while the worker does other work: later commands of the same
+    /// worker then wait for it too.
     is_aside: bool,
 }
 
@@ -38,8 +38,8 @@ impl<C: Commands> Flights<C> {
         }))
     }
 
-    /// Takes a job on, unless another one at its row comes first: then the job waits for that one, or is
-    /// answered at once where its worker is overdue.
+    /// Takes a job on, unless another job on its row is in flight: then this one waits, or is refused at
+    /// once if the other worker is overdue.
     pub(super) fn begin(&self, worker: usize, job: Write<C>) -> Option<Write<C>> {
         let mut state = self.state();
         if state.is_blocked(worker, &job, |other| state.overdue.contains(&other)) {
@@ -55,7 +55,7 @@ impl<C: Commands> Flights<C> {
         Some(job)
     }
 
-    /// Says that their worker does other things while it waits for the locks of these rows.
+    /// Notes that their worker does other work while it waits for the locks of these rows.
     pub(super) fn set_aside<'a>(&self, places: impl Iterator<Item = &'a Place>) {
         let mut state = self.state();
         for place in places {
@@ -65,7 +65,7 @@ impl<C: Commands> Flights<C> {
         }
     }
 
-    /// Ends what a worker was at, and gives it what has waited for that and can begin now.
+    /// Ends a worker's commands on these rows, and returns the waiting jobs that can now begin.
     pub(super) fn end<'a>(
         &self,
         worker: usize,
@@ -87,7 +87,7 @@ impl<C: Commands> Flights<C> {
         ready
     }
 
-    /// Says that a worker has had no answer in time. What waits for it is answered.
+    /// Notes that a worker has had no answer in time, and refuses the jobs that wait for it.
     pub(super) fn is_overdue(&self, worker: usize) {
         let mut state = self.state();
         state.overdue.insert(worker);
@@ -105,19 +105,19 @@ impl<C: Commands> Flights<C> {
         }
     }
 
-    /// Says that it has its answer, or has given up.
+    /// Notes that the worker has its answer, or has given up.
     pub(super) fn is_back(&self, worker: usize) {
         self.state().overdue.remove(&worker);
     }
 
     fn state(&self) -> MutexGuard<'_, State<C>> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<C: Commands> State<C> {
-    /// Whether this worker cannot take the job on because of another one of which this is so.
+    /// Whether this worker must wait for another command on the row, whose worker satisfies `so`.
     fn is_blocked(&self, worker: usize, job: &Write<C>, so: impl Fn(usize) -> bool) -> bool {
         let holder = job.place().and_then(|place| self.holders.get(place));
         holder.is_some_and(|it| (it.is_aside || it.worker != worker) && so(it.worker))
@@ -134,7 +134,7 @@ impl<C: Commands> State<C> {
     }
 }
 
-/// What a call is told that would wait for one without an answer.
+/// The fault for a call that would wait for one without an answer.
 pub(super) fn overdue() -> Fault {
     Fault::new(Cause::Away, "Postgres has not answered an earlier call")
 }

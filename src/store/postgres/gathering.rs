@@ -1,9 +1,9 @@
-//! When commands that gather go.
+//! Decides when commands that gather are sent.
 //!
-//! A transaction costs more than a command in it. So while commands of the kind that gathers are under way, those
-//! that come wait, and go together in the next transaction: when that one has ended, when they are enough, or
-//! when the first of them has waited for some milliseconds, whatever comes first. What comes while nothing is
-//! under way goes at once. Commands of other kinds wait for none of this.
+//! A transaction costs more than a command in it. So while commands that gather are under way, new ones wait and
+//! share the next transaction. It starts when the current one has ended, when enough commands wait, or when the
+//! first of them has waited for some milliseconds, whichever is first. A command that arrives while nothing is
+//! under way goes at once. Commands of other kinds never wait.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// So many go, whatever is under way.
+/// This many go, even if others are under way.
 const ENOUGH: usize = 48;
-/// So long the first of them waits at most.
+/// How long the first of them waits at most.
 const LONGEST: Duration = Duration::from_millis(5);
 
-/// The commands of a database that gather, whichever worker takes them.
+/// The gathering commands of a database, whichever worker takes them.
 pub(super) struct Gathering<T> {
     line: Mutex<Line<T>>,
     called: Notify,
@@ -35,23 +35,23 @@ impl<T> Gathering<T> {
         self.line().wait(command, now);
     }
 
-    /// The same for one that was on its way: whoever is free takes it.
+    /// Queues a command that was already on its way: any free worker takes it.
     pub(super) fn hand_over(&self, command: T, now: Instant) {
         self.line().wait(command, now);
         self.called.notify_one();
     }
 
-    /// The next command, if those that wait are to go.
+    /// The next command, if it is time for the waiting ones to go.
     pub(super) fn next(&self, now: Instant) -> Option<T> {
         self.line().next(now)
     }
 
-    /// All that wait, whether they are to go or not.
+    /// All waiting commands, whether it is time for them or not.
     pub(super) fn take_all(&self) -> VecDeque<T> {
         std::mem::take(&mut self.line().waiting)
     }
 
-    /// Until those that wait now may be to go.
+    /// Waits until it may be time for the waiting commands to go.
     pub(super) async fn call(&self) {
         let latest = self.line().latest();
         let called = self.called.notified();
@@ -65,7 +65,7 @@ impl<T> Gathering<T> {
     pub(super) fn begin(&self) -> UnderWay<'_, T> {
         let mut line = self.line();
         line.under_way = line.under_way.saturating_add(1);
-        // For some there was no place in it.
+        // There was no place in it for some commands.
         if line.are_going() {
             self.called.notify_one();
         }
@@ -73,7 +73,7 @@ impl<T> Gathering<T> {
     }
 
     fn line(&self) -> MutexGuard<'_, Line<T>> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,10 +91,10 @@ impl<T> Drop for UnderWay<'_, T> {
     }
 }
 
-/// Who waits, since when, and for how many batches.
+/// The waiting commands, since when they wait, and how many batches are under way.
 struct Line<T> {
     waiting: VecDeque<T>,
-    /// When the first of those came that wait; `None` where they are going.
+    /// When the first of the waiting commands arrived; `None` while they are going.
     since: Option<Instant>,
     under_way: usize,
 }
@@ -115,7 +115,7 @@ impl<T> Line<T> {
         self.waiting.push_back(command);
     }
 
-    /// Once they go, all of them do.
+    /// Once they start to go, all of them do.
     fn next(&mut self, now: Instant) -> Option<T> {
         let is_time = self.under_way == 0
             || self.waiting.len() >= ENOUGH
@@ -128,7 +128,7 @@ impl<T> Line<T> {
         self.waiting.pop_front()
     }
 
-    /// Whether it was time for them already.
+    /// Whether they have already started to go.
     fn are_going(&self) -> bool {
         self.since.is_none() && !self.waiting.is_empty()
     }

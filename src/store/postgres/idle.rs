@@ -1,30 +1,30 @@
-//! Connections that were idle: what stands between, such as a NAT, may have forgotten them, and tells nobody.
+//! Idle connections: a device in between, such as a NAT, may have dropped them silently.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What is known of connections that were idle.
+/// Tracks which idle connections are still usable.
 pub(super) struct Idle {
     asked_after: Duration,
-    /// Those that were last used before this are silent.
+    /// Connections last used before this moment are considered dead.
     silent: Mutex<Option<Instant>>,
 }
 
-/// How a connection is to be gone about.
+/// How to treat a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rested {
-    /// It is used as it is.
+    /// Use it as it is.
     Briefly,
-    /// It is asked first whether the server is there.
+    /// Check first that the server responds.
     Long,
-    /// It is of no use any more.
+    /// Discard it.
     Forgotten,
 }
 
 impl Idle {
-    /// A connection that was idle for so long is asked before it is used.
+    /// Connections that were idle for this long are checked before use.
     pub(super) fn new(asked_after: Duration) -> Self {
         Self {
             asked_after,
@@ -32,12 +32,12 @@ impl Idle {
         }
     }
 
-    /// What is to be done with a connection that was last used then.
+    /// How to treat a connection that was last used at this moment.
     pub(super) fn judge(&self, used: Instant, now: Instant) -> Rested {
         if now.saturating_duration_since(used) < self.asked_after {
             return Rested::Briefly;
         }
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         let silent = *self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         match silent.is_some_and(|silent| used <= silent) {
             true => Rested::Forgotten,
@@ -45,7 +45,7 @@ impl Idle {
         }
     }
 
-    /// One that was asked gave no answer: none of those that are to be asked now is worth the wait.
+    /// A checked connection was silent: those that would be checked now are not worth the wait.
     pub(super) fn was_silent(&self, asked: Instant) {
         let before = asked.checked_sub(self.asked_after);
         let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ mod tests {
             assert_eq!(idle.judge(at(used), at(61)), expected, "{used}");
         }
         assert_eq!(idle.judge(at(60), at(61)), Rested::Briefly);
-        // What is asked later and answers makes none of them good.
+        // A connection checked later that responds makes none of them usable again.
         idle.was_silent(at(50));
         assert_eq!(idle.judge(at(30), at(61)), Rested::Forgotten);
     }

@@ -1,4 +1,4 @@
-//! What callers ask for.
+//! The requests of callers.
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnection;
@@ -10,17 +10,17 @@ use crate::store::sql::Place;
 use super::commands::{Answer, Commands};
 use super::error::Fault;
 
-/// Something that is read, in a transaction of its own.
+/// A read in a transaction of its own.
 pub(super) type Work =
     Box<dyn for<'c> FnOnce(Result<&'c mut PgConnection, Fault>) -> BoxFuture<'c, bool> + Send>;
 
-/// What a caller waits for.
+/// A request that a caller waits for.
 pub(super) enum Job<C: Commands> {
     Write(Write<C>),
     Read(Work),
 }
 
-/// A command, and who waits for its answer.
+/// A command, and the caller that waits for its answer.
 pub(super) struct Write<C: Commands> {
     pub(super) order: C::Order,
     pub(super) give_up: Instant,
@@ -37,7 +37,7 @@ impl<C: Commands> Write<C> {
     }
 
     pub(super) fn answer(self, answer: Answer<C>) {
-        // Who gave up sends it again, or does not care.
+        // A caller that gave up sends it again, or does not care.
         let _ = self.reply.send(answer);
     }
 }

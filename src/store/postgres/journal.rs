@@ -29,13 +29,13 @@ const JOURNAL: Part = Part {
     steps: &[step_1, step_2],
 };
 
-/// How long a write or a look may take.
+/// How long a write or a read may take.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How long the table may take to be made, or brought on: an index over some million lines takes minutes. Nobody
-/// waits for it but the thread of the journal.
+/// How long creating or upgrading the table may take: an index over some million lines takes minutes. Only the
+/// thread of the journal waits for it.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 
-/// A line is written once, however often it is sent. Those of before have no number.
+/// A line is written once, however often it is sent. Lines of earlier versions have no number.
 fn step_2(tables: &Tables) -> String {
     let (journal, line) = (tables.journal(), tables.index("journal_line"));
     format!(
@@ -44,8 +44,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS {line} ON {journal} (id, number)"
     )
 }
 
-/// `xid` says which transaction has written a row: what has a lower number than the oldest one that is under way is
-/// all there. <https://www.postgresql.org/docs/13/functions-info.html>, table 9.75
+/// `xid` is the transaction that wrote a row: everything with a lower number than the oldest transaction under way
+/// is visible. <https://www.postgresql.org/docs/13/functions-info.html>, table 9.75
 fn step_1(tables: &Tables) -> String {
     let (journal, end, key) = (
         tables.journal(),
@@ -71,15 +71,15 @@ CREATE INDEX IF NOT EXISTS {key} ON {journal} (key) WHERE key IS NOT NULL"
 
 /// A journal in a table of Postgres 13 or later, `tower_webhook_journal`, which all receivers share.
 ///
-/// A line whose commit was not answered is sent again, and stands there once.
+/// A line whose commit was not answered is sent again, but is stored once.
 ///
-/// Reading on misses nothing: a page ends before the oldest transaction that is under way in the server, for what that
-/// has written, or another one behind it, is not all there yet. While a transaction of minutes is open, so long
-/// nothing newer is read.
+/// Reading page by page misses nothing: a page ends before the oldest transaction that is under way in the server,
+/// because lines of that transaction and later ones may not all be visible yet. So nothing newer is read while a
+/// transaction is open, even for minutes.
 ///
-/// Where a dump of it is restored in another server, whose transactions have lower numbers, its lines come before those
-/// that are written there, and whoever reads on from a place of before goes on with these. Some lines may be read twice
-/// then: those whose numbers the new server has reached.
+/// If a dump of it is restored in another server, whose transactions have lower numbers, the restored lines come
+/// before those that are written there. A reader that continues from a place among the restored lines continues with
+/// the new ones. Some lines may be read twice then: those whose numbers the new server has reached.
 ///
 /// ```no_run
 /// use tower_webhook::journal::{Journal, JournalFilter, PostgresJournal};
@@ -87,7 +87,7 @@ CREATE INDEX IF NOT EXISTS {key} ON {journal} (key) WHERE key IS NOT NULL"
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let table = PostgresJournal::new("postgres://app@localhost/app")?.migrate();
 /// let journal = Journal::start(table.clone())?;
-/// // … webhooks are told `.journal(&journal)` …
+/// // … configure the webhooks with `.journal(&journal)` …
 /// let page = table.read(&JournalFilter::new(), None, 100).await?;
 /// let later = table.read(&JournalFilter::new(), Some(&page.next), 100).await?;
 /// # drop((journal, later));
@@ -114,8 +114,8 @@ impl Clone for PostgresJournal {
 }
 
 impl PostgresJournal {
-    /// The journal in the database of this URL, without a word to it; what is said of a
-    /// [`PostgresStore`](crate::PostgresStore)'s URL holds here too.
+    /// The journal in the database of this URL, without connecting to it; the documentation of
+    /// [`PostgresStore`](crate::PostgresStore) about its URL applies here too.
     ///
     /// # Errors
     ///
@@ -130,11 +130,11 @@ impl PostgresJournal {
         })
     }
 
-    /// The schema that the table is in, and what its name begins with; `public` and `tower_webhook_` unless set.
+    /// The schema that holds the table, and the prefix of its name; `public` and `tower_webhook_` unless set.
     ///
     /// # Errors
     ///
-    /// As of [`PostgresStoreBuilder::schema`](crate::store::PostgresStoreBuilder::schema) and
+    /// As for [`PostgresStoreBuilder::schema`](crate::store::PostgresStoreBuilder::schema) and
     /// [`table_prefix`](crate::store::PostgresStoreBuilder::table_prefix).
     ///
     /// ```
@@ -156,24 +156,24 @@ impl PostgresJournal {
         Ok(self)
     }
 
-    /// Has the table made when it is first written to, which the role must be allowed to.
+    /// Creates the table before the first write, for which the role needs the rights.
     #[must_use]
     pub fn migrate(mut self) -> Self {
         self.migrate = true;
         self
     }
 
-    /// The SQL that makes the table, for whoever runs migrations by other means.
+    /// The SQL that makes the table, to run migrations by other means.
     pub fn migration_sql(&self) -> String {
         schema::printed(&[JOURNAL], &self.tables)
     }
 
-    /// Reads up to `limit` lines that are asked for, in the order of the transactions that have written them, from
-    /// the beginning or from where another page has ended.
+    /// Reads up to `limit` matching lines, in the order of the transactions that wrote them, from the beginning or
+    /// from the end of another page.
     ///
     /// # Errors
     ///
-    /// The table cannot be read, or is not there.
+    /// The table cannot be read, or does not exist.
     pub async fn read(
         &self,
         filter: &JournalFilter,
@@ -223,7 +223,7 @@ impl PostgresJournal {
         failed(&self.sessions, &self.tables, what, fault)
     }
 
-    /// Has some work done on the connection that writes, which is replaced where it fails.
+    /// Does some work on the connection that writes, which is replaced if it fails.
     fn work<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut PgConnection, &Sessions, String) -> Result<T, Fault>,
@@ -271,7 +271,7 @@ fn failed(sessions: &Sessions, tables: &Tables, what: &str, fault: Fault) -> Jou
     JournalError::new(format!("{table} of {server} cannot be {what}")).with_source(fault)
 }
 
-/// The transaction and the number in it that a page has ended with.
+/// The transaction, and the number within it, at which a page ended.
 fn place(after: Option<&JournalPosition>) -> (String, i64) {
     let place = after.and_then(|it| it.as_str().split_once(':'));
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -285,7 +285,7 @@ impl JournalSink for PostgresJournal {
     fn write(&mut self, lines: &[JournalLine]) -> Result<(), JournalError> {
         self.work(async |conn, sessions, table| {
             let mut tx = sessions.begin(conn, true).await?;
-            // In one statement, and so in one round trip.
+            // In one statement, and thus in one round trip.
             let sql = format!(
                 "INSERT INTO {table} (at, authenticated, id, provider, key, line, number)
                  SELECT * FROM unnest($1::bigint[], $2::boolean[], $3::text[], $4::text[], $5::text[],
@@ -331,7 +331,7 @@ impl JournalSink for PostgresJournal {
     }
 }
 
-/// Removes a batch of what is over, which is looked for once, and removed where it stands, as among the records.
+/// Removes a batch of old lines, which are looked up once and removed in place, as with records.
 pub(super) fn prune(table: &str) -> String {
     format!(
         "DELETE FROM {table} WHERE ctid = ANY (ARRAY(
@@ -341,11 +341,11 @@ pub(super) fn prune(table: &str) -> String {
     )
 }
 
-/// The lines behind a place.
+/// The lines after a place.
 ///
-/// What is there and has a number that no transaction of this server has had is from another one, whose dump was
-/// restored here. All of it is there, so it comes first; and whoever has read up to a place in it goes on with all that
-/// was written here.
+/// A line with a number that no transaction of this server has had yet is from another server, whose dump was
+/// restored here. All such lines are visible, so they come first. A reader at a place among them continues after it
+/// with all lines that were written here.
 fn page(table: &str) -> String {
     let lines = |area: u8, place: &str| {
         format!(
@@ -356,7 +356,7 @@ fn page(table: &str) -> String {
         )
     };
     let next = "pg_snapshot_xmax(pg_current_snapshot())";
-    // One comparison, so that the index is entered there.
+    // A single comparison, so that the scan starts at that place in the index.
     let elsewhere = lines(
         0,
         &format!(
@@ -379,13 +379,13 @@ fn page(table: &str) -> String {
     )
 }
 
-/// A text that Postgres takes: it holds no zero.
+/// A text that Postgres accepts: without NUL characters.
 fn plain(text: &str) -> String {
     text.replace('\0', "")
 }
 
 impl fmt::Debug for PostgresJournal {
-    /// Shows host and database, and neither user nor password.
+    /// Shows host and database, but neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresJournal")
             .field("postgres", &self.sessions.shown())

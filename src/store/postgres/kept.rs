@@ -1,4 +1,4 @@
-//! What the table is asked for.
+//! Reads from the table.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A connection that serves one command after the other, and what the server keeps prepared for it.
+//! A connection that serves one command after another, and the statements prepared on it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,11 +13,11 @@ use crate::store::token::Token;
 
 use super::error::{Cause, Fault};
 
-/// A plan is not used for more transactions than this, nor for longer.
+/// A plan is not used for more transactions, nor for longer, than this.
 const PLANNED_FOR: u32 = 256;
 const PLANNED_SO_LONG: Duration = Duration::from_secs(10);
 
-/// The setting of a session that has its mark.
+/// The setting that holds the mark of a session.
 pub(super) const MARK: &str = "tower_webhook.link";
 
 /// A mark that no other session has.
@@ -27,16 +27,16 @@ pub(super) fn new_mark() -> Result<String, Fault> {
     Ok(HEXLOWER.encode(random.as_bytes()))
 }
 
-/// A connection that serves one command after the other.
+/// A connection that serves one command after another.
 pub(super) struct Link {
     pub(super) conn: PgConnection,
-    /// When it was last of use.
+    /// When it was last used successfully.
     pub(super) used: Instant,
     names: Option<Names>,
     counted: Option<Counted>,
 }
 
-/// Counts a connection for as long as it is there.
+/// Counts a connection for as long as it exists.
 struct Counted(Arc<AtomicUsize>);
 
 impl Drop for Counted {
@@ -47,23 +47,24 @@ impl Drop for Counted {
 
 /// Statements that are prepared under names.
 ///
-/// A name belongs to a session of the server. A pooler that gives each transaction another session makes names of no use,
-/// and worse: under one name that session may know a statement of somebody else. So the session has a mark, and each
-/// transaction first says which mark it finds, and which process of the server: a pooler may carry the mark along.
+/// A name belongs to a session of the server. A pooler that gives each transaction another session makes names
+/// useless and even dangerous: that session may have another client's statement under the same name. So the session
+/// has a mark, and each transaction first checks that mark, and the process of the server, since a pooler may carry
+/// the mark along.
 struct Names {
     mark: String,
     pid: i32,
-    /// How often a transaction was opened.
+    /// How many transactions were opened.
     opened: u32,
     planned: Instant,
 }
 
-/// How a transaction goes about statements.
+/// How a transaction handles statements.
 pub(super) enum Plans {
     /// None is prepared.
     None,
     Kept,
-    /// A table that grows wants other plans: until Postgres looks at it again it goes by what it was.
+    /// A growing table needs other plans: until it is planned again, Postgres uses a plan for its earlier size.
     Anew,
 }
 
@@ -81,27 +82,28 @@ impl Link {
         }
     }
 
-    /// The same, counted there for as long as it lives.
+    /// Counts this link there for as long as it lives.
     pub(super) fn counted(mut self, count: &Arc<AtomicUsize>) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         self.counted = Some(Counted(Arc::clone(count)));
         self
     }
 
-    /// Whether the server answers on it.
+    /// Whether the server answers on this connection.
     pub(super) async fn answers(&mut self) -> bool {
         self.conn.ping().await.is_ok()
     }
 
-    /// The same, on which statements may be prepared.
+    /// A link on which statements may be prepared.
     pub(super) async fn prepares(conn: PgConnection) -> Result<Self, Fault> {
         let mark = new_mark()?;
-        // Outside of a transaction: it is to outlast all of them.
+        // Outside a transaction, because it must outlast all of them.
         let set = format!("set_config('{MARK}', '{mark}', false)");
         Self::of_marked(conn, mark, &set).await
     }
 
-    /// The same, if its session began with this mark: another one may be lent to others next.
+    /// A link that may prepare statements, if its session began with this mark: others may be lent
+    /// out.
     pub(super) async fn prepares_if_own(conn: PgConnection, mark: String) -> Result<Self, Fault> {
         let found = format!("current_setting('{MARK}', true)");
         Self::of_marked(conn, mark, &found).await
@@ -124,7 +126,7 @@ impl Link {
         self.names.is_some()
     }
 
-    /// How the next transaction goes about them.
+    /// How the next transaction handles prepared statements.
     pub(super) fn plans(&mut self) -> Plans {
         let Some(names) = &mut self.names else {
             return Plans::None;
@@ -140,14 +142,14 @@ impl Link {
         Plans::Anew
     }
 
-    /// Has the next transaction plan anew: a plan was too slow.
+    /// Makes the next transaction plan anew, because a plan was too slow.
     pub(super) fn plan_anew(&mut self) {
         if let Some(names) = &mut self.names {
             names.opened = 0;
         }
     }
 
-    /// Whether this answer to [`marked`] comes from the session that knows the names, if there are any.
+    /// Checks that this answer to [`marked`] comes from the session with the names, if any.
     pub(super) fn goes_on(&self, rows: &[PgRow]) -> Result<(), Fault> {
         let Some(names) = &self.names else {
             return Ok(());
@@ -166,7 +168,7 @@ impl Link {
     }
 }
 
-/// The same question, and for the mark.
+/// The same query, extended by the mark.
 pub(super) fn marked(question: &str) -> String {
     format!("{question}, current_setting('{MARK}', true)")
 }

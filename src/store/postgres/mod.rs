@@ -67,75 +67,75 @@ pub use self::inbox::{PostgresInbox, PostgresInboxBuilder};
 pub use self::journal::PostgresJournal;
 pub use self::tx_driver::TxDriver;
 
-/// A [`Store`] on Postgres 13 or later: its records are where the user's data is, and any number of
-/// receivers share them.
+/// A [`Store`] on Postgres 13 or later: its records are in the same database as the user's data,
+/// and any number of receivers share them.
 ///
-/// The URL reads `postgres://user:password@host:port/database`; what it lacks is taken from the variables
-/// of libpq, such as `PGPASSWORD` and `PGSSLMODE`. TLS needs the feature `postgres-tls`;
-/// `?sslmode=verify-full` then demands a certificate that is trusted and names the host.
+/// The URL has the form `postgres://user:password@host:port/database`; missing parts are taken from the
+/// variables of libpq, such as `PGPASSWORD` and `PGSSLMODE`. TLS needs the feature `postgres-tls`;
+/// `?sslmode=verify-full` then requires a trusted certificate that names the host.
 ///
 /// # Tables
 ///
 /// [`migrate`](PostgresStoreBuilder::migrate) makes the tables and brings them up to date, or
-/// [`migration_sql`](PostgresStoreBuilder::migration_sql) prints what to run. Which version they are of
-/// stands in a table of this crate's own. An older version of this crate works with newer tables, or says
-/// at its start that it does not. A role that only receives needs `SELECT`, `INSERT`, `UPDATE` and
-/// `DELETE` on the table of records, and `SELECT` on that of versions; [connecting](PostgresStoreBuilder::connect) says
-/// which is lacking.
+/// [`migration_sql`](PostgresStoreBuilder::migration_sql) returns the SQL to run. A table of this crate's own holds
+/// their version. An older version of this crate works with newer tables, or reports at its start that it does not. A
+/// role that only receives needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on the table of records, and `SELECT` on
+/// that of versions; [connecting](PostgresStoreBuilder::connect) reports missing rights.
 ///
-/// Records whose retention is over are removed while the store is in use, up to 500 at a time, past rows
-/// that others are at; fewer at a time where so many take longer than the deadline.
+/// Records whose retention is over are removed while the store is in use, up to 500 at a time, skipping rows that
+/// others have locked. If removing that many takes longer than the deadline, fewer are removed at a time.
 ///
 /// # How commands run
 ///
-/// A command is one short transaction that locks its record, asks the rules and writes. Commands that
-/// come while all connections are busy share one; they are carried out one by one where one of them
-/// fails. Serialization failures and deadlocks are sent again, up to three times in all and while somebody
-/// waits for the answer; so is what a lost connection leaves open, which every command of a record bears.
-/// While there is no connection, one is tried for until the deadline. Where Postgres has fewer left than the store may
-/// have, it goes on with those. One that was idle for 30 s is asked whether it is still there. Time is that of the server. No
-/// setting of the role or the database matters: each transaction begins with the isolation, the time limits
-/// and the search path that it needs, and nothing is set for the session but its mark where statements are
-/// [prepared](PostgresStoreBuilder::prepare_statements).
+/// A command is one short transaction that locks its record, applies the rules and writes. Commands that arrive while
+/// all connections are busy share one; if one of them fails, they are carried out one by one. After a serialization
+/// failure or a deadlock, commands are sent again, up to three times in total and while a caller waits for the
+/// answer. The same applies if a lost connection leaves the result open, which every command on a record tolerates.
+/// While there is no connection, the store tries to connect until the deadline. If Postgres has fewer connections
+/// left than the store may use, it continues with those. A connection that was idle for 30 s is checked before use.
+/// All times are the server's. No setting of the role or the database matters: each transaction begins with the
+/// isolation, the time limits and the search path that it needs. The only setting of the session is its mark, if
+/// statements are [prepared](PostgresStoreBuilder::prepare_statements).
 ///
-/// A call that is dropped half-way is finished by the store's own task, or not begun. A connection on
+/// A call that is dropped half-way is finished by the store's own task, or never begun. A connection on
 /// which anything failed is closed and not used again, unless the server has undone the transaction because
 /// of another one.
 ///
-/// A commit may have no answer for long, as while a synchronous standby is away. Its connection is then
-/// kept until the answer comes, later commands on its records are refused, and when all connections are kept
-/// so, every call is refused at once. After ten deadlines, and then less and less often, the server is asked
-/// over one more connection, which ends with the answer, whether it is still at that commit.
+/// A commit may have no answer for a long time, for example while a synchronous standby is away. Its
+/// connection is then kept until the answer arrives, and later commands on its records are refused. If all
+/// connections are in that state, every call is refused at once. After ten deadlines, and then less and less
+/// often, the store asks the server on a temporary connection whether it is still at that commit.
 ///
 /// # PgBouncer
 ///
-/// Transaction mode works, as it is shipped: all runs between `BEGIN` and `COMMIT`, and nothing is prepared under a
-/// name. Migrations work through it too. With `PGOPTIONS` or `?options=…` it refuses connections.
+/// Transaction mode works with PgBouncer's default settings: everything runs between `BEGIN` and `COMMIT`, and
+/// nothing is prepared under a name. Migrations work through it too. With `PGOPTIONS` or `?options=…`, it refuses
+/// connections.
 ///
-/// Where Postgres is reached directly, statements [are prepared](PostgresStoreBuilder::prepare_statements), which spares
-/// the server work with each command. A connection shows that by the setting `tower_webhook.link`, which it asks for as
-/// it begins. PgBouncer refuses that and says so in its log, once for each of the first connections; the store goes on
-/// without. With `prepare_statements(false)` nothing is asked.
+/// If Postgres is reached directly, statements [are prepared](PostgresStoreBuilder::prepare_statements), which saves
+/// the server work with each command. A connection proves that with the setting `tower_webhook.link`, which it
+/// requests as it begins. PgBouncer refuses that and logs it, once for each of the first connections; the store
+/// continues without it. With `prepare_statements(false)`, the setting is not requested.
 ///
 /// # What Postgres must be set to
 ///
 /// The records are as safe as Postgres keeps them. An event whose record is lost runs again if its sender
-/// sends it again; one that was not answered with success is still the sender's.
+/// sends it again; for one that was not answered with success, the sender is still responsible.
 ///
 /// | set | what it gives | weaker means |
 /// | --- | --- | --- |
 /// | `fsync on`, `full_page_writes on` | records survive a crash of the machine | the whole database may be damaged |
-/// | a table that is logged, as it is made | records survive a crash of Postgres | they are all lost |
-/// | `synchronous_commit on` | what was acknowledged survives a crash | a crash loses the last moments |
+/// | a logged table, as migrations make it | records survive a crash of Postgres | they are all lost |
+/// | `synchronous_commit on` | acknowledged records survive a crash | a crash loses the last moments |
 /// | a replica, and `synchronous_standby_names` | a failover loses nothing | a failover loses what had not reached a replica |
 ///
-/// The start-up [check](PostgresStore::check) reads these settings and the log says what they put at risk.
-/// [`refuse_at_risk`](PostgresStoreBuilder::refuse_at_risk) refuses to start without the first two.
+/// The start-up [check](PostgresStore::check) reads these settings, and the log reports what they put at
+/// risk. [`refuse_at_risk`](PostgresStoreBuilder::refuse_at_risk) refuses to start without the first two.
 ///
 /// # Waiting and runtimes
 ///
-/// [`Store::wait`] asks for the record's state every 25 to 250 ms, once for all who wait for a key in this
-/// process. A thread of this crate's drives all connections, so no runtime has to go on for them.
+/// [`Store::wait`] polls the record's state every 25 to 250 ms, once for all tasks in this process that wait for a
+/// key. A thread of this crate drives all connections, so they do not depend on any other runtime.
 ///
 /// ```no_run
 /// use tower_webhook::{Name, PostgresStore};
@@ -160,22 +160,21 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// A URL that cannot be used, or a Postgres that refuses the connection or lacks the tables. One that
+    /// The URL cannot be used, or Postgres refuses the connection or lacks the tables. A Postgres that
     /// cannot be reached is no error: the store connects when it can.
     pub async fn connect(url: impl Into<String>) -> Result<Self, PostgresConnectError> {
         Self::builder(url).connect().await
     }
 
-    /// A store on this Postgres, with settings of its own.
+    /// A builder for a store on this Postgres, to change its settings.
     pub fn builder(url: impl Into<String>) -> PostgresStoreBuilder {
         PostgresStoreBuilder::new(url.into())
     }
 
     /// A store on the database of this pool, for handlers that take a [`Tx`](crate::Tx) from it.
     ///
-    /// The store's own commands run on connections of their own, made as those of the pool are: with what its
-    /// [`set_connect_options`](PgPool::set_connect_options) was told last, as with a password that is a token and
-    /// expires.
+    /// The store's own commands run on connections of their own, made with the options last given to the pool's
+    /// [`set_connect_options`](PgPool::set_connect_options), for example a password that is a token and expires.
     ///
     /// ```no_run
     /// use tower_webhook::PostgresStore;
@@ -197,42 +196,43 @@ impl PostgresStore {
         }
     }
 
-    /// The same connections and tables with the records of this namespace: keys of one namespace are not
-    /// seen in another. The same name gives the same records.
+    /// The same connections and tables, with the records of this namespace: keys of one namespace are
+    /// not seen in another. The same name gives the same records.
     #[must_use]
     pub fn namespace(&self, name: Name) -> Self {
         Self::on(self.server.namespace(name))
     }
 
-    /// Brings the tables up to date. Where they are, the role needs no right to make them.
+    /// Brings the tables up to date. If they already are, the role needs no right to create them.
     ///
     /// # Errors
     ///
-    /// Postgres cannot be reached, refuses, or has not done it within 30 s; another process has been at it
-    /// for over 5 s; the tables are of a version that this one cannot work with.
+    /// Postgres cannot be reached, refuses, or does not finish within 30 s; another process has been
+    /// migrating for over 5 s; or the tables are of an incompatible version.
     pub async fn migrate(&self) -> Result<(), PostgresConnectError> {
         self.server.migrate().await
     }
 
-    /// Asks the server for its settings and says what they put at risk.
+    /// Reads the server's settings and reports what they put at risk.
     ///
     /// # Errors
     ///
-    /// Postgres cannot be asked. What it hides is no error but [unknown](PostgresVerdict::Unknown).
+    /// Postgres cannot be queried. A setting that it hides is no error but
+    /// [unknown](PostgresVerdict::Unknown).
     pub async fn check(&self) -> Result<PostgresReport, StoreError> {
         self.server.check().await
     }
 }
 
 impl fmt::Debug for PostgresStore {
-    /// Shows host and database, and neither user nor password.
+    /// Shows host and database, but neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.server.show("PostgresStore", f)
     }
 }
 
 impl Store for PostgresStore {
-    /// Host and database as the URL names them, the tables and the namespace.
+    /// Host and database as in the URL, the tables and the namespace.
     fn identity(&self) -> Option<StoreIdentity> {
         let own = self.server.named();
         Some(StoreIdentity::new(format!("postgres {own}")))
@@ -257,7 +257,7 @@ impl Store for PostgresStore {
         records::renew(self, renewals).await
     }
 
-    /// The work is done in a thread of the store's own.
+    /// The work is done in the store's own thread.
     fn for_renewals(&self) -> Option<SharedStore> {
         Some(SharedStore::new(self.clone()))
     }
@@ -285,8 +285,8 @@ impl Store for PostgresStore {
         records::lookup_many(self, keys).await
     }
 
-    /// Where it is not known whether the command was carried out, it is not sent again: a second one could
-    /// not say whether there was a record.
+    /// If it is unknown whether the command was carried out, it is not sent again: a second one could not
+    /// tell whether there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         let answer = records::run(self, Order::Forget(key.clone())).await?;
         answer.forgotten()

@@ -1,8 +1,8 @@
-//! A call that has no answer in time.
+//! Calls that have no answer in time.
 //!
 //! A backend that waits for a standby at `COMMIT` does not notice that its client is gone. If each call
-//! that takes too long were to cost a connection, there would be one backend more for each. So the worker
-//! keeps the connection until the call has its answer, and does nothing else meanwhile.
+//! that takes too long cost a connection, each would leave one more backend behind. So the worker keeps
+//! the connection until the call has its answer, and does nothing else until then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -17,14 +17,14 @@ use super::flights;
 use super::job::Job;
 use super::shared::Shared;
 
-/// The server ends a transaction after two deadlines by itself: so much later a call before its `COMMIT`
-/// is given up.
+/// The server itself ends a transaction after two deadlines: after two more, a call that has not reached
+/// its `COMMIT` is given up.
 const GIVEN_UP_AFTER: u32 = 2;
-/// The server is asked for a commit after so many deadlines, then after twice as many, and so on.
+/// The server is queried about a commit after this many deadlines, then after twice as many, and so on.
 const ASKED_AFTER: u32 = 10;
 const ASKED_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 
-/// Which session of the server is at the commit of a call, once it is.
+/// The session of the server that a call's commit runs in, once it does.
 #[derive(Default)]
 pub(super) struct Commit(AtomicI32);
 
@@ -38,8 +38,8 @@ impl Commit {
     }
 }
 
-/// Waits for a call that owns its connection. `None` where there will be no answer; then nothing of it
-/// goes on at the server.
+/// Waits for a call that owns its connection. `None` if there will be no answer; then nothing of it is
+/// still running on the server.
 pub(super) async fn finished<T, C: Commands>(
     shared: &Arc<Shared<C>>,
     worker: usize,
@@ -69,10 +69,10 @@ pub(super) async fn finished<T, C: Commands>(
     None
 }
 
-/// Whether the server has nothing to do in this session any more: its answer was lost on the way. Where it
-/// cannot be asked, it may have.
+/// Whether the server has finished this session's work, so that its answer was lost on the way. `false` if
+/// it cannot be queried.
 ///
-/// It is asked on a connection of its own, one at a time, which ends with the answer.
+/// The query uses a connection of its own, closed after the answer, and only one runs at a time.
 async fn is_over<C: Commands>(shared: &Shared<C>, pid: i32) -> bool {
     let _one = shared.asking.lock().await;
     let asked = async {
@@ -93,7 +93,7 @@ async fn is_over<C: Commands>(shared: &Shared<C>, pid: i32) -> bool {
     )
 }
 
-/// While it lives, its worker has a call without an answer.
+/// While this exists, its worker has a call without an answer.
 struct Overdue<'a, C: Commands> {
     shared: &'a Shared<C>,
     worker: usize,
@@ -103,7 +103,7 @@ impl<'a, C: Commands> Overdue<'a, C> {
     fn begin(shared: &'a Shared<C>, worker: usize) -> Self {
         shared.overdue.fetch_add(1, Ordering::Relaxed);
         shared.flights.is_overdue(worker);
-        // With the last one there is nobody who would take what stands in line.
+        // If this was the last free worker, nobody is left to take the queued jobs.
         if shared.is_stuck()
             && let Ok(mut jobs) = shared.jobs.try_lock()
         {

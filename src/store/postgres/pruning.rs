@@ -1,40 +1,40 @@
-//! When to remove records whose retention is over, and where to look for them.
+//! Decides when to remove records whose retention is over, and where to scan for them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// They go in batches of this size at most, one a second, or one after each transaction while there are more.
+/// The largest batch; one per second, or one after each transaction while there are more.
 const AT_ONCE: i64 = 500;
 const EVERY: Duration = Duration::from_secs(1);
-/// So much longer than it counts a record is there: a clock that is set back by less brings it back.
+/// How much longer a record is stored than it counts, so that it counts again if the clock is set back.
 pub(super) const SPARE: Duration = Duration::from_secs(300);
-/// Of so many parts of the time one at most goes into looks from the beginning.
+/// Scans from the beginning take at most one part in this many of the time.
 const FULL_PART: u32 = 100;
 
-/// When to look, and from where.
+/// When to scan, and from where.
 ///
-/// While a transaction of hours is open, Postgres keeps what was removed, and each look from the
-/// beginning goes through all of it. So a look begins where the last one ended. What was passed over
-/// because somebody was at it is found by a look from the beginning now and then.
+/// While a transaction is open for hours, Postgres keeps removed rows, and each scan from the beginning goes
+/// through all of them. So a scan starts where the last one ended. Rows that were skipped because another
+/// transaction had locked them are found by an occasional scan from the beginning.
 pub(super) struct Pruning(Mutex<State>);
 
 struct State {
     at: Instant,
     from: i64,
     full_at: Instant,
-    /// So many go at once: fewer where they took too long.
+    /// How many are removed at once: fewer if that took too long.
     most: i64,
 }
 
-/// A look at some of them.
+/// A scan for some of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     begun: Instant,
-    /// The first end of a retention that it is for, in microseconds.
+    /// The earliest end of a retention that it covers, in microseconds.
     pub(super) from: i64,
-    /// It is for so many at most.
+    /// The most records that it removes.
     pub(super) most: i64,
     is_full: bool,
 }
@@ -49,7 +49,7 @@ impl Pruning {
         }))
     }
 
-    /// What to do now, if it is time to look.
+    /// The scan to make now, if it is time for one.
     pub(super) fn due(&self, now: Instant) -> Option<Look> {
         let mut state = self.state();
         if now < state.at {
@@ -65,12 +65,12 @@ impl Pruning {
         })
     }
 
-    /// A look was not over in time, and has removed nothing.
+    /// Notes that a scan did not finish in time, and has removed nothing.
     pub(super) fn was_too_slow(&self, look: Look) {
         self.state().most = (look.most / 2).max(1);
     }
 
-    /// A look up to there has removed records whose retention ended then.
+    /// Notes that a scan up to `to` has removed records whose retentions ended at `ends`.
     pub(super) fn done(&self, look: Look, now: Instant, ends: &[i64], to: i64) {
         let mut state = self.state();
         let is_all = i64::try_from(ends.len()).is_ok_and(|count| count < look.most);
@@ -82,14 +82,14 @@ impl Pruning {
         }
         if !is_all {
             state.at = look.begun;
-            // By an eighth: each that takes too long again costs a deadline.
+            // By an eighth only: each batch that takes too long again costs a deadline.
             let more = look.most.saturating_add(look.most / 8).saturating_add(1);
             state.most = more.min(AT_ONCE);
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -106,7 +106,7 @@ mod tests {
         let first = pruning.due(begun).unwrap();
         assert!(first.is_full);
         assert_eq!(pruning.due(millis(999)), None);
-        // A full batch, which took 50 ms: there are more.
+        // A full batch that took 50 ms: there are more.
         let mut ends = vec![900; 499];
         ends.push(1_000);
         pruning.done(first, millis(50), &ends, 9_000);
@@ -136,7 +136,7 @@ mod tests {
         pruning.done(look, at(4), &[1; 31], 9);
         let look = pruning.due(at(4)).unwrap();
         assert_eq!(look.most, 35, "there are more, and they go in time");
-        // Fewer than it is for: these say nothing of more.
+        // Fewer than the maximum: there are no more.
         pruning.done(look, at(4), &[1; 3], 9);
         assert_eq!(pruning.due(at(4)), None);
         assert_eq!(pruning.due(at(5)).unwrap().most, 35);

@@ -52,12 +52,12 @@ impl Commands for RecordCommands {
         Some(&order.place)
     }
 
-    /// What a handler answers is bounded where it is stored.
+    /// The size of a handler's answer is limited where it is stored.
     fn size(_: &Placed) -> usize {
         0
     }
 
-    /// A second look cannot say whether there was a record.
+    /// A second try cannot tell whether there was a record.
     fn may_be_repeated(order: &Placed) -> bool {
         !matches!(order.order, Order::Forget(_) | Order::ForgetDone(_))
     }

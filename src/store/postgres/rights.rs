@@ -1,25 +1,25 @@
-//! What a role may do in the tables.
+//! The rights of a role on the tables.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _, raw_sql};
 
 use super::error::{Cause, Fault};
 
-/// What is needed where rows come, change and go.
+/// The rights for tables whose rows are inserted, changed and deleted.
 pub(super) const ALL: &[&str] = &["SELECT", "INSERT", "UPDATE", "DELETE"];
 
-/// What is needed where they are read.
+/// The rights for tables that are only read.
 #[cfg(feature = "inbox")]
 pub(super) const READ: &[&str] = &["SELECT"];
-/// What is needed where they are locked, and noted in, beside.
+/// The rights for tables whose rows are also locked and updated.
 #[cfg(feature = "inbox")]
 pub(super) const NOTE: &[&str] = &["SELECT", "UPDATE"];
 
-/// Whether the role has these rights, itself or by a role whose rights it has. The names are those of statements, and
-/// need no escape.
+/// Whether the role has these rights, itself or through a role whose rights it has. The names are those in
+/// statements, and need no escape.
 ///
-/// A right in some of the columns counts as one in the table: whether they are enough shows with the first statement.
-/// A role that may only read is an operator's: it is told, and may look.
+/// A right on some of the columns counts as one on the table: the first statement shows whether they are enough. A
+/// role that may only read belongs to an operator: the missing rights are logged, and it may read.
 pub(super) async fn check(
     conn: &mut PgConnection,
     rights: &[(String, &'static [&'static str])],
@@ -58,7 +58,7 @@ pub(super) async fn check(
     Err(Fault::new(Cause::Refused, told))
 }
 
-/// Who asks, and which of these rights that role has in this table.
+/// The current role, and which of these rights it has on this table.
 async fn found(
     conn: &mut PgConnection,
     table: &str,
@@ -70,7 +70,7 @@ async fn found(
     };
     let asked: Vec<_> = needed.iter().map(has).collect();
     let asked = asked.join(", ");
-    // Without parameters, and so as one message.
+    // Without parameters, and thus in one message.
     let sql =
         format!("SELECT '\"' || replace(current_user::text, '\"', '\"\"') || '\"', ARRAY[{asked}]");
     let row = raw_sql(AssertSqlSafe(sql)).fetch_one(conn).await?;

@@ -1,4 +1,4 @@
-//! Rows as statements bind them: an array for each column.
+//! Rows as statements bind them: one array for each column.
 
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
@@ -48,7 +48,7 @@ impl Rows {
         self.keys.len()
     }
 
-    /// Binds them to the parameters of a statement, from the first one on.
+    /// Binds the columns to the parameters of a statement, from the first one on.
     pub(super) fn bound_to(
         self,
         query: Query<'_, Postgres, PgArguments>,

@@ -1,4 +1,4 @@
-//! The tables, and how a database comes to have them.
+//! The tables and their migrations.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row as _, query, raw_sql};
@@ -14,7 +14,7 @@ pub(super) struct Part {
     pub(super) version: i64,
     /// The lowest version of this code that works with them.
     pub(super) works_from: i64,
-    /// What makes them, from one version to the next. A step that was published is never changed.
+    /// The migrations from one version to the next. A published step is never changed.
     pub(super) steps: &'static [fn(&Tables) -> String],
 }
 
@@ -25,12 +25,12 @@ pub(super) const RECORDS: Part = Part {
     steps: &[step_1],
 };
 
-/// The lock under which one at a time migrates: `tower-webhook`, its first eight bytes.
+/// The lock that lets only one process migrate at a time: the first eight bytes of `tower-webhook`.
 const LOCK: i64 = i64::from_be_bytes(*b"tower-we");
-/// For so long a migration waits for another one, and for whoever uses a table.
+/// How long a migration waits for another one, and for transactions that use a table.
 const LOCK_LIMIT: &str = "5s";
 
-/// What stands first in the transaction of a migration.
+/// The beginning of a migration's transaction.
 fn begin() -> String {
     format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
@@ -56,9 +56,9 @@ fn versions(tables: &Tables) -> String {
 
 /// From nothing to version 1.
 ///
-/// Columns of eight bytes stand first, so that nothing lies between them. The first index is for what is
-/// over and for counting, the second for what was not handled: it stays small. Keys are compared byte by
-/// byte, whatever language the database sorts in.
+/// Columns of eight bytes come first, so that there is no padding between them. The first index is for
+/// records that are over and for counting, the second for records that were not handled: it stays small.
+/// Keys are compared byte by byte, whatever the collation of the database.
 fn step_1(tables: &Tables) -> String {
     let (records, end, open) = (
         tables.records(),
@@ -105,7 +105,7 @@ ON CONFLICT (part) DO UPDATE SET version = {version}, works_from = {works_from}
     )
 }
 
-/// All of it as SQL, for whoever runs migrations by other means.
+/// All migrations as SQL, to run them by other means.
 pub(super) fn printed(parts: &[Part], tables: &Tables) -> String {
     let mut pieces = vec![
         begin(),
@@ -140,7 +140,7 @@ pub(super) async fn migrate(
     for part in parts {
         let version = check_version(&mut tx, part, tables).await?;
         if version.is_none_or(|version| version < part.version) {
-            // What was done is left out: an index that is there already would lock its table all the same.
+            // Without the finished steps: creating an existing index would still lock its table.
             let done = version.and_then(|version| usize::try_from(version).ok());
             let missing = part.steps.iter().skip(done.unwrap_or(0));
             let mut sql: Vec<_> = missing.map(|step| step(tables)).collect();
@@ -170,7 +170,7 @@ pub(super) async fn are_current(
     Ok(true)
 }
 
-/// Whether this code can work with the tables that are there.
+/// Checks that this code can work with the existing tables.
 pub(super) async fn check(
     conn: &mut PgConnection,
     parts: &[Part],
@@ -198,7 +198,7 @@ async fn check_version(
         tables.versions(),
         part.name
     );
-    // Without parameters, and so as one message.
+    // Without parameters, and thus in one message.
     let Some(row) = raw_sql(AssertSqlSafe(sql)).fetch_optional(conn).await? else {
         return Ok(None);
     };

@@ -1,4 +1,4 @@
-//! A server, with the tables of a store or an inbox.
+//! A server with the tables of a store or an inbox.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::{rights, schema};
 /// How long bringing the tables up to date may take.
 const MIGRATION_LIMIT: Duration = Duration::from_secs(30);
 
-/// A server, and what is kept there in one namespace.
+/// A server and the rows of one namespace.
 pub(super) struct Server<C: Commands> {
     pub(super) database: Arc<Database<C>>,
     pub(super) tables: Arc<Tables>,
@@ -36,7 +36,7 @@ impl<C: Commands> Clone for Server<C> {
 }
 
 impl<C: Commands> Server<C> {
-    /// The same with another namespace.
+    /// The same server with another namespace.
     pub(super) fn namespace(&self, namespace: Name) -> Self {
         Self {
             database: Arc::clone(&self.database),
@@ -46,13 +46,13 @@ impl<C: Commands> Server<C> {
         }
     }
 
-    /// Which rows these are: the server, the tables and the namespace.
+    /// Identifies the rows: the server, the tables and the namespace.
     pub(super) fn named(&self) -> String {
         let (server, tables, namespace) = (self.shown(), &self.tables, &self.namespace);
         format!("{server} {tables} {namespace}")
     }
 
-    /// Shows host and database, and neither user nor password.
+    /// Shows host and database, but neither user nor password.
     pub(super) fn show(&self, kind: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             database,
@@ -70,7 +70,7 @@ impl<C: Commands> Server<C> {
             .finish()
     }
 
-    /// Host and database, as they may be shown.
+    /// Host and database, in a form without secrets.
     pub(super) fn shown(&self) -> String {
         self.database.sessions().shown()
     }
@@ -107,7 +107,8 @@ impl<C: Commands> Server<C> {
         Ok(())
     }
 
-    /// What is not numbered on is told by what is refused then; most roles may not, and need not.
+    /// Fixes the numbering. Most roles may not, and need not: later refusals then report the
+    /// problem.
     async fn number_on(&self, sql: String) {
         let numbering = self.database.reading(move |conn, _| {
             Box::pin(async move {
@@ -120,7 +121,7 @@ impl<C: Commands> Server<C> {
         }
     }
 
-    /// What the settings put at risk.
+    /// Reports what the settings put at risk.
     pub(super) async fn check(&self) -> Result<PostgresReport, StoreError> {
         let tables = C::kept_in(&self.tables);
         let reading = self
@@ -129,7 +130,7 @@ impl<C: Commands> Server<C> {
         reading.await
     }
 
-    /// Whether the tables are there and the role may use them, and what the settings put at risk.
+    /// Checks the tables and the role's rights, and reports what the settings put at risk.
     pub(super) async fn checked(&self) -> Result<PostgresReport, Fault> {
         let (tables, kept_in) = (Arc::clone(&self.tables), C::kept_in(&self.tables));
         let reading = self.database.reading(move |conn, _| {

@@ -1,4 +1,4 @@
-//! A connection, and the transaction that each command runs in.
+//! Connections, and the transaction that each command runs in.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -18,7 +18,7 @@ use super::link::{Link, MARK, Plans, marked, new_mark};
 use super::sql::Preparing;
 use super::told::{Told, tell, told_by};
 
-/// How to connect, and what each transaction begins with.
+/// How to connect, and how each transaction begins.
 #[derive(Clone)]
 pub(super) struct Sessions {
     origin: Origin,
@@ -27,21 +27,21 @@ pub(super) struct Sessions {
     deadline: Duration,
     begin: String,
     open: String,
-    /// The same for a link that prepares statements, and where it plans them anew.
+    /// The same for a link that prepares statements, and for one that plans them anew.
     open_prepared: String,
     open_anew: String,
     begin_patient: String,
     pub(super) preparing: Preparing,
-    /// How many links there are.
+    /// How many links exist.
     pub(super) linked: Arc<AtomicUsize>,
     pub(super) idle: Arc<Idle>,
 }
 
-/// Who says how to connect.
+/// The source of the connect options.
 #[derive(Clone)]
 pub(super) enum Origin {
     Url(Box<PgConnectOptions>),
-    /// What this one has now: a password may be a token that expires, and is replaced there.
+    /// The pool's current options: a password may be a token that expires, and is replaced there.
     Pool(PgPool),
 }
 
@@ -54,19 +54,19 @@ impl Origin {
     }
 }
 
-/// What forgets idle connections without a word, such as a NAT, does so after a minute at the earliest.
+/// Devices that silently drop idle connections, such as a NAT, do so after a minute at the earliest.
 pub(super) const ASKED_WHEN_IDLE: Duration = Duration::from_secs(30);
 
-/// More than there are statements.
+/// More than the number of statements.
 const PREPARED: usize = 128;
 
-/// A command waits no longer than this for one record at a time: it would hold up the others.
+/// The longest wait of a command for one record at a time: longer waits would hold up the others.
 const LOCK_LIMIT: Duration = Duration::from_millis(20);
 
 impl Sessions {
     pub(super) fn new(origin: Origin, deadline: Duration, preparing: Preparing) -> Self {
         let begin_brief = begin(deadline, LOCK_LIMIT.min(deadline / 2));
-        // Commands name their rows: one plan is good for all of them.
+        // Commands name their rows, so one plan is good for all of them.
         let one_plan = "SET LOCAL plan_cache_mode = force_generic_plan";
         let marked = marked(&tell());
         Self {
@@ -84,7 +84,7 @@ impl Sessions {
         }
     }
 
-    /// How to connect now.
+    /// The current connect options.
     fn options(&self) -> PgConnectOptions {
         let prepared = if self.preparing.is_on() { PREPARED } else { 0 };
         let options = (self.origin.options())
@@ -107,13 +107,13 @@ impl Sessions {
         self.deadline
     }
 
-    /// A connection, within the deadline.
+    /// Opens a connection, within the deadline.
     pub(super) async fn connect(&self) -> Result<PgConnection, Fault> {
         let connecting = async { Ok(self.options().connect().await?) };
         self.in_time(connecting).await
     }
 
-    /// A connection for one command after the other, within the deadline.
+    /// Opens a connection for one command after another, within the deadline.
     pub(super) async fn link(&self) -> Result<Link, Fault> {
         let linking = async {
             if self.preparing.wants_own_session() {
@@ -129,8 +129,8 @@ impl Sessions {
         Ok(link.counted(&self.linked))
     }
 
-    /// A connection that prepares if its session is its own: it asks for a mark as it connects. A pooler has its sessions
-    /// already, or begins them by itself, and refuses such a setting or passes it by.
+    /// Opens a connection that prepares statements if its session is its own: it requests a mark as it connects. A
+    /// pooler already has its sessions, or starts them itself, and refuses or ignores such a setting.
     async fn link_own(&self) -> Result<Link, Fault> {
         let mark = new_mark()?;
         let options = self.options();
@@ -163,7 +163,7 @@ impl Sessions {
         })
     }
 
-    /// Prepares statements no more where this says that their names do not hold.
+    /// Stops preparing statements if this fault says that their names are not reliable.
     pub(super) fn heed(&self, fault: &Fault) {
         if fault.cause() == Cause::Unprepared && self.preparing.stop() {
             tracing::warn!(
@@ -175,7 +175,7 @@ impl Sessions {
         }
     }
 
-    /// A pool of one connection, for what `sqlx` makes on pools alone. Its session begins with this setting.
+    /// A pool of one connection, for what `sqlx` offers only on pools. It begins with this setting.
     #[cfg(feature = "inbox")]
     pub(super) fn one(&self, setting: (&str, &str)) -> PgPool {
         let one = PgPoolOptions::new().max_connections(1);
@@ -183,7 +183,7 @@ impl Sessions {
         one.connect_lazy_with(self.options().options([setting]))
     }
 
-    /// Begins a transaction, as `begin` does one that is not patient, and says what the server tells of itself.
+    /// Begins a transaction, as an impatient `begin` does, and returns the server's report.
     pub(super) async fn open<'c>(&self, link: &'c mut Link) -> Result<(Open<'c>, Told), Fault> {
         let sql = match link.plans() {
             Plans::None => &self.open,
@@ -193,15 +193,15 @@ impl Sessions {
         let rows = raw_sql(AssertSqlSafe(sql.clone()));
         let rows = rows.fetch_all(&mut link.conn).await?;
         if let Err(fault) = link.goes_on(&rows) {
-            // It is somebody else's session: no transaction is left open there.
+            // It is somebody else's session: no transaction may stay open there.
             let _ = link.conn.execute(raw_sql("ROLLBACK")).await;
             return Err(fault);
         }
         Ok((Open(&mut link.conn), told_by(&rows)?))
     }
 
-    /// Begins a transaction. A patient one waits for locks for half of the deadline, another one for some
-    /// milliseconds.
+    /// Begins a transaction. A patient one waits for locks for half of the deadline, an impatient one for
+    /// some milliseconds.
     pub(super) async fn begin<'c>(
         &self,
         conn: &'c mut PgConnection,
@@ -216,7 +216,7 @@ impl Sessions {
     }
 }
 
-/// A transaction that is open. Where it is dropped before its end, its connection is of no use any more.
+/// An open transaction. If it is dropped before its end, its connection cannot be used any more.
 pub(super) struct Open<'c>(&'c mut PgConnection);
 
 impl Open<'_> {
@@ -246,8 +246,8 @@ fn shown(options: &PgConnectOptions) -> String {
     format!("{host}:{}/{database}", options.get_port())
 }
 
-/// Whether it may be the mark that is refused. What says that the server is busy, away or does not know whoever connects
-/// has to do with something else, and would be said again.
+/// Whether the error may be a refusal of the mark. Codes for a server that is busy or away, or for an unknown client,
+/// have other causes, and would appear again.
 fn may_be_of_the_mark(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(told) = error else {
         return false;
@@ -256,8 +256,8 @@ fn may_be_of_the_mark(error: &sqlx::Error) -> bool {
     !["28", "3D", "53", "55", "57", "58"].contains(&code.get(..2).unwrap_or_default())
 }
 
-/// In one message. What the role or the database sets otherwise counts no more, and with the end of the
-/// transaction all is as it was: behind PgBouncer the session belongs to others too.
+/// In one message. It overrides settings of the role or the database, and they are restored at the end
+/// of the transaction: behind PgBouncer, other clients use the session too.
 fn begin(deadline: Duration, lock: Duration) -> String {
     let millis = |span: Duration| span.as_millis().max(1);
     format!(

@@ -1,4 +1,4 @@
-//! What a store and an inbox on a server are told alike, and how they start.
+//! Settings that a store and an inbox on a server share, and their start.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,13 +27,13 @@ use super::tx_driver::{Driver, TxDriver};
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(1);
 const DEFAULT_CONNECTIONS: u32 = 8;
 const MOST_CONNECTIONS: u32 = 1_000;
-/// How long the start waits for Postgres before it goes on without.
+/// How long the start waits for Postgres before it continues without it.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) struct ServerSettings {
     target: Target,
     pub(super) transactions_at_once: Option<u32>,
-    /// A driver of the user's, for transactions of handlers.
+    /// A user's driver for transactions of handlers.
     driver: Option<Arc<dyn AnyTxPool>>,
     pub(super) namespace: Option<Name>,
     pub(super) schema: Option<String>,
@@ -44,11 +44,11 @@ pub(super) struct ServerSettings {
     pub(super) prepare_statements: Option<bool>,
     pub(super) refuse_at_risk: bool,
     pub(super) time: ServerTime,
-    /// A connection that was idle for so long is asked before it is used.
+    /// A connection that was idle for this long is checked before use.
     pub(super) asked_when_idle: Duration,
 }
 
-/// Which database it is.
+/// Which database to use.
 enum Target {
     Url(String),
     Pool(PgPool),
@@ -94,7 +94,7 @@ impl ServerSettings {
         Ok(schema::printed(C::PARTS, &self.tables()?))
     }
 
-    /// Begins to serve these commands, without a word to Postgres.
+    /// Starts to serve these commands, without contacting Postgres.
     pub(super) fn build<C: Commands>(
         self,
         commands: impl FnOnce(&Tables, &Preparing) -> C,
@@ -149,7 +149,7 @@ impl ServerSettings {
         })
     }
 
-    /// The same, connected, with the tables and the settings of the server checked and logged.
+    /// Starts to serve, connected, with the tables and settings of the server checked and logged.
     pub(super) async fn connect<C: Commands>(
         self,
         commands: impl FnOnce(&Tables, &Preparing) -> C,
@@ -187,7 +187,7 @@ impl ServerSettings {
         Ok(server)
     }
 
-    /// Adds the settings to what is shown of a builder. The URL may hold a password: it is not shown.
+    /// Adds the settings to a builder's debug output, without the URL, which may hold a password.
     pub(super) fn show<'a, 'b, 'c>(
         &self,
         shown: &'c mut fmt::DebugStruct<'a, 'b>,
@@ -225,7 +225,7 @@ fn setting(message: impl Into<String>) -> PostgresConnectError {
     PostgresConnectError::new(Kind::Setting, message)
 }
 
-/// Reads the URL. What it lacks is taken from the variables of libpq, such as `PGPASSWORD`.
+/// Reads the URL. Missing parts are taken from the variables of libpq, such as `PGPASSWORD`.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectError> {
     let refused = || {
         PostgresConnectError::new(
@@ -240,7 +240,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectErro
     {
         return Err(refused());
     }
-    // `sqlx` 0.9 passes over a parameter that it does not know, and logs its value.
+    // `sqlx` 0.9 ignores a parameter that it does not know, and logs its value.
     if !parameters_are_known(url) {
         return Err(PostgresConnectError::new(
             Kind::Url,
@@ -248,7 +248,7 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, PostgresConnectErro
              question mark in a password is written %3F",
         ));
     }
-    // The cause may show a part of the URL, and so of a password: it is left out.
+    // The cause may show a part of the URL, and thus of a password: it is left out.
     PgConnectOptions::from_str(url).map_err(|_| refused())
 }
 

@@ -1,4 +1,4 @@
-//! What the workers of a database share.
+//! State that the workers of a database share.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -14,7 +14,7 @@ use super::job::{Job, Write};
 use super::pruning::Pruning;
 use super::session::Sessions;
 
-/// What the workers of a database share.
+/// State that the workers of a database share.
 pub(super) struct Shared<C: Commands> {
     pub(super) sessions: Sessions,
     pub(super) commands: C,
@@ -25,7 +25,7 @@ pub(super) struct Shared<C: Commands> {
     pub(super) workers: usize,
     /// How many workers have a call that had no answer in time.
     pub(super) overdue: AtomicUsize,
-    /// Held by who asks the server what became of a call.
+    /// Held while the server is queried about the result of a call.
     pub(super) asking: Mutex<()>,
     pub(super) commits: AtomicU64,
     pub(super) pruning: Pruning,
@@ -38,7 +38,7 @@ impl<C: Commands> Shared<C> {
         matches!(timeout_at(limit, conn.ping()).await, Ok(Ok(())))
     }
 
-    /// Whether each worker waits for an answer that is overdue, and none would take a job.
+    /// Whether each worker waits for an overdue answer, so that none would take a job.
     pub(super) fn is_stuck(&self) -> bool {
         self.overdue.load(Ordering::Relaxed) >= self.workers
     }

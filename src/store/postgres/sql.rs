@@ -8,7 +8,7 @@ use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres};
 
-/// Whether statements are prepared under names, once for each connection, until a pooler shows.
+/// Whether each connection prepares statements under names, until a pooler is detected.
 #[derive(Debug, Clone)]
 pub(super) struct Preparing(Arc<AtomicU8>);
 
@@ -17,7 +17,7 @@ const ON_OWN_SESSIONS: u8 = 1;
 const EVERYWHERE: u8 = 2;
 
 impl Preparing {
-    /// As it was asked for: on sessions that are shown to be one's own, if nobody has said anything.
+    /// As requested; by default, only on sessions that are proven to be the connection's own.
     pub(super) fn new(asked: Option<bool>) -> Self {
         Self(Arc::new(AtomicU8::new(match asked {
             None => ON_OWN_SESSIONS,
@@ -34,12 +34,12 @@ impl Preparing {
         self.0.load(Ordering::Relaxed) != NEVER
     }
 
-    /// Whether a session has to show first that it is one's own.
+    /// Whether a session must first be proven to be the connection's own.
     pub(super) fn wants_own_session(&self) -> bool {
         self.0.load(Ordering::Relaxed) == ON_OWN_SESSIONS
     }
 
-    /// Ends it for good, and says whether it was on.
+    /// Turns it off for good, and says whether it was on.
     pub(super) fn stop(&self) -> bool {
         self.0.swap(NEVER, Ordering::Relaxed) != NEVER
     }
@@ -53,13 +53,13 @@ pub(super) struct Sql {
 }
 
 impl Sql {
-    /// One that runs behind [`open`](super::session::Sessions::open) alone, where it is prepared if that is on.
+    /// A statement that only runs after [`open`](super::session::Sessions::open), and may be prepared.
     pub(super) fn new(text: String, preparing: &Preparing) -> Self {
         let preparing = preparing.clone();
         Self { text, preparing }
     }
 
-    /// One that is never prepared.
+    /// A statement that is never prepared.
     pub(super) fn unnamed(text: String) -> Self {
         Self::new(text, &Preparing::never())
     }

@@ -1,7 +1,7 @@
 //! The statements, and how rows are bound and read.
 //!
-//! Each with parameters runs in a transaction: behind PgBouncer the next message may go to another server
-//! otherwise.
+//! Each statement with parameters runs in a transaction: behind PgBouncer, its messages could otherwise
+//! go to different servers.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use super::told::{NOW, Told, last_time};
 pub(super) const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
                        lease_ends, lease, corrected, status, content_type, body";
 
-/// The statements on one table.
+/// The statements for one table.
 #[derive(Debug)]
 pub(super) struct Statements {
     read_some: Sql,
@@ -38,7 +38,7 @@ pub(super) struct Statements {
     prune: Sql,
 }
 
-/// Rows as columns, each an array.
+/// Rows as columns, each of them an array.
 const ARRAYS: &str = "unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::bytea[], \
                       $6::bigint[], $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], \
                       $11::bigint[], $12::boolean[], $13::integer[], $14::text[], $15::bytea[])";
@@ -60,12 +60,12 @@ impl Statements {
         };
         let sql = |text: String| Sql::new(text, preparing);
         Self {
-            // Rows are locked in the order of their keys, as everywhere. The time is read above the
-            // locks: with the last row it is later than the last wait.
+            // Rows are locked in the order of their keys, as everywhere. The time is read outside
+            // the locking subquery: with the last row, it is later than the last wait.
             read_some: sql(some(
                 "(namespace, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY namespace, key FOR UPDATE",
             )),
-            // All are of one namespace: a join of pairs takes nearly twice as long.
+            // All keys are of one namespace: a join of pairs takes nearly twice as long.
             read_many: Sql::unnamed(some("namespace = ($1::text[])[1] AND key = ANY ($2::text[])")),
             read_one: Sql::unnamed(format!(
                 "SELECT {NOW}, l.* FROM (SELECT 1) one LEFT JOIN (
@@ -106,10 +106,10 @@ impl Statements {
                 "SELECT count(*) FROM {records}
                  WHERE kept_until > $2 AND kept_until <= $3 AND state = 2 AND namespace = $1"
             )),
-            // What is over is looked for once, and removed where it stands: `IN (SELECT ...)` may be carried out for each
-            // row, and finds others each time. https://github.com/saurabhnanda/odd-jobs/issues/115
-            // A row that is changed between the two is left to a later look. What is in partitions has a row at the same
-            // place in each: so it is said twice which are over.
+            // Expired rows are looked up once and removed in place: `IN (SELECT ...)` may be carried out for each
+            // row, and find others each time. https://github.com/saurabhnanda/odd-jobs/issues/115
+            // A row that is changed between the two is left to a later scan. In a partitioned table, rows of several
+            // partitions have the same place, so the condition on the time is repeated.
             prune: sql(format!(
                 "DELETE FROM {records} WHERE ctid = ANY (ARRAY(
                      SELECT ctid FROM {records}
@@ -125,7 +125,7 @@ impl Statements {
         &self.prune
     }
 
-    /// Each, with the number of its parameters.
+    /// Each of them, with its parameters.
     #[cfg(test)]
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
         vec![
@@ -147,7 +147,7 @@ impl Statements {
     }
 }
 
-/// What the server tells, and the rows that these commands are about, locked.
+/// The server's report, and the rows that these commands concern, locked.
 pub(super) async fn read(
     conn: &mut PgConnection,
     statements: &Statements,
@@ -157,7 +157,7 @@ pub(super) async fn read(
     read_by(conn, &statements.read_some, places).await
 }
 
-/// The time of the server, and the rows in these places, as they are.
+/// The time of the server and the rows at these places, without locks.
 pub(super) async fn many(
     conn: &mut PgConnection,
     statements: &Statements,
@@ -190,7 +190,7 @@ async fn read_by<'a>(
     Ok((Told { time, pid }, found))
 }
 
-/// One record, and the time of the server.
+/// One record and the time of the server.
 pub(super) async fn one(
     conn: &mut PgConnection,
     statements: &Statements,
@@ -207,7 +207,7 @@ pub(super) async fn one(
     Ok((last_time(&rows)?, found))
 }
 
-/// Namespace and key; `None` where the row tells the time alone.
+/// Namespace and key; `None` if the row holds only the time.
 pub(super) fn place_of(row: &PgRow) -> Result<Option<(String, String)>, Fault> {
     let (namespace, key): (Option<String>, Option<String>) = (row.try_get(1)?, row.try_get(2)?);
     Ok(namespace.zip(key))
@@ -235,8 +235,8 @@ fn columns(row: &PgRow) -> Result<Row, sqlx::Error> {
     })
 }
 
-/// Writes what was decided. `false` where another transaction has inserted a row meanwhile: then this
-/// one is to be undone.
+/// Writes what was decided. `false` if another transaction has inserted a row in the meantime: then
+/// this one must be undone.
 pub(super) async fn write(
     conn: &mut PgConnection,
     statements: &Statements,
@@ -270,7 +270,7 @@ pub(super) async fn write(
     Ok(true)
 }
 
-/// The rows are locked: each is written, unless something in the database keeps it from that.
+/// The rows are locked, so each is written unless something in the database prevents it.
 pub(super) fn all_of(wanted: usize, written: u64) -> Result<(), Fault> {
     if u64::try_from(wanted).is_ok_and(|wanted| wanted == written) {
         return Ok(());
@@ -284,7 +284,7 @@ pub(super) fn all_of(wanted: usize, written: u64) -> Result<(), Fault> {
     ))
 }
 
-/// What nobody is at work on although it was not handled, in a range of keys.
+/// Events in a range of keys that were not handled and that nobody is at work on.
 pub(super) async fn unfinished(
     conn: &mut PgConnection,
     statements: &Statements,
@@ -310,14 +310,14 @@ pub(super) async fn unfinished(
             columns(row).ok()?,
         ))
     };
-    // What cannot be read is an event's own matter; its next delivery says so.
+    // An unreadable record concerns only its event, whose next delivery reports it.
     Ok(rows.iter().filter_map(read).collect())
 }
 
-/// So many rows are counted in one statement: some milliseconds.
+/// How many rows one statement counts: some milliseconds of work.
 const AT_ONCE: i64 = 20_000;
 
-/// What was not handled, in some thousand keys behind this one.
+/// Counts unhandled records among some thousand keys after this one.
 pub(super) async fn count_open(
     conn: &mut PgConnection,
     statements: &Statements,
@@ -342,8 +342,8 @@ pub(super) async fn count_open(
     ))
 }
 
-/// How many handled ones there are in some thousand that are kept longer than this; and up to which
-/// time those are, if any are left behind them.
+/// How many handled records there are among some thousand that are kept longer than this; and the
+/// last of their times, if any records are left after them.
 pub(super) async fn count_done(
     conn: &mut PgConnection,
     statements: &Statements,
@@ -364,8 +364,8 @@ pub(super) async fn count_done(
     Ok((row.try_get(0)?, to))
 }
 
-/// Removes up to so many rows whose time ended between these two, of all namespaces, and says when
-/// each did. What others are at is left to the next time.
+/// Removes up to this many rows whose time ended between these two, of all namespaces, and returns
+/// those times. Locked rows are left to the next time.
 pub(super) async fn prune(
     conn: &mut PgConnection,
     sql: &Sql,

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// The longest prefix: Postgres cuts names off at 63 bytes.
+/// The longest prefix: Postgres truncates names at 63 bytes.
 const LONGEST_PREFIX: usize = 40;
 const LONGEST_SCHEMA: usize = 63;
 
-/// The schema, and what the names in it begin with.
+/// The schema, and the prefix of the names in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tables {
     schema: String,
@@ -44,7 +44,7 @@ impl Tables {
         &self.schema
     }
 
-    /// The table of records, as it stands in a statement.
+    /// The table of records, as it is written in a statement.
     pub(super) fn records(&self) -> String {
         self.named("records")
     }
@@ -64,13 +64,13 @@ impl Tables {
         self.named("inbox")
     }
 
-    /// What entries say.
+    /// The contents of entries.
     #[cfg(feature = "inbox")]
     pub(super) fn contents(&self) -> String {
         self.named("inbox_content")
     }
 
-    /// What is kept of order keys.
+    /// The state of order keys.
     #[cfg(feature = "inbox")]
     pub(super) fn orders(&self) -> String {
         self.named("inbox_order")
@@ -81,7 +81,7 @@ impl Tables {
         format!("\"{schema}\".\"{prefix}{what}\"")
     }
 
-    /// The name of an index; it is in the schema of its table.
+    /// The name of an index, which is in the schema of its table.
     pub(super) fn index(&self, what: &str) -> String {
         format!("\"{}{what}\"", self.prefix)
     }

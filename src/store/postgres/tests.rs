@@ -57,7 +57,7 @@ fn is_granted(outcome: &ClaimOutcome) -> bool {
     matches!(outcome, ClaimOutcome::Claimed(_))
 }
 
-/// Also for a role that sets everything otherwise, and behind PgBouncer.
+/// Also for a role with every setting changed, and behind PgBouncer.
 #[test]
 fn it_does_what_the_rules_say() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -175,7 +175,7 @@ async fn a_record_that_somebody_has_locked_holds_up_no_other() {
         let builder = PostgresStore::builder(server.url()).deadline(Duration::from_secs(2));
         let brief = builder.connect().await.unwrap();
         let error = brief.claim(&locked).await.unwrap_err();
-        // On a busy machine the deadline comes before the limit of the lock.
+        // On a busy machine, the deadline may come before the lock limit.
         if error.kind() != StoreErrorKind::TimedOut {
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);
             let source = std::error::Error::source(&error).unwrap().to_string();
@@ -210,7 +210,7 @@ async fn one_record_that_cannot_be_read_fails_alone() {
     assert!(is_granted(&store.claim(&bad).await.unwrap()));
 }
 
-/// A record that the database does not take, as a limit of its owner may have it.
+/// A record that the database rejects, for example because of a limit of its owner.
 #[tokio::test]
 async fn a_batch_that_fails_on_its_data_runs_one_by_one() {
     let server = Postgres::start();
@@ -250,7 +250,7 @@ async fn a_call_that_is_dropped_is_done_or_not_and_blocks_nothing() {
         let claim = claim(&number.to_string());
         // Polled a few times, then dropped.
         let _ = tokio::time::timeout(Duration::from_micros(20 * number), store.claim(&claim)).await;
-        // Sent again, it is as if it had been sent once.
+        // Sent again, the claim gives the same result as if sent once.
         let outcome = store.claim(&claim).await.unwrap();
         let ClaimOutcome::Claimed(grant) = outcome else {
             panic!("{outcome:?}");
@@ -275,7 +275,7 @@ async fn records_whose_retention_is_over_are_removed() {
     for outcome in futures_util::future::join_all(calls).await {
         outcome.unwrap();
     }
-    // One that somebody is at is left to the next time.
+    // A locked record is left to the next time.
     let mut beside = beside(&server).await;
     let sql = "BEGIN; SELECT * FROM tower_webhook_records WHERE key = 'acme:5' FOR UPDATE";
     raw_sql(sql).execute(&mut beside).await.unwrap();
@@ -306,7 +306,7 @@ async fn a_lease_that_a_clock_set_back_made_too_long_ends_after_its_length() {
     let store = builder.connect().await.unwrap();
     store.claim(&claim("evt_1")).await.unwrap();
     clock.set(UnixTime::from_secs(1_700_000_000 - 3_600));
-    // Who waits writes it down.
+    // A wait writes the correction.
     assert_eq!(
         records::lease_left(&store, &key("evt_1")).await.unwrap(),
         Some(LEASE)

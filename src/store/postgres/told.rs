@@ -1,4 +1,4 @@
-//! What a server tells of itself with each answer: its time, and which of its processes serves.
+//! The server's report with each answer: its time, and which of its processes serves.
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
@@ -11,19 +11,19 @@ use super::error::{Cause, Fault};
 /// The clock of the server, in microseconds.
 pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// What a server tells of itself.
+/// The report of a server.
 pub(super) struct Told {
     pub(super) time: UnixTime,
     /// The process that serves this transaction.
     pub(super) pid: i32,
 }
 
-/// Asks for what the server tells, without a record.
+/// The query for the server's report, without a record.
 pub(super) fn tell() -> String {
     format!("SELECT {NOW}, pg_backend_pid()")
 }
 
-/// What the server tells, without a record.
+/// The server's report, without a record.
 pub(super) async fn told(conn: &mut PgConnection) -> Result<Told, Fault> {
     let rows = sqlx::raw_sql(AssertSqlSafe(tell()));
     told_by(&rows.fetch_all(conn).await?)
@@ -38,7 +38,7 @@ pub(super) fn told_by(rows: &[PgRow]) -> Result<Told, Fault> {
     })
 }
 
-/// Of the last row, which came after the last wait.
+/// From the last row, which arrived after the last wait.
 pub(super) fn last_time(rows: &[PgRow]) -> Result<UnixTime, Fault> {
     let last = rows.last().map(|row| row.try_get::<i64, _>(0));
     let time = last.transpose()?.and_then(from_micros);

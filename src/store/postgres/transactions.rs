@@ -1,4 +1,4 @@
-//! Transactions of handlers, on connections of the user's.
+//! Transactions of handlers, on connections of the user.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -19,23 +19,23 @@ use super::error::Fault;
 use super::tx_records::{Records, lock_of};
 use super::tx_statements::{Completed, Done, TxStatements};
 
-/// How long a successor waits until what it has ended is over, and how often it looks.
+/// How long a successor waits for a terminated session to end, and how often it checks.
 const ENDING_LIMIT: Duration = Duration::from_secs(1);
 const ENDING_PAUSE: Duration = Duration::from_millis(10);
 /// A rollback that takes longer waits for a statement of the handler.
 const ROLL_BACK_LIMIT: Duration = Duration::from_millis(250);
-/// A commit that takes longer is looked up while it goes on.
+/// A commit that takes longer is looked up while it continues.
 const COMMIT_LIMIT: Duration = Duration::from_secs(1);
 
-/// Where the connections of handlers come from, by whatever driver.
+/// The source of handlers' connections, for any driver.
 pub(super) trait Connections: Send + Sync + 'static {
-    /// What a handler's statements run on.
+    /// The connection for a handler's statements.
     type Connection: Send + 'static;
-    /// A connection in its transaction. Dropped, it is in none when the next one has it.
+    /// A connection in its transaction. Dropping it ends the transaction before the next use.
     type Open: Send + 'static;
     type Error: Error + Send + Sync + 'static;
 
-    /// A connection on which these statements have begun a transaction.
+    /// Returns a connection on which these statements have begun a transaction.
     fn begin(&self, sql: String) -> BoxFuture<'static, Result<Self::Open, Self::Error>>;
 
     fn connection(open: &mut Self::Open) -> Option<&mut Self::Connection>;
@@ -46,7 +46,7 @@ pub(super) trait Connections: Send + Sync + 'static {
         lock: i64,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
-    /// Marks the event as done where it is held, in the transaction that was begun.
+    /// Marks the event as done if it is held, in the transaction that was begun.
     fn complete(
         open: &mut Self::Open,
         statements: &TxStatements,
@@ -56,17 +56,17 @@ pub(super) trait Connections: Send + Sync + 'static {
 
     fn roll_back(open: Self::Open) -> impl Future<Output = ()> + Send;
 
-    /// Commits, perhaps behind savepoints that are still there.
+    /// Commits, even if savepoints still exist.
     fn commit(open: Self::Open, is_nested: bool) -> BoxFuture<'static, Result<(), Self::Error>>;
 
     /// Whether no connection was free.
     fn is_busy(error: &Self::Error) -> bool;
 
-    /// Whether it is not known what the server has done.
+    /// Whether it is unknown what the server has done.
     fn is_unanswered(error: &Self::Error) -> bool;
 }
 
-/// Connections for handlers, and how many are in transactions at most.
+/// Connections for handlers, and how many may be in transactions.
 pub(super) struct TxPool<K> {
     connections: K,
     permits: Arc<Semaphore>,
@@ -81,9 +81,9 @@ impl<K> TxPool<K> {
     }
 }
 
-/// The same, by whatever driver.
+/// A `TxPool` of any driver.
 pub(super) trait AnyTxPool: Send + Sync {
-    /// Transactions that go with these records.
+    /// Transactions that belong to these records.
     fn transactions(self: Arc<Self>, records: Arc<dyn Records>) -> Transactions;
 }
 
@@ -96,7 +96,7 @@ impl<K: Connections> AnyTxPool for TxPool<K> {
     }
 }
 
-/// Where handlers begin transactions.
+/// Begins the transactions of handlers.
 struct PostgresTransactions<K> {
     pool: Arc<TxPool<K>>,
     records: Arc<dyn Records>,
@@ -128,8 +128,8 @@ impl<K: Connections> PostgresTransactions<K> {
         let (place, statements) = (self.records.place(&ticket.key), self.records.statements());
         let lock = lock_of(statements, &place);
         let begun = self.pool.connections.begin(statements.begin(&ticket, lock));
-        // In a task of its own, which ends whoever waits: where its future is dropped behind the message,
-        // `sqlx` 0.9 puts the connection back into the pool with the transaction open.
+        // In a task of its own, which outlives the caller: if this future is dropped after the message
+        // was sent, `sqlx` 0.9 puts the connection back into the pool with the transaction open.
         let beginning = tokio::spawn(async move { Ok((begun.await?, permit)) });
         let (tx, permit) = match timeout_at(until, beginning).await {
             Ok(Ok(begun)) => begun.map_err(|error: K::Error| {
@@ -158,7 +158,7 @@ impl<K: Connections> PostgresTransactions<K> {
             lease: ticket.lease,
             permit,
         };
-        // The first attempt follows nobody.
+        // The first attempt has no predecessor.
         if ticket.attempt > 1 {
             open.follow(lock).await.map_err(|error| {
                 TxError::new(TxErrorKind::Database, "it cannot be begun").with_source(error)
@@ -212,7 +212,7 @@ impl<K: Connections> Open<K> {
             }
             Ok(())
         };
-        // Whoever it is, it cannot finish the event any more.
+        // Whoever still has the lock cannot finish the event any more.
         timeout(ENDING_LIMIT, ending).await.unwrap_or(Ok(()))
     }
 
@@ -225,7 +225,7 @@ impl<K: Connections> Open<K> {
             ..
         } = self;
         if timeout(ROLL_BACK_LIMIT, K::roll_back(tx)).await.is_err() {
-            // A statement whose future was dropped goes on there, with its locks.
+            // A statement whose future was dropped is still running there, with its locks.
             records.end_others(&place, token).await;
         }
     }
@@ -233,7 +233,7 @@ impl<K: Connections> Open<K> {
     async fn finished(mut self, complete: Complete) -> Finished {
         let records = Arc::clone(&self.records);
         let completed = K::complete(&mut self.tx, records.statements(), &self.place, &complete);
-        // It may wait for a statement of the handler whose future was dropped, or for a server that is away.
+        // It may wait for a dropped statement of the handler, or for a server that is away.
         let refused = || {
             TxError::new(
                 TxErrorKind::Database,
@@ -244,7 +244,7 @@ impl<K: Connections> Open<K> {
             Ok(Ok(Completed::Done(done))) => return self.committed(done).await,
             Ok(Ok(Completed::Lost)) => Finished::Ended(Held::Fenced),
             Ok(Ok(Completed::Broken(why))) => Finished::Broken(why),
-            // Before its commit a transaction is undone whatever becomes of the connection.
+            // Before its commit, a transaction is undone whatever happens to the connection.
             Ok(Err(error)) => Finished::Failed(refused().with_source(error)),
             Err(_) => Finished::Failed(refused().with_source(Fault::slow())),
         };
@@ -269,7 +269,7 @@ impl<K: Connections> Open<K> {
             }
             Ok(Err(error)) => Some(error),
             Err(_) => {
-                // It goes on, and has its connection, while it is looked up.
+                // The commit continues, with its connection, while its result is looked up.
                 tokio::spawn(async move {
                     let _permit = permit;
                     committing.await

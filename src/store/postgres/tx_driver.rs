@@ -1,4 +1,4 @@
-//! Transactions of handlers by another driver than `sqlx`.
+//! Transactions of handlers with another driver than `sqlx`.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use crate::store::sql::Place;
 use super::transactions::Connections;
 use super::tx_statements::{Completed, READ_ONLY, TxStatements};
 
-/// Opens transactions for handlers that take a [`Tx`](crate::Tx), by a driver of PostgreSQL that the process has
+/// Opens transactions for handlers that take a [`Tx`](crate::Tx), with a PostgreSQL driver that the process uses
 /// anyway, such as `tokio-postgres` or `diesel-async`.
 ///
-/// A handler takes `Tx<Driver>`, and has a `Driver::Connection` of it. What is said of [`Tx`](crate::Tx) on Postgres
-/// holds here: the driver only carries statements, and the same ones decide. `examples/drivers` of the repository
-/// has two, of some fifty lines each. A store or an inbox is given one by
+/// A handler takes `Tx<Driver>`, and gets a `Driver::Connection` from it. The documentation of [`Tx`](crate::Tx) on
+/// Postgres applies here: the driver only carries statements, and the same statements decide. `examples/drivers` of
+/// the repository has two, of some fifty lines each. Pass one to a store or an inbox with
 /// [`transactions_by`](super::PostgresStoreBuilder::transactions_by).
 ///
-/// All statements that are passed to it are whole: they have no parameters, and hold text of strangers as
-/// hexadecimal digits alone.
+/// All statements that are passed to it are complete: they have no parameters, and contain untrusted text only as
+/// hexadecimal digits.
 ///
 /// ```
 /// use std::io;
 /// use tower_webhook::PostgresStore;
 /// use tower_webhook::store::TxDriver;
 ///
-/// /// A driver that never has a connection: what a handler gets of it is an error.
+/// /// A driver that never has a connection: a handler gets an error from it.
 /// struct Unplugged;
 ///
 /// impl TxDriver for Unplugged {
@@ -53,37 +53,37 @@ use super::tx_statements::{Completed, READ_ONLY, TxStatements};
 ///     }
 /// }
 ///
-/// // 4 transactions of handlers at once at most.
+/// // At most 4 transactions of handlers at once.
 /// let builder = PostgresStore::builder("postgres://app@db.example/app").transactions_by(Unplugged, 4);
 /// # drop(builder);
 /// ```
 pub trait TxDriver: Send + Sync + 'static {
-    /// What the statements of a handler run on. Dropped, it goes back to where it came from.
+    /// The connection for a handler's statements. Dropping it returns it to its source.
     type Connection: Send + 'static;
 
-    /// What goes wrong.
+    /// The error of the driver.
     type Error: Error + Send + Sync + 'static;
 
-    /// A connection that nobody else has, in no transaction: to the database that the store is in, by a role that
-    /// may write its tables.
+    /// Returns an exclusive connection without a transaction: to the database of the store, with a role that may
+    /// write its tables.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send;
 
-    /// Runs statements in one message, as the
-    /// [simple query protocol](https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SIMPLE-QUERY)
-    /// does. What they answer is passed over.
+    /// Runs statements in one message, as in the [simple query
+    /// protocol](https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SIMPLE-QUERY). Their
+    /// results are ignored.
     fn execute(
         connection: &mut Self::Connection,
         sql: &str,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Runs one statement, which answers with one column of type `text` named `answer`. Gives what stands in its
-    /// first row; `None` where there is no row.
+    /// Runs one statement, whose result has one column of type `text` named `answer`. Returns the value in its
+    /// first row; `None` if there is no row.
     fn ask(
         connection: &mut Self::Connection,
         sql: &str,
     ) -> impl Future<Output = Result<Option<String>, Self::Error>> + Send;
 
-    /// Begins the transaction by these statements, in one message. For a driver that counts its transactions.
+    /// Begins the transaction with these statements, in one message, for drivers that count them.
     fn begin(
         connection: &mut Self::Connection,
         sql: &str,
@@ -105,16 +105,16 @@ pub trait TxDriver: Send + Sync + 'static {
         Self::execute(connection, "ROLLBACK")
     }
 
-    /// Closes a connection that may be in a transaction still, or wait for an answer: it must not go back into a
+    /// Closes a connection that may still be in a transaction, or wait for an answer: it must not go back into a
     /// pool.
     fn close(connection: Self::Connection);
 
-    /// The SQLSTATE of an error that the server has answered with; `None` where it has not, and where the driver
-    /// does not tell. An error without one at a commit is looked up.
+    /// The SQLSTATE of an error that the server has returned; `None` if the server returned none, or the driver
+    /// does not expose it. After an error without one at a commit, the result is looked up.
     fn sqlstate(error: &Self::Error) -> Option<String>;
 }
 
-/// A driver of a user's, shared.
+/// A user's driver, shared.
 pub(super) struct Driver<D>(Arc<D>);
 
 impl<D: TxDriver> Driver<D> {
@@ -127,7 +127,7 @@ impl<D: TxDriver> Driver<D> {
 pub(super) struct Guarded<D: TxDriver>(Option<D::Connection>);
 
 impl<D: TxDriver> Guarded<D> {
-    /// It is in no transaction any more.
+    /// Releases the connection, which is no longer in a transaction.
     fn let_go(&mut self) {
         self.0 = None;
     }
@@ -189,7 +189,7 @@ impl<D: TxDriver> Connections for Driver<D> {
         };
         match D::ask(connection, &TxStatements::mark_text()).await {
             Ok(mark) => Ok(Completed::why(mark.as_deref(), complete.token)),
-            // Behind the refusal of a transaction that reads only no statement is taken.
+            // After an error because it is read-only, the transaction accepts no statement.
             Err(error) => Err(refused.unwrap_or(error)),
         }
     }
@@ -217,7 +217,7 @@ impl<D: TxDriver> Connections for Driver<D> {
     }
 
     fn is_unanswered(error: &D::Error) -> bool {
-        // A server that goes down may have committed before.
+        // A server that shuts down may have committed before.
         D::sqlstate(error).is_none_or(|code| code.starts_with("57") || code.starts_with("08"))
     }
 }

@@ -1,4 +1,4 @@
-//! What a transaction of a handler asks and tells beside itself, on the store's own connections.
+//! The queries and notifications of handlers' transactions on the store's own connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::commands::Commands;
 use super::database::Database;
 use super::tx_statements::{Done, Found, TxStatements};
 
-/// How often it is asked whether a commit without an answer was made, and for how much longer than a lease.
+/// How often to check whether a commit without an answer was made, and for how much longer than a lease.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 const LOOK_SPARE: Duration = Duration::from_secs(5);
 
@@ -31,17 +31,16 @@ pub(super) struct TxRecords<C: Commands> {
     pub(super) waiting: Arc<Waiting>,
 }
 
-/// The same, whatever its commands are.
+/// `TxRecords` with any kind of commands.
 pub(super) trait Records: Send + Sync {
     fn statements(&self) -> &TxStatements;
 
     fn place(&self, key: &EventKey) -> Place;
 
-    /// Ends transactions of the event that are open still, where that is allowed and the event is held with
-    /// this token.
+    /// Terminates open transactions of the event, if that is allowed and the event is held with this token.
     fn end_others<'a>(&'a self, place: &'a Place, token: Token) -> BoxFuture<'a, ()>;
 
-    /// What became of a commit without an answer.
+    /// Finds out the result of a commit without an answer.
     fn look_up<'a>(
         &'a self,
         place: &'a Place,
@@ -49,11 +48,11 @@ pub(super) trait Records: Send + Sync {
         lease: Duration,
     ) -> BoxFuture<'a, Finished>;
 
-    /// Wakes whoever waits for what this event has ended.
+    /// Wakes tasks that wait for the end of this event.
     fn tell(&self, place: &Place, done: Done);
 }
 
-/// The advisory lock by which a transaction of an event can be found.
+/// The advisory lock that identifies a transaction of an event.
 pub(super) fn lock_of(statements: &TxStatements, place: &Place) -> i64 {
     let mut hash = Sha256::new();
     for part in [statements.table(), place.namespace.as_str(), &place.key] {
@@ -107,7 +106,7 @@ impl<C: Commands> Records for TxRecords<C> {
                 });
                 match reading.await {
                     Ok(found) => return found,
-                    // While the commit goes on, its row is locked.
+                    // While the commit is in progress, its row is locked.
                     Err(_) => sleep(LOOK_PAUSE).await,
                 }
             }

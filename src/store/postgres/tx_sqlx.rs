@@ -47,7 +47,7 @@ impl Connections for PgPool {
 
     async fn roll_back(mut open: Self::Open) {
         if raw_sql(ROLL_BACK).execute(&mut *open).await.is_ok() {
-            // What fails now closes the connection.
+            // If this fails, the connection is closed.
             let _ = open.rollback().await;
         }
     }
@@ -71,7 +71,7 @@ impl Connections for PgPool {
     }
 }
 
-/// What goes wrong on a pool.
+/// An error on a pool.
 #[derive(Debug)]
 pub(super) struct PoolFault {
     fault: Fault,
@@ -105,11 +105,11 @@ impl fmt::Display for PoolFault {
 
 impl Error for PoolFault {}
 
-/// Commits with whatever savepoints there are: one that its handler has forgotten would `sqlx` release, and
-/// not commit.
+/// Commits whatever savepoints exist: if the handler has forgotten one, `sqlx` would release it and not
+/// commit.
 async fn commit_all(mut tx: Transaction<'static, Postgres>) -> Result<(), sqlx::Error> {
     raw_sql("COMMIT").execute(&mut *tx).await?;
-    // So that `sqlx` counts none either. The server knows of none any more, and says so in its log.
+    // So that `sqlx` counts none either. The server has no transaction any more, and logs that.
     let _ = tx.rollback().await;
     Ok(())
 }

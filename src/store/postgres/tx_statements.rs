@@ -1,6 +1,6 @@
-//! The statements of a handler's transaction that are not the handler's.
+//! The statements that this crate runs in a handler's transaction.
 //!
-//! They run on the user's connection with whatever is set there: each name is written out with its schema.
+//! They run on the user's connection with its settings, so each name is qualified with its schema.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use super::error::Fault;
 use super::table::Tables;
 use super::tx_text::{as_text, bytes, text, whole};
 
-/// The setting that marks the transaction: it ends with it, and another one does not have it.
+/// The setting that marks the transaction: it ends with it, and no other transaction has it.
 const MARK: &str = "tower_webhook.tx";
 /// read_only_sql_transaction
 pub(super) const READ_ONLY: &str = "25006";
-/// The clock of the server, in microseconds. It is read again for a row that another one has just let go.
+/// The clock of the server, in microseconds. It is read again for a row that was just unlocked.
 const NOW: &str = "(extract(epoch FROM pg_catalog.clock_timestamp()) \
                    OPERATOR(pg_catalog.*) 1000000)::bigint";
 
@@ -43,7 +43,7 @@ fn is_held() -> String {
     )
 }
 
-/// Behind a savepoint the row has the number of that, and not the transaction's.
+/// After a savepoint, the row has the savepoint's number instead of the transaction's.
 const IS_NESTED: &str =
     "xmin OPERATOR(pg_catalog.<>) pg_catalog.pg_current_xact_id()::pg_catalog.xid";
 
@@ -57,7 +57,7 @@ pub(super) struct TxStatements {
     found: String,
 }
 
-/// What marking the event as done came to.
+/// The result of marking the event as done.
 pub(super) enum Completed {
     /// It is marked.
     Done(Done),
@@ -68,7 +68,7 @@ pub(super) enum Completed {
 }
 
 impl Completed {
-    /// What stands in the answer to a [`TxStatements::complete_text`].
+    /// Parses the answer to a [`TxStatements::complete_text`].
     pub(super) fn told(answer: &str) -> Self {
         let (is_nested, is_awaited) = answer.split_once(',').unwrap_or_default();
         Self::Done(Done {
@@ -77,7 +77,7 @@ impl Completed {
         })
     }
 
-    /// Why nothing was marked, by the mark that the transaction has.
+    /// Why nothing was marked, judged by the mark that the transaction has.
     pub(super) fn why(found: Option<&str>, token: Token) -> Self {
         match found.is_some_and(|found| found == mark(token)) {
             true => Self::Lost,
@@ -87,7 +87,7 @@ impl Completed {
         }
     }
 
-    /// The transaction takes no more statements.
+    /// The transaction accepts no more statements.
     pub(super) fn went_on() -> Self {
         Self::Broken("a statement of the handler failed and it went on: nothing was committed")
     }
@@ -96,23 +96,23 @@ impl Completed {
 /// How an event was marked as done.
 #[derive(Clone, Copy)]
 pub(super) struct Done {
-    /// Perhaps behind a savepoint that is still there.
+    /// Whether there may be a savepoint that was not released.
     pub(super) is_nested: bool,
-    /// Another event may have waited for it.
+    /// Whether another event may have waited for it.
     pub(super) is_awaited: bool,
 }
 
-/// How an event stands whose commit had no answer.
+/// The state of an event whose commit had no answer.
 pub(super) enum Found {
     Done,
-    /// This receiver holds it still: the commit was not made.
+    /// This receiver still holds it: the commit was not made.
     Held,
-    /// Another one has it.
+    /// Another receiver has it.
     Lost,
 }
 
 impl TxStatements {
-    /// On the records of a store.
+    /// For the records of a store.
     pub(super) fn of_records(tables: &Tables) -> Self {
         let records = tables.records();
         let (kept_until, is_held) = (kept_until(), is_held());
@@ -135,9 +135,10 @@ impl TxStatements {
         )
     }
 
-    /// On the entries of an inbox. What a handler answers is kept of no entry.
+    /// For the entries of an inbox. A handler's answer is not stored in an entry.
     ///
-    /// An entry that is held holds its order key: nobody else changes that meanwhile.
+    /// An entry that is held also holds its order key, so nobody else changes the key in the
+    /// meantime.
     #[cfg(feature = "inbox")]
     pub(super) fn of_entries(tables: &Tables) -> Self {
         let (entries, contents, orders) = (tables.entries(), tables.contents(), tables.orders());
@@ -181,7 +182,7 @@ impl TxStatements {
         Self {
             complete,
             complete_text,
-            // The lock is one number in two halves.
+            // `pg_locks` splits the lock's number into two halves.
             end_holders: format!(
                 "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks AS l
                  JOIN pg_database AS d ON d.oid = l.database
@@ -199,16 +200,16 @@ impl TxStatements {
         }
     }
 
-    /// The table, as it stands in a statement.
+    /// The table, as it is written in a statement.
     pub(super) fn table(&self) -> &str {
         &self.table
     }
 
     /// One message: the mark, the idle limit, and the lock by which a successor finds this session.
     ///
-    /// `BEGIN` stands last: what fails before it leaves no transaction open, and
-    /// [takes in](https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT)
-    /// what stands before it.
+    /// `BEGIN` comes last: if anything before it fails, no transaction stays open, and it
+    /// [includes](https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT)
+    /// the statements before it.
     pub(super) fn begin(&self, ticket: &Ticket, lock: i64) -> String {
         format!(
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
@@ -224,7 +225,7 @@ impl TxStatements {
         )
     }
 
-    /// Takes the lock, unless another session has it; in whole.
+    /// Takes the lock, unless another session has it; without parameters.
     pub(super) fn lock_text(lock: i64) -> String {
         format!("SELECT pg_catalog.pg_try_advisory_xact_lock({lock})::pg_catalog.text AS answer")
     }
@@ -234,7 +235,7 @@ impl TxStatements {
         format!("SELECT pg_catalog.concat(pg_catalog.current_setting('{MARK}', true)) AS answer")
     }
 
-    /// What marks the event as done where it is held; in whole. Of text there are hexadecimal digits alone.
+    /// Marks the event as done if it is held; without parameters. Text appears only as hexadecimal digits.
     pub(super) fn complete_text(&self, place: &Place, complete: &Complete) -> String {
         let StoredResponse {
             status,
@@ -268,7 +269,7 @@ impl TxStatements {
         Ok(row.try_get(0)?)
     }
 
-    /// Marks the event as done where it is held, in the transaction that was begun.
+    /// Marks the event as done if it is held, in the transaction that was begun.
     pub(super) async fn complete(
         &self,
         conn: &mut PgConnection,
@@ -301,8 +302,8 @@ impl TxStatements {
             Ok(None) => Self::why(conn, complete.token).await,
             // in_failed_sql_transaction
             Err(error) if is(&error, "25P02") => Ok(Completed::went_on()),
-            // read_only_sql_transaction: the one that was begun is not, unless its handler has made it so, and then no
-            // statement is taken behind this.
+            // read_only_sql_transaction: the transaction was not begun read-only. If its handler has made it so, no
+            // statement is accepted after this error.
             Err(error) if is(&error, READ_ONLY) => match Self::why(conn, complete.token).await {
                 Ok(why) => Ok(why),
                 Err(_) => Err(error.into()),
@@ -318,7 +319,7 @@ impl TxStatements {
         Ok(Completed::why(found.as_deref(), token))
     }
 
-    /// Ends the sessions that have this lock, if the event is held with this token.
+    /// Terminates the sessions that have this lock, if the event is held with this token.
     pub(super) async fn end_holders(
         &self,
         conn: &mut PgConnection,
@@ -336,7 +337,7 @@ impl TxStatements {
         Ok(row.try_get(0)?)
     }
 
-    /// How the event stands, once the transaction that has it locked is over.
+    /// The state of the event, once the transaction that has locked it is over.
     pub(super) async fn found(
         &self,
         conn: &mut PgConnection,
@@ -352,7 +353,7 @@ impl TxStatements {
         let Some(row) = row else {
             return Ok(Found::Lost);
         };
-        // A token that is not there is nobody's.
+        // A missing token belongs to nobody.
         let so = |column: usize| row.try_get::<Option<bool>, _>(column);
         Ok(match (so(0)?, so(1)?) {
             (Some(true), _) => Found::Done,
@@ -363,7 +364,7 @@ impl TxStatements {
 }
 
 fn unnamed(sql: &str) -> Query<'_, Postgres, PgArguments> {
-    // Of constant text and names without special characters.
+    // The text consists of constants and names without special characters.
     sqlx::query(AssertSqlSafe(sql)).persistent(false)
 }
 

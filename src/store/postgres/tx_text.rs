@@ -1,6 +1,6 @@
-//! Statements that are whole: with values in the place of their parameters.
+//! Complete statements, with values in place of their parameters.
 
-/// Two truths as one text, as `t,f`.
+/// Two booleans as one text, such as `t,f`.
 pub(super) fn as_text(first: &str, second: &str) -> String {
     format!("pg_catalog.concat({first}, ',', {second}) AS answer")
 }
@@ -19,7 +19,7 @@ pub(super) fn text(value: &str) -> String {
     )
 }
 
-/// A statement with values in the place of its parameters; what stands in double quotes is a name.
+/// A statement with values in place of its parameters; text in double quotes is a name.
 pub(super) fn whole(sql: &str, values: &[String]) -> String {
     let mut out = String::with_capacity(sql.len());
     let (mut rest, mut is_name) = (sql, false);
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn text_of_strangers_is_digits_alone() {
-        // By `printf "%s" "é'; --" | xxd -p`.
+        // From `printf "%s" "é'; --" | xxd -p`.
         let expected =
             "pg_catalog.convert_from(pg_catalog.decode('c3a9273b202d2d', 'hex'), 'UTF8')";
         assert_eq!(text("é'; --"), expected);

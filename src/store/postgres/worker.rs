@@ -1,4 +1,4 @@
-//! The tasks that own a connection each: one takes what has gathered and carries it out in one transaction.
+//! Workers, each with a connection, that carry out gathered commands in one transaction.
 
 mod afterwards;
 mod connecting;
@@ -20,27 +20,27 @@ use super::link::Link;
 use super::overdue::{Commit, finished};
 use super::shared::Shared;
 
-/// So long before its time is over a call is told that Postgres takes no connections.
+/// How long before its deadline a call fails because Postgres takes no connections.
 const TIME_TO_TELL: Duration = Duration::from_millis(250);
-/// So many commands go into one transaction at most, and no more behind so many bytes of content.
+/// The most commands in one transaction, and the bytes of content after which no more are added.
 const MOST: usize = 128;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// How often a command is sent, its deadline permitting.
+/// How often a command is sent at most, within its deadline.
 const ATTEMPTS: u32 = 3;
-/// How often two transactions may have inserted the same row at the same time.
+/// How often in a row another transaction may insert one of the rows at the same time.
 const COLLISIONS: u32 = 10;
-/// The wait before another attempt where there is no connection.
+/// The wait before another attempt if there is no connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Worker<C: Commands> {
     number: usize,
     shared: Arc<Shared<C>>,
     link: Option<Link>,
-    /// Where it could not connect the last time: how long it waits before it tries again.
+    /// How long it waits before it tries again to connect, if the last try failed.
     refused: Option<Duration>,
-    /// So many commands go together: fewer where they took too long.
+    /// How many commands go together: fewer if they took too long.
     most: usize,
-    /// What has waited for this worker, and is taken on.
+    /// Commands that waited for this worker and can now begin.
     ready: Vec<Write<C>>,
     aside: Aside<C>,
 }
@@ -58,13 +58,13 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// Serves until nobody can ask any more.
+    /// Serves until no caller is left.
     pub(super) async fn run(mut self) {
         loop {
             let gathered = match (self.aside.try_at(), self.stands_by()) {
                 (Some(at), false) => timeout_at(at, self.gather()).await.ok(),
                 (None, false) => Some(self.gather().await),
-                // What comes is for those that have a connection.
+                // New commands are left to workers that have a connection.
                 (Some(at), true) => {
                     sleep_until(at).await;
                     None
@@ -93,8 +93,8 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// Takes what there is to do, and says what is to be read after it. Dropped half-way, it has what it has
-    /// taken ready.
+    /// Takes the jobs that there are, and returns a read to do after them. If it is dropped half-way, the
+    /// jobs that it took are in `ready`.
     async fn gather(&mut self) -> Option<Option<Work>> {
         let shared = Arc::clone(&self.shared);
         let gathering = &shared.gathering;
@@ -116,7 +116,7 @@ impl<C: Commands> Worker<C> {
             };
             match next {
                 Some(Job::Read(work)) => return Some(Some(work)),
-                // Of who has given up already nothing is carried out.
+                // Nothing is carried out for a caller that has already given up.
                 Some(Job::Write(job)) if !job.is_wanted() => {}
                 Some(Job::Write(job)) if C::gathers(&job.order) => {
                     gathering.wait(job, Instant::now());
@@ -132,7 +132,7 @@ impl<C: Commands> Worker<C> {
         Some(None)
     }
 
-    /// Takes those that have waited for others, if they are to go.
+    /// Takes gathered commands, if it is time for them to go.
     fn take_gathered(&mut self) {
         let now = Instant::now();
         while !self.is_full()
@@ -171,7 +171,7 @@ impl<C: Commands> Worker<C> {
                 match batches.pop() {
                     Some(one) if batches.is_empty() => self.settle(one, fault).await,
                     last => {
-                        // What one row meets costs the others nothing.
+                        // A fault of one row does not affect the others.
                         for batch in batches.into_iter().chain(last) {
                             match batch.is_wanted() {
                                 true => self.serve_one(batch).await,
@@ -193,7 +193,7 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// Goes on with commands on one row that have met this together.
+    /// Continues with commands on one row that met this fault together.
     async fn settle(&mut self, batch: Batch<C>, fault: Fault) {
         if fault.meets_all() || batch.is_over() || self.is_for_others(&batch) {
             return self.fail(batch, &fault);
@@ -215,13 +215,13 @@ impl<C: Commands> Worker<C> {
         self.end(answered);
     }
 
-    /// Tries those again that wait for a lock, until one meets it still.
+    /// Retries commands that wait for a lock, until one finds its row still locked.
     async fn try_again(&mut self) {
         if self.aside.try_at().is_none_or(|at| Instant::now() < at) {
             return;
         }
         self.aside.begin();
-        // For half of its deadline a command waits.
+        // A command waits for a lock for half of its deadline.
         let until = Instant::now() + self.shared.sessions.deadline() / 2;
         for (batch, fault) in self.aside.over(until) {
             self.end(batch.failed(&fault));
@@ -235,7 +235,7 @@ impl<C: Commands> Worker<C> {
         self.aside.end();
     }
 
-    /// Answers commands, and takes on what has waited for them.
+    /// Answers commands, and takes on those that waited for them.
     fn end(&mut self, answered: Vec<Answered<C>>) {
         let places = answered.iter().filter_map(|(job, _)| job.place());
         let ready = self.shared.flights.end(self.number, places);
@@ -245,8 +245,8 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// All of these in one transaction, or none: again where that may help, until nobody in the batch waits
-    /// any more.
+    /// Carries out all of these in one transaction, or none. Tries again if that may help, until no caller
+    /// of the batch waits any more.
     async fn until(&mut self, batch: &mut Batch<C>) -> Result<Answers<C>, Fault> {
         let give_up = batch.give_up();
         let (mut sent, mut collided) = (0_u32, 0_u32);
@@ -279,7 +279,7 @@ impl<C: Commands> Worker<C> {
                 return Err(fault);
             }
             let last = match fault.cause() {
-                // Once the statement is planned anew it is as before, unless this is a standby.
+                // Once the statement is planned anew, it works as before, unless this is a standby.
                 Cause::Changed => sent >= 2,
                 // Connecting is tried until the time is over.
                 Cause::Connection | Cause::Away if self.link.is_none() && !batch.unsure => false,
@@ -288,11 +288,11 @@ impl<C: Commands> Worker<C> {
             if !fault.may_pass() || last || batch.is_over() {
                 return Err(fault);
             }
-            // An idle connection that was closed needs no wait.
+            // After an idle connection was closed, no wait is needed.
             if sent > 1 || fault.cause() == Cause::Away {
                 sleep(jitter(PAUSE)).await;
             }
-            // Who waits is told that nobody listens there, before they are told that it took too long.
+            // Early enough to report that the server cannot be reached, not that it took too long.
             let is_away =
                 self.link.is_none() && matches!(fault.cause(), Cause::Connection | Cause::Away);
             let spare = match is_away {
@@ -305,8 +305,8 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// One attempt. A connection on which anything failed is closed, never used again, unless the server
-    /// has undone the transaction because of others.
+    /// Makes one attempt. A connection on which anything failed is closed and never used again, unless
+    /// the server has undone the transaction because of others.
     async fn once(
         &mut self,
         orders: &[&C::Order],
@@ -316,7 +316,7 @@ impl<C: Commands> Worker<C> {
             Some(link) => link,
             None => self.connect(give_up).await.map_err(Failure::sure)?,
         };
-        // The server has its own limit; this one is for a server that says nothing.
+        // The server has its own limit; this one is for a server that does not respond.
         let limit = give_up.min(self.limit());
         let commit = Commit::default();
         let attempt = attempt(&mut link, &self.shared, orders, limit, &commit);
@@ -341,7 +341,7 @@ impl<C: Commands> Worker<C> {
     }
 
     async fn read(&mut self, work: Work) {
-        // One that has stood idle may have been closed.
+        // An idle connection may have been closed.
         let there = match self.usable().await {
             Some(mut link) => self.shared.is_there(&mut link.conn).await.then_some(link),
             None => None,
@@ -385,10 +385,10 @@ async fn read<C: Commands>(conn: &mut PgConnection, shared: &Shared<C>, work: Wo
     }
 }
 
-/// Half of it to all of it, so that many who wait do not come back at once.
+/// Half to all of the pause, so that many waiting tasks do not retry at the same moment.
 fn jitter(pause: Duration) -> Duration {
     let mut byte = [128];
-    // Without random bytes it is the middle.
+    // Without random bytes, it is the middle.
     let _ = getrandom::fill(&mut byte);
     let [byte] = byte;
     pause / 2 + pause / 2 * u32::from(byte) / 255

@@ -1,17 +1,17 @@
-//! What each command comes to on a record.
+//! The result of each command on a record.
 
 use super::super::command::{Claim, ClaimOutcome, Complete, Grant, Held, Release, Renew};
 use super::{Record, State};
 use crate::clock::UnixTime;
 use crate::event::EventKey;
 
-/// What a command comes to.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step<O> {
     /// The record from now on; `None` leaves everything as it is.
     pub write: Option<Record>,
-    /// What whoever sent the command is told.
+    /// The answer to the sender of the command.
     pub outcome: O,
 }
 
@@ -33,15 +33,15 @@ impl<O> Step<O> {
 
 /// A command on one record: [`Claim`], [`Complete`], [`Release`] or [`Renew`].
 ///
-/// It is implemented by the commands of this crate alone.
+/// Only the commands of this crate implement it.
 pub trait Command: sealed::Sealed {
-    /// What the command is answered with.
+    /// The answer to the command.
     type Outcome;
 
-    /// The key of the record that it is about.
+    /// The key of the record that the command concerns.
     fn key(&self) -> &EventKey;
 
-    /// What the command comes to on this record, if there is one, at this time of the store's clock.
+    /// The result of the command on this record, if there is one, at this time of the store's clock.
     fn apply(&self, record: Option<&Record>, now: UnixTime) -> Step<Self::Outcome>;
 }
 
@@ -97,7 +97,7 @@ impl Claim {
         let (attempts, fence) = earlier.map_or((0, 0), |record| (record.attempt, record.fence));
         let grant = Grant {
             attempt: attempts.saturating_add(1),
-            // The time keeps it growing where the record was lost, the count where the clock
+            // The time keeps the fence growing if the record was lost, the count if the clock
             // stands still.
             fence: fence.saturating_add(1).max(now.as_micros()),
             corrected: earlier.is_some_and(|record| record.differs_from(self.fingerprint)),
@@ -120,7 +120,7 @@ impl Claim {
         )
     }
 
-    /// The reply was lost: the same one once more.
+    /// The reply was lost: gives the same grant again.
     fn grant_again(&self, record: &Record, corrected: bool, now: UnixTime) -> Step<ClaimOutcome> {
         let lease_ends = now.saturating_add(self.lease);
         Step::write(
@@ -154,7 +154,7 @@ impl Command for Complete {
 
     fn apply(&self, record: Option<&Record>, now: UnixTime) -> Step<Held> {
         let (attempt, fence) = match kept(record, now) {
-            // The store has lost the record, the holder knows what stood there.
+            // The store has lost the record, but the holder knows its values.
             None => (self.attempt, self.fence),
             Some(record) => match &record.state {
                 State::Claimed { token, .. } if *token == self.token => {
@@ -253,7 +253,7 @@ impl Command for Renew {
     }
 }
 
-/// A look at how long a claim holds, by who waits for its end.
+/// Reads how long a claim holds, for a task that waits for its end.
 pub(crate) struct Look<'a>(pub(crate) &'a EventKey);
 
 impl Command for Look<'_> {

@@ -1,4 +1,4 @@
-//! What becomes of one record, command by command.
+//! The effect of each command on one record.
 
 mod claims;
 mod finishes;
@@ -22,7 +22,7 @@ fn at(secs: u64) -> UnixTime {
     UnixTime::from_secs(1_000_000 + secs)
 }
 
-/// The fence of a first claim at that time: microseconds.
+/// The fence of a first claim at this time: microseconds.
 fn fence_at(secs: u64) -> u64 {
     (1_000_000 + secs) * 1_000_000
 }
@@ -82,7 +82,7 @@ fn renew(who: u8) -> Renew {
     }
 }
 
-/// One record and what happens to it.
+/// One record and its history.
 #[derive(Default)]
 struct Story(Option<Record>);
 

@@ -1,4 +1,4 @@
-//! Where Redis is: what a URL says.
+//! The servers that a URL names.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::error::{RedisConnectError, RedisConnectErrorKind};
 const REDIS_PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
-/// The servers that a URL names, and what to say to them.
+/// The servers that a URL names, and how to log in to them.
 #[derive(Clone)]
 pub(super) enum Address {
     Single(ConnectionInfo),
@@ -19,14 +19,14 @@ pub(super) enum Address {
     Cluster(Vec<ConnectionInfo>),
 }
 
-/// A master that is asked for by name, wherever it is.
+/// A master that is found by name through Sentinels.
 #[derive(Clone)]
 pub(super) struct Sentinel {
     pub(super) hosts: Vec<ConnectionAddr>,
     pub(super) service: String,
-    /// What the master is told.
+    /// The login and database for the master.
     pub(super) redis: RedisConnectionInfo,
-    /// What the Sentinels are told.
+    /// The login for the Sentinels.
     pub(super) sentinel: RedisConnectionInfo,
     pub(super) tls: bool,
 }
@@ -40,7 +40,7 @@ impl Address {
             "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix" => {
                 url.into_connection_info()
                     .map(Self::Single)
-                    // The client's text is left out: it must not repeat a password.
+                    // The client's message is left out, so that a password is not repeated.
                     .map_err(|_| {
                         refused(
                             "the URL does not read redis://[user:password@]host[:port][/db], with \
@@ -125,7 +125,7 @@ impl Address {
             .map_err(|_| refused("the URL names a host that cannot be used"))
     }
 
-    /// The records that it names, whoever logs in and in whatever order the hosts stand.
+    /// Identifies the records, regardless of the login and the order of the hosts.
     pub(super) fn identity(&self) -> String {
         let list = |hosts: Vec<&ConnectionAddr>| {
             let mut hosts: Vec<_> = (hosts.into_iter())
@@ -159,7 +159,7 @@ impl Address {
     }
 }
 
-/// Hosts only: a user's name and password are nobody's business.
+/// Shows only the hosts: a user's name and password stay private.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, hosts: Vec<&ConnectionAddr>| {

@@ -1,4 +1,4 @@
-//! How a store on Redis is set up.
+//! The settings of a store on Redis.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use super::partitions::Partitions;
 use super::scripts::EACH;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_millis(250);
-/// Beyond it a clock might come to its end.
+/// A longer deadline could overflow a clock.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(86_400);
 const MOST_PARTITIONS: u32 = 65_536;
 #[cfg(feature = "inbox")]
 pub(super) const MOST_OF_INBOX: u32 = 1_024;
-/// How long the start waits for Redis before it goes on without.
+/// How long the start waits for Redis before it continues without it.
 const START_LIMIT: Duration = Duration::from_secs(5);
 
 impl RedisStore {
@@ -37,19 +37,19 @@ impl RedisStore {
     /// # Errors
     ///
     /// A URL that cannot be used, TLS without a crypto provider, or a Redis that refuses the
-    /// connection. One that cannot be reached is no error: the store connects when it can.
+    /// connection. A Redis that cannot be reached is no error: the store connects when it can.
     pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
         Self::builder(url).connect().await
     }
 
-    /// A store on this Redis, with settings of its own.
+    /// A builder for a store on this Redis, to change its settings.
     pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(Target::Url(url.into()))
     }
 
-    /// A store on a connection that the process has already, with settings of its own.
+    /// A builder for a store on a connection that the process already has, to change its settings.
     ///
-    /// [`RedisConnection`] says which ones are taken, and what becomes of them when Redis fails.
+    /// [`RedisConnection`] lists the accepted types, and how each behaves when Redis fails.
     ///
     /// ```no_run
     /// use tower_webhook::RedisStore;
@@ -66,7 +66,7 @@ impl RedisStore {
     }
 }
 
-/// Where the records are.
+/// The server that holds the records.
 #[derive(Clone)]
 enum Target {
     Url(String),
@@ -80,14 +80,14 @@ pub struct RedisStoreBuilder {
     target: Target,
     namespace: Option<Name>,
     deadline: Duration,
-    /// As many as the namespace has unless set.
+    /// The number that the namespace already has, unless set.
     pub(super) partitions: Option<u32>,
     certificates: Certificates,
     refuse_at_risk: bool,
     keeps: Keeps,
 }
 
-/// What stands in Redis.
+/// What Redis stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keeps {
     Records,
@@ -118,51 +118,52 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// The same for an inbox: what is lost there does not run again.
+    /// The same for an inbox, whose lost entries do not run again.
     #[cfg(feature = "inbox")]
     pub(super) fn holding_entries(mut self) -> Self {
         self.keeps = Keeps::Entries;
         self
     }
 
-    /// Keeps the records apart from those of other namespaces of the same Redis; `default`
-    /// unless set. Sandbox and production are two.
+    /// Keeps the records apart from those of other namespaces of the same Redis; `default` unless
+    /// set. For example, use one namespace each for sandbox and production.
     pub fn namespace(mut self, name: Name) -> Self {
         self.namespace = Some(name);
         self
     }
 
-    /// How long any call may take, whatever Redis does; 250 ms unless set, at most a day. Going
-    /// through all records, as [`Store::counts`](crate::store::Store::counts) and
-    /// [`Store::unfinished`](crate::store::Store::unfinished) do, is two or three calls for each
+    /// How long any call may take, whatever Redis does; 250 ms unless set, at most a day. Scanning
+    /// all records, as [`Store::counts`](crate::store::Store::counts) and
+    /// [`Store::unfinished`](crate::store::Store::unfinished) do, takes two or three calls for each
     /// thousand keys.
     ///
-    /// The layers above have a limit of their own: at most the sender's time to answer.
+    /// The layers above have a limit of their own, which is at most the sender's time limit for an
+    /// answer.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Over how many hash tags the records of the namespace are spread, so that a cluster can
-    /// share them out: at most 65,536.
+    /// The number of hash tags over which the records of the namespace are spread, so that a
+    /// cluster can distribute them: at most 65,536.
     ///
-    /// The number is written into Redis when the namespace is first used, and stays. Unless set it is
-    /// the one that is found there; a new namespace gets 256 in a cluster, and 8 on one server, for an
-    /// [inbox](crate::inbox::RedisInbox) beside the store looks at each of them. Set it where one
-    /// server is to become a cluster. Another number than is found there is refused.
+    /// The number is written to Redis when the namespace is first used, and does not change. Unless
+    /// set, the number found there is used. A new namespace gets 256 in a cluster. On one server it
+    /// gets 8, because an [inbox](crate::inbox::RedisInbox) in the same namespace scans each of them.
+    /// Set it if one server is to become a cluster. A number that differs from the one found there is
+    /// refused.
     pub fn partitions(mut self, partitions: u32) -> Self {
         self.partitions = Some(partitions);
         self
     }
 
-    /// The certificates, in PEM, that sign the server's: instead of those of the operating
-    /// system.
+    /// The certificates, in PEM, that sign the server's, instead of those of the operating system.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.certificates.root = Some(pem.into());
         self
     }
 
-    /// A certificate and its key, in PEM, that prove to Redis who connects.
+    /// A certificate and its key, in PEM, that authenticate this client to Redis.
     ///
     /// ```no_run
     /// use tower_webhook::RedisStore;
@@ -183,18 +184,18 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Has [`connect`](Self::connect) fail where the start-up check finds records
+    /// Makes [`connect`](Self::connect) fail if the start-up check finds records
     /// [at risk](RedisVerdict::AtRisk), or cannot be made.
     ///
-    /// That is so with a `maxmemory` that is set, or hidden, and another `maxmemory-policy` than
-    /// `noeviction`, and with `appendonly no`. What is [weak](RedisVerdict::Weak) or
-    /// [hidden](RedisVerdict::Unknown) is logged, and the store starts.
+    /// Records are at risk with a set or hidden `maxmemory` and a `maxmemory-policy` other than
+    /// `noeviction`, and with `appendonly no`. Settings that are [weak](RedisVerdict::Weak) or
+    /// [hidden](RedisVerdict::Unknown) are logged, and the store starts.
     pub fn refuse_at_risk(mut self) -> Self {
         self.refuse_at_risk = true;
         self
     }
 
-    /// The store, without a word to Redis: the connection is made by the first call.
+    /// The store, without contacting Redis: the first call makes the connection.
     ///
     /// # Errors
     ///
@@ -258,7 +259,7 @@ impl RedisStoreBuilder {
         let first = link();
         let identity = match servers {
             Some(servers) => StoreIdentity::new(format!("redis {servers} {}", layout.namespace())),
-            // Where a given connection leads is not told.
+            // The server behind a given connection is unknown.
             None => StoreIdentity::of_allocation("redis", Arc::as_ptr(&first)),
         };
         let in_slots_now = Arc::new(AtomicBool::new(in_slots));
@@ -280,13 +281,13 @@ impl RedisStoreBuilder {
     ///
     /// Connect in the runtime that serves: it [drives the connection](RedisStore#runtimes).
     ///
-    /// Where Redis cannot be reached it says so in the log and goes on: a receiver that starts
-    /// during an outage refuses deliveries with the not-now status until Redis is back.
+    /// If Redis cannot be reached, it logs that and continues: a receiver that starts during an
+    /// outage refuses deliveries with the not-now status until Redis is back.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); Redis refuses the connection; the namespace has another number
-    /// of partitions; and what [`refuse_at_risk`](Self::refuse_at_risk) refuses.
+    /// As [`build`](Self::build), and also if Redis refuses the connection, the namespace has
+    /// another number of partitions, or [`refuse_at_risk`](Self::refuse_at_risk) applies.
     pub async fn connect(self) -> Result<RedisStore, RedisConnectError> {
         let (refuse_at_risk, keeps) = (self.refuse_at_risk, self.keeps);
         let store = self.build()?;
@@ -366,7 +367,7 @@ fn log(store: &RedisStore, report: &RedisReport, keeps: Keeps) {
 }
 
 impl fmt::Debug for RedisStoreBuilder {
-    /// The URL may hold a password, and keys are secret: neither is shown.
+    /// The URL may hold a password, and keys are secret, so neither is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             target: _,

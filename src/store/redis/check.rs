@@ -1,4 +1,4 @@
-//! What a server's settings put at risk.
+//! Checks what a server's settings put at risk.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use redis::{Cmd, Value};
 use super::connection::{Conn, Node};
 use super::error::Fault;
 
-/// What the start-up check found: one finding for each setting of each server that matters.
+/// The result of the start-up check: one finding for each setting of each server that matters.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +35,7 @@ impl RedisReport {
         &self.findings
     }
 
-    /// The worst verdict of all; [`RedisVerdict::Unknown`] is milder than
+    /// The worst of all verdicts; [`RedisVerdict::Unknown`] is milder than
     /// [`RedisVerdict::AtRisk`].
     pub fn worst(&self) -> RedisVerdict {
         let verdicts = self.findings.iter().map(RedisFinding::verdict);
@@ -82,7 +82,7 @@ impl fmt::Display for RedisReport {
     }
 }
 
-/// One setting of one server, and what it puts at risk.
+/// One setting of one server and what it puts at risk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisFinding {
     server: Option<String>,
@@ -93,27 +93,27 @@ pub struct RedisFinding {
 }
 
 impl RedisFinding {
-    /// Which server of a cluster it is about.
+    /// The server of a cluster that the finding is about.
     pub fn server(&self) -> Option<&str> {
         self.server.as_deref()
     }
 
-    /// What it is about.
+    /// The setting that the finding is about.
     pub fn setting(&self) -> RedisSetting {
         self.setting
     }
 
-    /// How good that is.
+    /// How good the setting is.
     pub fn verdict(&self) -> RedisVerdict {
         self.verdict
     }
 
-    /// What the server says.
+    /// The value that the server reports.
     pub fn found(&self) -> &str {
         &self.found
     }
 
-    /// What follows from it.
+    /// The consequence of that value.
     pub fn risk(&self) -> &str {
         &self.risk
     }
@@ -135,16 +135,17 @@ impl fmt::Display for RedisFinding {
     }
 }
 
-/// A setting of Redis that decides what becomes of records.
+/// A setting of Redis that affects the safety of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RedisSetting {
-    /// What is dropped when memory runs short: `maxmemory`, `maxmemory-policy`.
+    /// Which data is dropped when memory runs short: `maxmemory`, `maxmemory-policy`.
     Eviction,
-    /// What is still there after a restart: `appendonly`, `appendfsync`, `save`.
+    /// Which data survives a restart: `appendonly`, `appendfsync`, `save`.
     Persistence,
-    /// What is still there after a failover: replicas, `min-replicas-to-write`, and whether that
-    /// binds scripts, as it does [from Redis 7.0 on](https://github.com/redis/redis/pull/10160).
+    /// Which data survives a failover: replicas, `min-replicas-to-write`, and whether that setting
+    /// applies to scripts, as it does [from Redis 7.0
+    /// on](https://github.com/redis/redis/pull/10160).
     Replication,
 }
 
@@ -161,13 +162,13 @@ impl fmt::Display for RedisSetting {
 /// How good a setting is, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RedisVerdict {
-    /// Nothing is lost by it.
+    /// Nothing is lost because of it.
     Sound,
-    /// Something is lost in a rare case.
+    /// Data is lost in a rare case.
     Weak,
     /// The server hides it.
     Unknown,
-    /// Records are lost in the ordinary course of things, and their events run again.
+    /// Records are lost in normal operation, and their events run again.
     AtRisk,
 }
 
@@ -184,7 +185,7 @@ impl fmt::Display for RedisVerdict {
 
 type Judgement = (RedisVerdict, String, &'static str);
 
-/// What a server tells of itself; what it hides is not there.
+/// The settings that a server reports; hidden ones are absent.
 #[derive(Debug, Default)]
 pub(super) struct Settings(HashMap<String, String>);
 
@@ -206,7 +207,7 @@ impl Settings {
         for name in READ {
             let mut get: Cmd = redis::cmd("CONFIG");
             get.arg("GET").arg(name);
-            // Forbidden once, forbidden always.
+            // A query that is forbidden once is always forbidden.
             let Some(pairs) = allowed(conn.ask_node(node, &get).await)? else {
                 break;
             };
@@ -215,12 +216,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Takes over what `INFO` answered; what is no such answer says nothing.
+    /// Takes values from the answer to `INFO`; any other answer adds nothing.
     pub(super) fn take_info(&mut self, info: Value) {
         let info: String = redis::from_redis_value(info).unwrap_or_default();
         self.0.extend(info.lines().filter_map(|line| {
             let (name, value) = line.split_once(':')?;
-            // As `CONFIG` calls it.
+            // The name that `CONFIG` uses.
             let name = match name {
                 "maxmemory_policy" => "maxmemory-policy",
                 "aof_enabled" => "appendonly",
@@ -235,13 +236,13 @@ impl Settings {
         }));
     }
 
-    /// Takes over what `CONFIG GET` answered; what is no such answer says nothing.
+    /// Takes values from the answer to `CONFIG GET`; any other answer adds nothing.
     pub(super) fn take_config(&mut self, pairs: Value) {
         let pairs: HashMap<String, String> = redis::from_redis_value(pairs).unwrap_or_default();
         self.0.extend(pairs);
     }
 
-    /// What they come to, setting by setting.
+    /// The verdict on each setting.
     fn judge(&self) -> [(RedisSetting, Judgement); 3] {
         [
             (RedisSetting::Eviction, self.eviction()),
@@ -254,12 +255,12 @@ impl Settings {
         self.0.get(name).map(String::as_str)
     }
 
-    /// A number; what is none is not known.
+    /// A number; any other value counts as unknown.
     fn count(&self, name: &str) -> Option<u64> {
         self.get(name)?.parse().ok()
     }
 
-    /// The first number of the version of Redis, or of the one that Valkey stands in for.
+    /// The major version of Redis, or of the Redis that Valkey is compatible with.
     fn major_version(&self) -> Option<u64> {
         let (major, _) = self.get("redis_version")?.split_once('.')?;
         major.parse().ok()
@@ -388,7 +389,7 @@ impl Settings {
     }
 }
 
-/// The answer, or `None` where the server does not allow the question.
+/// The answer, or `None` if the server does not allow the query.
 fn allowed(answer: Result<Value, Fault>) -> Result<Option<Value>, Fault> {
     match answer {
         Ok(value) => Ok(Some(value)),
@@ -466,7 +467,7 @@ mod tests {
                 ],
                 [Unknown, AtRisk, Weak],
             ),
-            // What is no number is not known.
+            // A value that is no number counts as unknown.
             (
                 &[("connected_slaves", "one"), ("min-replicas-to-write", "1")],
                 [Unknown, Unknown, Unknown],

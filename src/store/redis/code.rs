@@ -1,14 +1,14 @@
-//! The scripts, put together from their files. The benches and tests that call them by hand include
+//! The scripts, assembled from their files. The benches and tests that call them by hand include
 //! this file.
 
-/// What a claim is asked with, behind its key.
+/// The arguments of a claim, after its key.
 macro_rules! claim_words {
     () => {
         "token, fingerprint, lease, kept, kept_by_redis, name"
     };
 }
 
-/// What a completion is asked with, behind its key.
+/// The arguments of a completion, after its key.
 macro_rules! complete_words {
     () => {
         "token, head, grant, tail, retention, kept_by_redis"
@@ -37,7 +37,7 @@ pub(crate) const COMPLETE: &str = concat!(
     include_str!("complete.lua"),
 );
 
-/// Claims and completions that go together.
+/// Claims and completions in one call.
 pub(crate) const EACH: &str = concat!(
     include_str!("layout.lua"),
     include_str!("record.lua"),
@@ -66,13 +66,13 @@ pub(crate) const RENEW: &str = concat!(
     include_str!("renew.lua"),
 );
 
-/// What a record holds.
+/// Reads a record.
 pub(crate) const LOOKUP: &str = concat!(include_str!("layout.lua"), include_str!("lookup.lua"));
 
-/// What several records hold.
+/// Reads several records.
 pub(crate) const LOOKUPS: &str = concat!(include_str!("layout.lua"), include_str!("lookups.lua"));
 
-/// How long a lease still is.
+/// Reads how long a lease still lasts.
 pub(crate) const PEEK: &str = concat!(
     include_str!("layout.lua"),
     include_str!("peek.lua"),
@@ -80,5 +80,5 @@ pub(crate) const PEEK: &str = concat!(
     include_str!("peek_again.lua"),
 );
 
-/// A record's end.
+/// Removes a record.
 pub(crate) const FORGET: &str = include_str!("forget.lua");

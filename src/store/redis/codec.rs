@@ -1,5 +1,5 @@
-//! Reads the value of a record; `layout.lua` says how it is laid out. The scripts write it, a finished
-//! one from parts that are made here.
+//! Reads the value of a record, whose layout is described in `layout.lua`. The scripts write it; for a
+//! finished record, they use parts that are made here.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ const BOUND: u8 = 16;
 const CORRECTED: u8 = 32;
 const NAMED: u8 = 64;
 const BODY: u8 = 128;
-/// What the name of a claimed record begins with: the length of its lease, in microseconds.
+/// The beginning of a claimed record's name, before the length of its lease in microseconds.
 const LEASE: &str = "-lease:";
 
-/// As much of a value as tells its state: everything before the name and the body.
+/// The length of the part of a value that holds its state: everything before the name and the body.
 pub(super) const HEAD: usize = 62;
 
-/// The longest span that a script is told: far beyond any lease or retention, and short enough
-/// for the numbers of Lua.
+/// The longest span that is passed to a script: far beyond any lease or retention, and within the
+/// precision of Lua's numbers.
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 /// A span in whole microseconds, as scripts take it.
@@ -36,8 +36,8 @@ pub(super) fn micros(span: Duration) -> u64 {
     u64::try_from(span.min(LONGEST).as_micros()).unwrap_or(u64::MAX)
 }
 
-/// So much longer than a record counts Redis keeps its value. Redis may count from a moment before
-/// the one that a script went by, and must drop no record that the rules still keep.
+/// How much longer Redis stores a record than it counts. Redis may count from a moment before the
+/// one that a script used, and must not drop a record that the rules still keep.
 const SPARE: Duration = Duration::from_secs(1);
 
 /// For how many milliseconds Redis keeps the value of a record that is kept for `span`.
@@ -47,16 +47,16 @@ pub(super) fn millis_to_keep(span: Duration) -> u64 {
         .saturating_add(u64::try_from(SPARE.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// What is known of a finished record before a script writes it: all but token and time.
+/// The parts of a finished record that are known before a script writes it: all but token and time.
 pub(super) struct Done {
     pub(super) head: [u8; 2],
     /// Fence and attempt.
     pub(super) grant: [u8; 12],
-    /// What stands behind them.
+    /// The bytes that follow them.
     pub(super) tail: Vec<u8>,
 }
 
-/// The record that a completion writes; `name` is the event key, where the Redis key only hashes it.
+/// The record that a completion writes; `name` is the event key if the Redis key only hashes it.
 pub(super) fn done(complete: &Complete, name: Option<&str>) -> Done {
     let StoredResponse {
         status,
@@ -64,7 +64,7 @@ pub(super) fn done(complete: &Complete, name: Option<&str>) -> Done {
         content_type,
     } = &complete.response;
     let (name, body) = (name.unwrap_or_default(), body.as_deref());
-    // Without a body there is nothing that it could be the type of.
+    // Without a body, a type would be meaningless.
     let content_type = content_type.as_ref().filter(|_| body.is_some());
     let mut flags = DONE | FINGERPRINT;
     let mut grant = [0; 12];
@@ -105,11 +105,11 @@ pub(super) fn done(complete: &Complete, name: Option<&str>) -> Done {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stored {
     pub(super) record: Record,
-    /// The event, where the Redis key only hashes it.
+    /// The event, if the Redis key only hashes it.
     pub(super) key: Option<EventKey>,
 }
 
-/// Reads a value; `None` where it is not one that this version writes.
+/// Reads a value; `None` if this version does not write such a value.
 pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
     let (flags, mut head) = decode_head(&mut value)?;
     let (key, content_type) = if flags & NAMED == 0 {
@@ -135,8 +135,8 @@ pub(super) fn decode(mut value: Bytes) -> Option<Stored> {
     })
 }
 
-/// Reads the event key, the type of the body, or both. A key holds no zero byte: it writes control
-/// characters as `%00`.
+/// Reads the event key, the type of the body, or both. A key holds no zero byte, because it encodes
+/// control characters as `%00`.
 fn decode_name(name: &str) -> Option<(Option<EventKey>, Option<ContentType>)> {
     let Some((key, content_type)) = name.split_once('\0') else {
         return Some((Some(decode_key(name)?), None));
@@ -149,7 +149,7 @@ fn decode_name(name: &str) -> Option<(Option<EventKey>, Option<ContentType>)> {
     Some((key, Some(content_type)))
 }
 
-/// Reads an event key. A log line may write it otherwise; here it is not.
+/// Reads an event key. A log line may spell it in other ways, but a stored key may not.
 fn decode_key(encoded: &str) -> Option<EventKey> {
     let key = EventKey::decode(encoded).ok()?;
     (key.encoded() == encoded).then_some(key)
@@ -199,7 +199,7 @@ fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
     let stage = match flags & STATE {
         CLAIMED => Stage::Claimed {
             lease_ends: UnixTime::from_micros(value.try_get_u64().ok()?),
-            // It stands in the name.
+            // It is in the name.
             lease: None,
             corrected: flags & CORRECTED != 0,
         },
@@ -217,7 +217,7 @@ fn decode_head(value: &mut Bytes) -> Option<(u8, Head)> {
     if flags & (BOUND | CORRECTED | BODY) & !meant != 0 {
         return None;
     }
-    // An earlier version claimed before the event was confirmed: that refuses no other content.
+    // An earlier version claimed before confirmation: that refuses no other content.
     let is_unbound = matches!(stage, Stage::Claimed { .. }) && flags & BOUND == 0;
     let fingerprint = fingerprint.filter(|_| !is_unbound);
     let head = Head {
@@ -238,7 +238,7 @@ fn sixteen(value: &mut Bytes) -> Option<[u8; 16]> {
 }
 
 impl Head {
-    /// Takes the length of the lease from the name of a claimed record, and leaves the event key.
+    /// Takes the length of the lease from the name of a claimed record, and returns the event key.
     fn read_lease<'a>(&mut self, text: &'a str) -> Option<&'a str> {
         if let Stage::Claimed { lease, .. } = &mut self.stage
             && let Some(rest) = text.strip_prefix(LEASE)
@@ -247,7 +247,7 @@ impl Head {
                 Some((micros, name)) => (micros, Some(name)),
                 None => (rest, None),
             };
-            // As it is written, and no other spelling.
+            // Only the spelling that is written counts.
             if let Ok(number) = micros.parse::<u64>()
                 && number.to_string() == micros
             {

@@ -18,13 +18,13 @@ use super::keys::Layout;
 
 /// How long each attempt to reach a server may take.
 const CONNECT_LIMIT: Duration = Duration::from_millis(300);
-/// The same with TLS, whose handshake takes several round trips and work.
+/// The same with TLS, whose handshake takes several round trips and computation.
 const TLS_CONNECT_LIMIT: Duration = Duration::from_secs(1);
-/// How long the client waits for the answer of a node of a cluster before it asks another.
+/// How long the client waits for the answer of a cluster node before it asks another.
 const RESPONSE_LIMIT: Duration = Duration::from_millis(500);
-/// How long a connection may take in all: finding the master, greeting every node of a cluster.
+/// How long connecting may take in total: finding the master, greeting every node of a cluster.
 const OVERALL_LIMIT: Duration = Duration::from_secs(3);
-/// How often the client asks another node of a cluster before it gives up.
+/// How often the client tries another cluster node before it gives up.
 const CLUSTER_RETRIES: u32 = 2;
 
 /// Certificates for TLS, in PEM.
@@ -55,12 +55,12 @@ impl Certificates {
 
 /// Makes connections to one address.
 pub(super) struct Connector {
-    /// `None` where only whoever made the connection knows it.
+    /// `None` if only the code that made the connection knows it.
     address: Option<Address>,
     certificates: Certificates,
     client: Made,
     layout: Layout,
-    /// Whether the number of partitions was right before.
+    /// Whether the number of partitions was already found to be right.
     partitions_known: AtomicBool,
 }
 
@@ -69,7 +69,7 @@ enum Made {
     /// Its client is made anew each time: it keeps connections to Sentinels that may be gone.
     Sentinel(Sentinel),
     Cluster(Box<ClusterClient>),
-    /// No other can be made: this one heals by itself, or never.
+    /// No other can be made: this connection reconnects by itself, or never.
     Given(Conn),
 }
 
@@ -82,7 +82,7 @@ impl Connector {
     ) -> Result<Self, RedisConnectError> {
         let tls = address.is_tls();
         if tls && rustls::crypto::CryptoProvider::get_default().is_none() {
-            // The client would panic.
+            // Otherwise the client would panic.
             return Err(RedisConnectError::new(
                 RedisConnectErrorKind::Tls,
                 "TLS needs a crypto provider, and none is installed: enable the feature `ring` of \
@@ -136,7 +136,7 @@ impl Connector {
         })
     }
 
-    /// Hands out one connection again and again.
+    /// Returns the same connection each time.
     pub(super) fn to(connection: RedisConnection, layout: Layout) -> Self {
         Self {
             address: None,
@@ -147,7 +147,7 @@ impl Connector {
         }
     }
 
-    /// A connection that is ready, to a namespace with the right number of partitions, which is known then.
+    /// A ready connection to a namespace whose number of partitions is known and right.
     pub(super) async fn connect(&self) -> Result<Conn, Fault> {
         let connecting = async {
             let mut conn = self.open().await?;
@@ -161,8 +161,8 @@ impl Connector {
                 Ok(Err(fault)) => fault,
                 Err(_) => Fault::Slow(limit),
             };
-            // In a cluster the number stands on one master: that it is down must not keep those
-            // from the others who have seen the number before. A refusal is another matter.
+            // In a cluster, the number is stored on one master: if that is down, callers that have
+            // seen the number before must still reach the other masters. A refusal is different.
             if known && fault.kind() != StoreErrorKind::Refused {
                 return Ok(conn);
             }
@@ -178,8 +178,8 @@ impl Connector {
         let tls = self.address.as_ref().is_some_and(Address::is_tls);
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_limit(tls)))
-            // Every call has its deadline, and every other use a limit of its own: a second timer
-            // for each would only cost.
+            // Every call has its deadline, and every other use a limit of its own, so a second
+            // timer for each would only add cost.
             .set_response_timeout(None);
         let client = match &self.client {
             Made::Single(client) => client.clone(),
@@ -197,7 +197,7 @@ impl Connector {
         Ok(Conn::Single(Box::pin(conn).await?))
     }
 
-    /// What the namespace says of its partitions, if it is there. Nothing is written.
+    /// The stored number of partitions of the namespace, if any. Nothing is written.
     pub(super) async fn stored_partitions(&self) -> Result<Option<Vec<u8>>, Fault> {
         let asking = async {
             let mut conn = self.open().await?;
@@ -218,7 +218,7 @@ impl Connector {
         })
     }
 
-    /// Writes the number of partitions of a new namespace; takes the one that is written, or refuses it.
+    /// Writes the number of partitions of a new namespace; otherwise accepts or refuses the stored one.
     async fn check_partitions(&self, conn: &mut Conn) -> Result<(), Fault> {
         let (key, partitions) = (self.layout.partitions_key(), self.layout.partitions());
         for _ in 0..2 {
@@ -234,7 +234,7 @@ impl Connector {
 }
 
 impl fmt::Display for Connector {
-    /// Hosts only.
+    /// Shows only the hosts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.address {
             Some(address) => fmt::Display::fmt(address, f),

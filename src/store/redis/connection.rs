@@ -1,4 +1,4 @@
-//! Connections to Redis, and those of them that the process has made itself.
+//! Connections to Redis, including those that the process has made itself.
 
 use std::fmt;
 
@@ -11,24 +11,23 @@ use super::error::Fault;
 
 /// A connection for [`RedisStore::from_connection`](super::RedisStore::from_connection).
 ///
-/// It is made of a type of the crate `redis` in version 1, by `From`; those of another major version
-/// are other types.
+/// It is made with `From`, from a type of version 1 of the crate `redis`; the types of other major
+/// versions are different types.
 ///
-/// | made of | when Redis fails |
+/// | made from | when Redis fails |
 /// | --- | --- |
-/// | [`MultiplexedConnection`] | it never comes back: once it breaks, every call of the store is an error, and every delivery gets the not-now status until the process starts anew |
+/// | [`MultiplexedConnection`] | it never reconnects: once it breaks, every call of the store is an error, and every delivery gets the not-now status until the process restarts |
 /// | `redis::aio::ConnectionManager`, with the feature `redis-connection-manager` | it reconnects by itself, to the same address |
 /// | [`ClusterConnection`] | it finds the nodes by itself |
 ///
-/// The store cannot replace a connection that it did not make: not after a failover, nor where
-/// one has fallen silent or a password was changed. With a URL it can, so that is what a store
-/// should be built with unless there is a reason not to.
+/// The store cannot replace a connection that it did not make: not after a failover, nor if the
+/// connection has gone silent or a password was changed. With a URL it can, so build a store with a
+/// URL unless there is a reason not to.
 ///
-/// The store's own [deadline](super::RedisStoreBuilder::deadline) binds here too; a shorter limit of
-/// the connection goes on to hold. Unless set otherwise, `redis` gives a multiplexed connection and
-/// a manager 500 ms for each answer: where the store's deadline is longer,
-/// `AsyncConnectionConfig::set_response_timeout(None)` leaves it to the store. Blocking commands of others on the same connection would keep
-/// the store waiting.
+/// The store's own [deadline](super::RedisStoreBuilder::deadline) applies here too, and so does a shorter limit of
+/// the connection. By default, `redis` gives a multiplexed connection and a manager 500 ms for each answer: if the
+/// store's deadline is longer, `AsyncConnectionConfig::set_response_timeout(None)` leaves it to the store. Blocking
+/// commands of other users of the same connection would delay the store.
 #[derive(Clone)]
 pub struct RedisConnection(pub(super) Conn);
 
@@ -66,7 +65,7 @@ pub(super) enum Conn {
     Managed(redis::aio::ConnectionManager),
 }
 
-/// One server of those that hold the records.
+/// One of the servers that hold the records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node {
     Only,
@@ -88,7 +87,7 @@ impl Conn {
         Ok(value)
     }
 
-    /// Asks one server, whatever the keys.
+    /// Queries one server, regardless of keys.
     pub(super) async fn ask_node(&mut self, node: &Node, cmd: &Cmd) -> Result<Value, Fault> {
         let value = match (self, node) {
             (Self::Cluster(conn), Node::At { host, port }) => {
@@ -106,8 +105,8 @@ impl Conn {
         Ok(value)
     }
 
-    /// Sends several commands to one server at once. The answer to one about a value of another type
-    /// is [`Value::Nil`]: nothing that is looked for.
+    /// Sends several commands to one server at once. If a command meets a value of another type, its
+    /// answer is [`Value::Nil`], so the value counts as absent.
     pub(super) async fn ask_many(
         &mut self,
         node: &Node,

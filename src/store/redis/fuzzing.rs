@@ -1,4 +1,4 @@
-//! What the readers make of an answer. The error of each is what its caller would get.
+//! Applies the readers to an answer. The error of each is the one that its caller would get.
 
 use bytes::Bytes;
 use redis::{RedisError, Value};
@@ -19,7 +19,7 @@ use super::scripts::{self, Answer};
 #[cfg(feature = "inbox")]
 pub use super::inbox::fuzzing as inbox;
 
-/// What was read.
+/// The result of reading.
 pub type Read<T> = Result<T, StoreErrorKind>;
 
 fn told<T>(answer: Result<Answer<T>, Fault>) -> Read<(UnixTime, T)> {
@@ -37,31 +37,31 @@ pub fn held(answer: &Value) -> Read<(UnixTime, Held)> {
     told(scripts::held_answer(&answer))
 }
 
-/// The answer to so many renewals.
+/// The answer to this many renewals.
 pub fn renew(answer: Value, asked: usize) -> Read<(UnixTime, Vec<Held>)> {
     told(scripts::renew_answer(answer, asked))
 }
 
-/// The answer to the question for a record.
+/// The answer to a lookup of a record.
 pub fn lookup(answer: Value) -> Read<(UnixTime, Option<Bytes>)> {
     told(scripts::lookup_answer(answer))
 }
 
-/// The answer to the question for the end of a lease, in microseconds from now.
+/// The answer to a query for the end of a lease, in microseconds from now.
 pub fn peek(answer: &Value) -> Read<u64> {
     scripts::peek_answer(answer).map_err(|fault| fault.kind())
 }
 
-/// A record as a whole, and its key where it tells.
+/// A whole record, and its key if it holds one.
 pub fn record(value: Bytes) -> Option<(Kept, Option<EventKey>)> {
     let stored = codec::decode(value)?;
     Some((stored.record.into(), stored.key))
 }
 
-/// As much of a value as tells its state.
+/// The length of the part of a value that holds its state.
 pub const HEAD: usize = codec::HEAD;
 
-/// A record without its body, by the first [`HEAD`] bytes.
+/// A record without its body, from the first [`HEAD`] bytes.
 pub fn state(value: Bytes) -> Option<Kept> {
     codec::decode_state(value).map(Kept::from)
 }
@@ -80,7 +80,7 @@ pub fn scan(answer: Value, namespace: Name, partitions: u32) -> Read<Batch> {
     Ok((next, keys.collect()))
 }
 
-/// Where a record stands, and the name that it holds itself.
+/// The Redis key of a record, and the name that the record itself holds.
 pub fn place(key: &EventKey, namespace: Name, partitions: u32) -> (String, Option<String>) {
     let place = Layout::new(namespace, partitions).place(key);
     (place.key, place.name)
@@ -106,17 +106,17 @@ pub fn report(info: Option<Value>, config: impl IntoIterator<Item = Value>) -> R
 /// What is made of an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What the caller would get.
+    /// The kind that the caller would get.
     pub kind: StoreErrorKind,
     /// Whether the call is sent again.
     pub again: bool,
-    /// Whether the server has said that it did nothing.
+    /// Whether the server has reported that it did nothing.
     pub changed_nothing: bool,
-    /// Whether the script is sent as a whole.
+    /// Whether the whole script is sent.
     pub is_no_script: bool,
-    /// Whether the question is not allowed.
+    /// Whether the query is not allowed.
     pub is_denied: bool,
-    /// What the log shows.
+    /// The text in the log.
     pub text: String,
 }
 

@@ -1,15 +1,15 @@
-//! Stores of namespaces that are there, for whoever looks into what receivers keep.
+//! Opens stores of existing namespaces, for programs that inspect the data of receivers.
 
 use super::RedisStore;
 use super::builder::RedisStoreBuilder;
 use super::error::{RedisConnectError, RedisConnectErrorKind};
 
 impl RedisStoreBuilder {
-    /// The store of a namespace that is in use, with the partitions that it has; `None` where no store or inbox has
-    /// used it yet.
+    /// The store of a namespace that is in use, with its number of partitions; `None` if no store or inbox has used
+    /// it yet.
     ///
-    /// [`connect`](Self::connect) makes a namespace that is not there, with a number of partitions that stays. This
-    /// makes nothing, and needs no number: it is for programs that look into what receivers keep.
+    /// [`connect`](Self::connect) creates a namespace that does not exist, with a fixed number of partitions. This
+    /// creates nothing, and needs no number: it is for programs that inspect the data of receivers.
     ///
     /// ```no_run
     /// use tower_webhook::RedisStore;
@@ -25,9 +25,9 @@ impl RedisStoreBuilder {
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect); [`Partitions`](RedisConnectErrorKind::Partitions) too where another number is
-    /// [set](Self::partitions) than the namespace has; and a Redis that cannot be reached
-    /// ([`Unreachable`](RedisConnectErrorKind::Unreachable)).
+    /// As [`connect`](Self::connect), and also [`Partitions`](RedisConnectErrorKind::Partitions) if the number that
+    /// is [set](Self::partitions) differs from the namespace's, and
+    /// [`Unreachable`](RedisConnectErrorKind::Unreachable) if Redis cannot be reached.
     pub async fn join(mut self) -> Result<Option<RedisStore>, RedisConnectError> {
         let Some(stored) = self.stored_partitions().await? else {
             return Ok(None);
@@ -36,7 +36,7 @@ impl RedisStoreBuilder {
         self.connect().await.map(Some)
     }
 
-    /// How many partitions the namespace has, if it is there.
+    /// The namespace's number of partitions, if it exists.
     pub(super) async fn stored_partitions(&self) -> Result<Option<u32>, RedisConnectError> {
         let asking = self.clone().build()?;
         let found = Box::pin(asking.link.stored_partitions()).await;

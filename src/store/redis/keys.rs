@@ -1,4 +1,4 @@
-//! Where a record stands in Redis.
+//! The Redis key of a record.
 
 use sha2::{Digest, Sha256};
 
@@ -7,14 +7,14 @@ use crate::store::token::Token;
 
 use super::partitions::Partitions;
 
-/// An encoded key up to this length stands in the Redis key as it is.
+/// An encoded key of up to this length is used in the Redis key as it is.
 const READABLE: usize = 96;
 /// Marks a hash. In an encoded key `%` is always followed by two hexadecimal digits.
 const HASHED: &str = "%~";
 
 /// `wh:<namespace>:{<partition>}:<provider>:<key>`.
 ///
-/// What one script touches lies in one partition, and so in one slot of a cluster. A key that is
+/// All keys of one script are in one partition, and thus in one slot of a cluster. A key that is
 /// long, or holds anything but visible ASCII, is hashed; its record then holds the key itself.
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
@@ -27,11 +27,11 @@ pub(super) struct Layout {
 pub(super) struct Place {
     pub(super) key: String,
     pub(super) partition: u32,
-    /// The encoded event key, where the Redis key does not show it.
+    /// The encoded event key, if the Redis key does not contain it.
     pub(super) name: Option<String>,
 }
 
-/// What a Redis key says about the event.
+/// The event key in a Redis key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     Key(EventKey),
@@ -55,14 +55,14 @@ impl Layout {
         &self.partitions
     }
 
-    /// In which of them something stands whose hash begins so. Their number is known, or all of this is of no use.
+    /// The partition for a hash that begins so. It is meaningless until their number is known.
     pub(super) fn partition_of(&self, hash: &[u8]) -> u32 {
         let head = hash.iter().take(4);
         let number = head.fold(0, |number: u32, byte| (number << 8) | u32::from(*byte));
         number.checked_rem(self.partitions.number()).unwrap_or(0)
     }
 
-    /// Where the number of partitions is kept.
+    /// The key that holds the number of partitions.
     pub(super) fn partitions_key(&self) -> String {
         format!("wh:{}:partitions", self.namespace)
     }
@@ -73,7 +73,7 @@ impl Layout {
         let partition = self.partition_of(&digest);
         let key_of = |name: &str| {
             let number = partition.to_string();
-            // In one piece: every call needs one.
+            // In one allocation, because every call needs one.
             ["wh:", self.namespace.as_str(), ":{", &number, "}:", name].concat()
         };
         if encoded.len() <= READABLE && encoded.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -91,8 +91,8 @@ impl Layout {
         }
     }
 
-    /// Where one command leaves a mark that it was carried out, in the slot of the record; no record
-    /// has a name without a colon.
+    /// The key under which a command leaves a mark that it was carried out, in the slot of the
+    /// record; every record's name has a colon, so it cannot be taken for one.
     pub(super) fn mark(&self, place: &Place, command: &Token) -> String {
         self.mark_in(place.partition, command)
     }
@@ -103,7 +103,7 @@ impl Layout {
         format!("wh:{}:{{{partition}}}:~{name}", self.namespace)
     }
 
-    /// The pattern of all records, or of those of one provider. It may match other keys too.
+    /// The pattern of all records, or of those of one provider. It may also match other keys.
     pub(super) fn pattern(&self, provider: Option<&Name>) -> String {
         match provider {
             Some(provider) => format!("wh:{}:{{*}}:{provider}[:@/]*", self.namespace),
@@ -111,7 +111,7 @@ impl Layout {
         }
     }
 
-    /// Reads a Redis key back; `None` where it is not that of a record of this namespace.
+    /// Reads a Redis key back; `None` if it does not belong to a record of this namespace.
     pub(super) fn read(&self, key: &str) -> Option<(Name, Shown)> {
         let rest = key.strip_prefix("wh:")?;
         let rest = rest.strip_prefix(self.namespace.as_str())?;

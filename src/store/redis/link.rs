@@ -1,4 +1,4 @@
-//! One shared connection that is replaced when it is no good, and a time limit on every call.
+//! One shared connection, which is replaced if it fails, and a time limit on every call.
 
 mod line;
 
@@ -20,13 +20,13 @@ use super::scripts::Call;
 
 use self::line::{Connecting, Connection, LONGEST_WAIT, Line, SHORTEST_WAIT};
 
-/// How often a call is sent, its deadline permitting.
+/// How often a call is sent at most, within its deadline.
 const ATTEMPTS: u32 = 3;
 
 /// The connection of a store.
 ///
-/// It is made on first use. All callers share it, those too that come while it is being made: a
-/// caller that gives up does not stop it.
+/// It is made on first use. All callers share it, including those that arrive while it is being
+/// made: a caller that gives up does not stop it.
 pub(super) struct Link {
     connector: Arc<Connector>,
     deadline: Duration,
@@ -46,17 +46,17 @@ impl Link {
         self.deadline
     }
 
-    /// When a call is over that is made now.
+    /// When a call that starts now must end.
     pub(super) fn latest(&self) -> Instant {
         Instant::now() + self.deadline
     }
 
-    /// Calls a script; its answer may be asked for several times.
+    /// Calls a script, whose answer may be requested several times.
     pub(super) async fn call(&self, call: &Call) -> Result<redis::Value, StoreError> {
         self.call_until(self.latest(), call).await
     }
 
-    /// Calls a script, and takes no longer than until then.
+    /// Calls a script, until this deadline at most.
     pub(super) async fn call_until(
         &self,
         deadline: Instant,
@@ -66,7 +66,7 @@ impl Link {
         Ok(self.run_until(deadline, ask).await?.value)
     }
 
-    /// Asks, within the deadline, and again where that may help.
+    /// Sends a command within the deadline, and again if that may help.
     pub(super) async fn run<T, F>(&self, ask: impl Fn(Conn) -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Fault>>,
@@ -74,7 +74,7 @@ impl Link {
         Ok(self.run_until(self.latest(), ask).await?.value)
     }
 
-    /// Does the same until then, and tells over which connection and after what the answer came.
+    /// Does the same until this deadline. The answer names its connection, and says if it is unsure.
     pub(super) async fn run_until<T, F>(
         &self,
         deadline: Instant,
@@ -93,7 +93,7 @@ impl Link {
         Err(timed_out(fault))
     }
 
-    /// What a caller is told whose time was over before its command was answered, together with others.
+    /// The error for a caller whose time was over before its command was answered together with others.
     pub(super) fn out_of_time(&self) -> StoreError {
         let (number, fault) = {
             let line = self.line();
@@ -126,12 +126,12 @@ impl Link {
             // Connecting is tried until the deadline.
             sent = sent.saturating_add(failure.sent.into());
             let last = sent >= ATTEMPTS;
-            // Boxed, since every call would carry what hardly one needs.
+            // Boxed: otherwise every call would be larger for a rare case.
             Box::pin(self.recover(failure, attempt == 1, last, deadline, progress))
                 .await
                 .map_err(|fault| {
                     if fault.kind() == StoreErrorKind::Full && unsure {
-                        // An earlier attempt may have been carried out: not the promise of `Full`.
+                        // An earlier attempt may have been carried out, which `Full` rules out.
                         return StoreError::new(StoreErrorKind::Unavailable).with_source(fault);
                     }
                     StoreError::from(fault)
@@ -140,7 +140,7 @@ impl Link {
         Err(StoreError::new(StoreErrorKind::Unavailable))
     }
 
-    /// Asks once.
+    /// Makes one attempt.
     async fn attempt<T, F>(
         &self,
         progress: &Mutex<Progress>,
@@ -178,8 +178,8 @@ impl Link {
         }
     }
 
-    /// Does about a failure what can be done, and returns when to ask again; gives the fault back
-    /// where that is of no use or not allowed.
+    /// Handles a failure, and returns when it is time for another attempt. Returns the fault if
+    /// another attempt would not help or is not allowed.
     async fn recover(
         &self,
         failure: Failure,
@@ -201,10 +201,10 @@ impl Link {
                 self.unanswered(number);
                 return Err(fault);
             }
-            // No connection in time: another one may be.
+            // There was no connection in time: another may be possible.
             Remedy::GiveUp => {}
-            // One server of several: the others are asked over this connection meanwhile, and the
-            // client seeks the one by itself.
+            // One server of several: in the meantime, calls to the others use this connection, and
+            // the client itself tries to reach the failed one.
             Remedy::Reconnect if many_servers => self.unanswered(number),
             Remedy::Reconnect => self.line().give_up_on(number, rejects(&fault)),
             Remedy::AskAgain => {}
@@ -212,7 +212,7 @@ impl Link {
         if is_last {
             return Err(fault);
         }
-        // An idle connection that was closed needs no wait.
+        // After an idle connection was closed, no wait is needed.
         if sent && is_first && remedy == Remedy::Reconnect && !many_servers && !rejects(&fault) {
             lock(progress).fault = Some(fault);
             return Ok(());
@@ -233,7 +233,7 @@ impl Link {
         connecting.await
     }
 
-    /// What the namespace says of its partitions, over a connection of its own.
+    /// The stored number of partitions of the namespace, read on a separate connection.
     pub(super) async fn stored_partitions(&self) -> Result<Option<Vec<u8>>, Fault> {
         self.connector.stored_partitions().await
     }
@@ -254,7 +254,7 @@ impl Link {
         let connecting = async move {
             let result = connector.connect().await;
             if result.is_err() {
-                // How long a failure stands counts from its end.
+                // A failure is remembered for a time counted from its end.
                 lock(&line).failed();
             }
             result
@@ -264,8 +264,8 @@ impl Link {
         connecting
     }
 
-    /// Seeks another connection where this one has fallen silent, and keeps this one until then:
-    /// a server that only sleeps answers on it when it wakes.
+    /// Tries to make another connection if this one has gone silent, and keeps this one until then:
+    /// a server that is only paused answers on it later.
     fn unanswered(&self, number: u64) {
         if !self.line().is_suspect(number) {
             return;
@@ -290,17 +290,17 @@ impl Link {
     }
 }
 
-/// What was answered.
+/// An answer.
 #[derive(Debug)]
 pub(super) struct Told<T> {
     pub(super) value: T,
-    /// Of the connection that the answer came over: with another number it may be another server.
+    /// The number of the answer's connection: another number may mean another server.
     pub(super) number: u64,
     /// Whether the command may have been carried out before, by an attempt that was not answered.
     pub(super) unsure: bool,
 }
 
-/// Calls a script by its hash, or as a whole where the server has not seen it.
+/// Calls a script by its hash, or sends it whole if the server does not know it.
 pub(super) async fn ask_script(conn: &mut Conn, call: &Call) -> Result<redis::Value, Fault> {
     match conn.ask(call.by_hash()).await {
         Err(fault) if fault.is_no_script() => conn.ask(&call.by_code()).await,
@@ -308,7 +308,7 @@ pub(super) async fn ask_script(conn: &mut Conn, call: &Call) -> Result<redis::Va
     }
 }
 
-/// Why it was asked again says more than that time ran out over it.
+/// The reason for asking again says more than that time ran out.
 fn timed_out(fault: Option<Fault>) -> StoreError {
     fault.map_or_else(
         || StoreError::new(StoreErrorKind::TimedOut),
@@ -316,33 +316,34 @@ fn timed_out(fault: Option<Fault>) -> StoreError {
     )
 }
 
-/// An attempt that came to nothing.
+/// An attempt that failed.
 struct Failure {
     fault: Fault,
-    /// The connection that was asked.
+    /// The connection that was used.
     number: u64,
-    /// Whether the command was, so that it may have been carried out.
+    /// Whether the command was sent, so that it may have been carried out.
     sent: bool,
     many_servers: bool,
 }
 
-/// How far a call got.
+/// The progress of a call.
 #[derive(Default)]
 struct Progress {
-    /// The connection that was asked last.
+    /// The connection that was used last.
     number: u64,
-    /// Why it is asked again.
+    /// Why it is sent again.
     fault: Option<Fault>,
 }
 
-/// Whether the server is there and turns the command away, as one that only reads does. Another
-/// connection may lead elsewhere, but not at once; one with the right password helps at once.
+/// Whether the server responds but rejects the command, for example because it is read-only.
+/// Another connection may lead to another server, but not at once. A refusal such as a wrong
+/// password does not count: a connection with the right password helps at once.
 fn rejects(fault: &Fault) -> bool {
     fault.changed_nothing() && fault.kind() != StoreErrorKind::Refused
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing can fail half-way while one is held.
+    // No code that holds the lock can fail half-way.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -358,10 +359,10 @@ impl fmt::Debug for Link {
     }
 }
 
-/// Some span between the two, so that many who wait do not come back at once.
+/// A random span between the two, so that many waiting tasks do not retry at the same moment.
 pub(super) fn jitter(shortest: Duration, longest: Duration) -> Duration {
     let mut byte = [128];
-    // Without random bytes it is the middle.
+    // Without random bytes, it is the middle.
     let _ = getrandom::fill(&mut byte);
     let [byte] = byte;
     shortest + longest.saturating_sub(shortest) * u32::from(byte) / 255

@@ -1,4 +1,4 @@
-//! Several records, looked up in as few calls as can be.
+//! Looks several records up in as few calls as possible.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,12 +15,12 @@ use super::keys::Layout;
 use super::link::Link;
 use super::scripts::{self, Answer, Call};
 
-/// How many records one script call reads: others get their turn between two.
+/// How many records one script call reads: other calls get their turn in between.
 const LOOKUPS_PER_CALL: usize = 100;
-/// So many of these calls are under way at a time: in a cluster there are as many as there are partitions.
+/// How many of these calls are under way at a time: a cluster needs as many calls as there are partitions.
 const CALLS_AT_A_TIME: usize = 16;
 
-/// The records of these events, in the order of their keys; `in_slots` says whether one call must keep to one slot.
+/// The records of these events, in the order of their keys; `in_slots` says whether one call must stay in one slot.
 pub(super) async fn many(
     link: &Link,
     layout: &Layout,

@@ -67,11 +67,11 @@ pub use self::inbox::{RedisInbox, RedisInboxBuilder};
 /// | `rediss://`, `rediss+sentinel://`, `rediss-cluster://` | the same with TLS |
 /// | `unix:///path` | a server on this machine |
 ///
-/// `valkey` may stand for `redis`. Special characters in user and password are percent-encoded.
-/// The password is shown in no error and no log of this crate; the user where Redis names it in a
-/// refusal. With `?protocol=resp3`, a server that does not know `HELLO` answers with both, and the
-/// client of a cluster logs such answers by the crate `log`, under the target `redis`. A proxy that
-/// spreads keys over several servers by themselves is not supported: use a cluster.
+/// `valkey` may replace `redis`. Special characters in user and password are percent-encoded. No
+/// error and no log of this crate shows the password; the user appears if Redis names it in a
+/// refusal. With `?protocol=resp3`, a server that does not know `HELLO` repeats both in its answer,
+/// and the client of a cluster logs such answers with the crate `log`, under the target `redis`. A
+/// proxy that distributes keys over several servers is not supported: use a cluster.
 ///
 /// Claiming and finishing are one script call each. While two are under way, the claims and completions
 /// that come gather, and go together in the next, up to 128 of them; in a cluster this is so for each
@@ -80,75 +80,74 @@ pub use self::inbox::{RedisInbox, RedisInboxBuilder};
 /// partition that they are of. Time is that of Redis. After a failover the
 /// store finds the new master by itself.
 ///
-/// Where the clock of Redis makes a step of a second or more, the log says so once; the page of
-/// [`store`](crate::store) says what that costs.
+/// If the clock of Redis makes a step of a second or more, the log says so once; the documentation
+/// of [`store`](crate::store) describes the consequences.
 ///
 /// No call takes longer than the [deadline](RedisStoreBuilder::deadline), whatever Redis does. Only
-/// [`Store::counts`] and [`Store::unfinished`], which go through all keys, make two or three calls
-/// for each thousand of them. They begin anew where the connection is replaced half-way; where the
-/// client of a cluster or a connection manager does so by itself, they cannot see it and may miss
-/// records.
+/// [`Store::counts`] and [`Store::unfinished`], which scan all keys, make two or three calls for
+/// each thousand of them. They start again if the connection is replaced half-way. If the client of
+/// a cluster or a connection manager replaces it, they cannot detect that and may miss records.
 ///
-/// Within the deadline a command is sent up to three times, which every command of a record bears.
-/// The client of a cluster sends each of the three up to three times, or as often as a given
-/// one was set to. A cluster that is full is therefore told as one that [cannot be
-/// reached](super::StoreErrorKind::Unavailable): what it refused may have been carried out before.
+/// Within the deadline, a command is sent up to three times, which every command on a record tolerates. The client
+/// of a cluster sends each of the three up to three times, or as often as a given client was set to. A full
+/// cluster is therefore reported as one that [cannot be reached](super::StoreErrorKind::Unavailable): a command
+/// that it refused may have been carried out before.
 ///
-/// A connection that the process has already can be used [instead](RedisStore::from_connection) of
+/// A connection that the process already has can be used [instead](RedisStore::from_connection) of
 /// a URL.
 ///
 /// # What Redis must be set to
 ///
 /// The records are as safe as Redis keeps them. An event whose record is lost runs again if its
-/// sender sends it again; one that was not answered with success is still the sender's, so no loss
-/// in Redis loses an event that is sent again.
+/// sender sends it again. For an event that was not answered with success, the sender is still
+/// responsible, so a loss in Redis never loses an event that is sent again.
 ///
 /// | set | what it gives | weaker means |
 /// | --- | --- | --- |
 /// | `maxmemory-policy noeviction` | when memory runs out, new events are refused with the not-now status | records are dropped when memory runs short, those of handled events and of running ones |
 /// | `appendonly yes` | records survive a restart | a restart loses every record, or all since the last snapshot |
-/// | `appendfsync always` | what was acknowledged survives a crash of the machine | with `everysec`, a crash loses about the last second |
+/// | `appendfsync always` | acknowledged records survive a crash of the machine | with `everysec`, a crash loses about the last second |
 /// | a replica | records survive the loss of the machine | they are lost with it |
-/// | `min-replicas-to-write 1`, with `min-replicas-max-lag` | a master that was cut off soon stops taking commands | it goes on acknowledging, and all of that is lost when it comes back as a replica |
+/// | `min-replicas-to-write 1`, with `min-replicas-max-lag` | a master that was cut off soon stops taking commands | it continues to acknowledge, and all of that is lost when it returns as a replica |
 ///
-/// Before Redis 7.0, `min-replicas-to-write` [does not bind
-/// scripts](https://github.com/redis/redis/issues/9993), and so not this store: there the last row
-/// gives nothing.
+/// Before Redis 7.0, `min-replicas-to-write` [does not apply to
+/// scripts](https://github.com/redis/redis/issues/9993), and thus not to this store: the last row
+/// then has no effect.
 ///
 /// **What a failover can lose** even so: Redis answers before its replicas have the write, so the
-/// last moments of what it acknowledged may be missing on the new master. An event that was
-/// answered with 2xx and whose record is gone runs again if it is sent again. One that is being
-/// handled may be run by another receiver beside; if nobody claims it meanwhile, its record is
-/// written anew as done. Nothing is lost that the sender still sends, and an effect that is unique
-/// on the event's key takes place once all the same.
+/// new master may lack the last moments of acknowledged writes. An event that was answered with 2xx
+/// and whose record is gone runs again if it is sent again. An event that is being handled may also
+/// be run by another receiver; if nobody else claims it in the meantime, its record is written anew
+/// as done. No event is lost that the sender still sends, and an effect that is unique per event
+/// key still takes place once.
 ///
-/// The start-up [check](RedisStore::check) reads these settings and the log says what they put at
-/// risk. [`refuse_at_risk`](RedisStoreBuilder::refuse_at_risk) refuses to start with two of them:
-/// another `maxmemory-policy` where `maxmemory` is set or hidden, and `appendonly no`. The others
-/// cost something in rare cases only.
+/// The start-up [check](RedisStore::check) reads these settings, and the log reports what they put
+/// at risk. [`refuse_at_risk`](RedisStoreBuilder::refuse_at_risk) refuses to start with two of
+/// them: a `maxmemory-policy` other than `noeviction` if `maxmemory` is set or hidden, and
+/// `appendonly no`. The others lose records only in rare cases.
 ///
 /// # TLS
 ///
 /// `rediss` needs a crypto provider of `rustls`, which the process chooses once, at its start:
 /// `rustls::crypto::ring::default_provider().install_default()`, with `rustls` and its feature
-/// `ring` among the dependencies. Without one, connecting is an
+/// `ring` among the dependencies. Without a provider, connecting is an
 /// [error](RedisConnectErrorKind::Tls).
 ///
 /// # Waiting
 ///
-/// [`Store::wait`] asks for the record's state every 25 to 250 ms, once for all who wait for a
-/// key in this process.
+/// [`Store::wait`] polls the record's state every 25 to 250 ms, once for all tasks in this process
+/// that wait for a key.
 ///
 /// # Runtimes
 ///
-/// Clones share one connection, which is driven by the runtime that [`connect`](RedisStore::connect) or,
-/// after [`build`](RedisStoreBuilder::build), the first call ran in. Connect in the runtime that serves:
-/// one that stands still, as a current-thread runtime does behind its `block_on`, answers nothing. After
-/// three calls and at least a second the store connects anew in the runtime that calls.
+/// Clones share one connection, which is driven by the runtime that ran [`connect`](RedisStore::connect)
+/// or, after [`build`](RedisStoreBuilder::build), the first call. Connect in the runtime that serves: a
+/// runtime that is not running, such as a current-thread runtime after its `block_on`, receives no
+/// answers. After three calls and at least a second, the store reconnects in the runtime of the caller.
 ///
-/// Renewals have a connection of their own, made when the first is due, in a thread of this crate's: they
-/// go on while handlers block every thread of the receiver. With a connection that was
-/// [given](RedisStore::from_connection) they are made over that one, and wait with the rest.
+/// Renewals have a connection of their own, made when the first is due, in a thread of this crate: they
+/// continue even if handlers block every thread of the receiver. With a
+/// [given](RedisStore::from_connection) connection, renewals use that one, and wait with other commands.
 ///
 /// ```no_run
 /// use tower_webhook::{Name, RedisStore};
@@ -170,35 +169,35 @@ pub struct RedisStore {
     gatherer: Arc<Gatherer>,
     company: Company,
     identity: StoreIdentity,
-    /// The connection for renewals, where one can be made.
+    /// The connection for renewals, if one can be made.
     renewing: Option<Arc<Link>>,
     layout: Layout,
-    /// It begins with the first answer.
+    /// Created with the first answer.
     clock: Arc<OnceLock<ServerClock>>,
     waiting: Arc<Waiting>,
-    /// Whether one script call must keep to one slot.
+    /// Whether one script call must stay in one slot.
     in_slots: Arc<AtomicBool>,
 }
 
-/// The mark of a command outlasts by so much the call that left it.
+/// How much longer the mark of a command stays than the call that left it.
 const MARK_OUTLASTS: Duration = Duration::from_secs(1);
 
 impl RedisStore {
-    /// Asks every master for its settings and says what they put at risk.
+    /// Reads every master's settings and reports what they put at risk.
     ///
     /// # Errors
     ///
-    /// Redis cannot be asked. What it hides is no error but [unknown](RedisVerdict::Unknown).
+    /// Redis cannot be queried. A setting that it hides is no error but [unknown](RedisVerdict::Unknown).
     pub async fn check(&self) -> Result<RedisReport, StoreError> {
         let check = |mut conn: connection::Conn| async move { RedisReport::of(&mut conn).await };
         self.link.run(check).await
     }
 
-    /// Comes to its end once it is known how many partitions the namespace has: no place can be told before.
+    /// Waits until the number of partitions of the namespace is known: no place can be computed before.
     async fn ready(&self) -> Result<(), StoreError> {
         match self.layout.partitions().known() {
             Some(_) => Ok(()),
-            // Whoever has a connection knows it.
+            // Every connection has determined it.
             None => Box::pin(self.link.run(|_| ready(Ok(())))).await,
         }
     }
@@ -207,7 +206,7 @@ impl RedisStore {
         self.layout.place(key)
     }
 
-    /// The clocks of all masters that partitions may be on.
+    /// The clocks of all masters that may hold partitions.
     fn clock(&self) -> &ServerClock {
         self.clock.get_or_init(|| {
             ServerClock::new(match self.in_slots.load(Ordering::Relaxed) {
@@ -231,7 +230,7 @@ impl RedisStore {
         Ok(self.noted(place.partition, sent, scripts::held_answer(&value)?))
     }
 
-    /// Asks with those who ask while another call is under way.
+    /// Sends a command together with others that arrive while another call is under way.
     async fn ask(&self, call: Call, place: &Place) -> Result<Answered, StoreError> {
         (self.gatherer)
             .ask(call, place.partition, self.company)
@@ -245,7 +244,7 @@ impl RedisStore {
         Ok(self.noted(place.partition, sent, answer))
     }
 
-    /// Logs that a clock has made a step, where the time that an answer tells shows it.
+    /// Logs a step of a clock, if the time in an answer reveals one.
     fn noted<T>(&self, partition: u32, sent: Instant, answer: Answer<T>) -> Answer<T> {
         if let Some(moved) = self.clock().step(partition, sent, answer.now) {
             server_clock::log("Redis", &self.link, moved);
@@ -255,7 +254,7 @@ impl RedisStore {
 }
 
 impl fmt::Debug for RedisStore {
-    /// Shows the hosts, and neither user nor password.
+    /// Shows the hosts, but neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             link,
@@ -288,8 +287,8 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
-    /// The servers of the URL as they are written there, the database and the namespace; a given
-    /// connection is known by itself.
+    /// The servers as in the URL, the database and the namespace; a given connection has an
+    /// identity of its own.
     fn identity(&self) -> Option<StoreIdentity> {
         Some(self.identity.clone())
     }
@@ -313,7 +312,7 @@ impl Store for RedisStore {
         self.ready().await?;
         let in_slots = self.in_slots.load(Ordering::Relaxed);
         match self.renew_grouped(renewals, in_slots).await {
-            // A cluster behind one address. What was carried out bears being sent again.
+            // A cluster behind one address. Commands can safely be sent again.
             Err(error) if !in_slots && spans_slots(&error) => {
                 self.in_slots.store(true, Ordering::Relaxed);
                 self.renew_grouped(renewals, true).await
@@ -322,7 +321,7 @@ impl Store for RedisStore {
         }
     }
 
-    /// Over a connection that is made in the runtime that renews; none where one was given.
+    /// Uses a connection that is made in the runtime that renews; `None` if a connection was given.
     fn for_renewals(&self) -> Option<SharedStore> {
         let renewing = self.renewing.as_ref()?;
         let gatherer = Gatherer::new(Arc::clone(renewing), &EACH, Arc::clone(&self.in_slots));
@@ -334,7 +333,7 @@ impl Store for RedisStore {
         }))
     }
 
-    /// Those of one delivery come at one time: the first of them lets the others come before it asks.
+    /// The claims of one delivery arrive together: the first waits for the others to be queued.
     fn for_items(&self) -> Option<SharedStore> {
         Some(SharedStore::new(Self {
             company: Company::Expected,
@@ -344,7 +343,7 @@ impl Store for RedisStore {
 
     async fn wait(&self, key: &EventKey, limit: Duration) {
         if self.ready().await.is_err() {
-            // It is asked again by whoever waits.
+            // The caller asks again.
             return sleep(limit).await;
         }
         let place = self.place(key);
@@ -362,14 +361,14 @@ impl Store for RedisStore {
         Ok(record.is_kept(now).then(|| record.view(key.clone(), now)))
     }
 
-    /// Up to a hundred are one script call; in a cluster those of one partition are.
+    /// One script call reads up to a hundred records; in a cluster, those of one partition.
     async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
         self.ready().await?;
         lookups::many(&self.link, &self.layout, &self.in_slots, keys).await
     }
 
-    /// A mark of the command stays for as long as the call may take: where it is sent again, by
-    /// this store or by the client of a cluster, it still says that there was a record.
+    /// A mark of the command stays for as long as the call may take: if the command is sent again,
+    /// by this store or by the client of a cluster, it still reports that there was a record.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         self.ready().await?;
         self.forget_where(key, false).await

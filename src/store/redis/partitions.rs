@@ -1,29 +1,29 @@
-//! How many partitions a namespace has.
+//! The number of partitions of a namespace.
 
 use std::sync::{Arc, OnceLock};
 
 use super::error::{Fault, Wanted};
 
-/// How many a new namespace gets where nobody says: one server looks at each of them for what is due, and masters of
-/// a cluster share them out.
+/// How many a new namespace gets by default: one server scans each of them for due entries, while the masters of a
+/// cluster share them.
 const OF_ONE_SERVER: u32 = 8;
 const OF_A_CLUSTER: u32 = 256;
 
-/// How many partitions a namespace has, as it was set here, or as it is found there.
+/// The number of partitions of a namespace, as it was set here or is stored in Redis.
 ///
-/// A place cannot be told before: whoever asks for one waits until the number [is known](Self::known).
+/// No place can be computed before: callers that need one wait until the number [is known](Self::known).
 #[derive(Debug, Clone)]
 pub(super) struct Partitions {
     known: Arc<OnceLock<u32>>,
-    /// How many it gets where it is new.
+    /// How many a new namespace gets.
     of_new: u32,
     most: u32,
 }
 
 impl Partitions {
-    /// So many, and no other number.
+    /// This number, and no other.
     pub(super) fn set(number: u32) -> Self {
-        // A store without partitions cannot be built.
+        // A store cannot be built without partitions.
         let number = number.max(1);
         Self {
             known: Arc::new(OnceLock::from(number)),
@@ -32,7 +32,7 @@ impl Partitions {
         }
     }
 
-    /// As many as the namespace has, if those are not more than so many.
+    /// The number that the namespace has, if that is at most `most`.
     pub(super) fn to_be_found(in_cluster: bool, most: u32) -> Self {
         Self {
             known: Arc::default(),
@@ -48,19 +48,19 @@ impl Partitions {
         self.known.get().copied()
     }
 
-    /// The number that is known, or else that of a new namespace.
+    /// The known number, or else that of a new namespace.
     pub(super) fn number(&self) -> u32 {
         self.known().unwrap_or(self.of_new)
     }
 
-    /// Takes the number that the namespace has.
+    /// Accepts the number that is stored for the namespace.
     ///
     /// # Errors
     ///
-    /// Another one was set, or it cannot be worked with.
+    /// Another one was set, or it is not supported.
     pub(super) fn settle(&self, stored: &[u8]) -> Result<(), Fault> {
         let found = str::from_utf8(stored).ok().and_then(|it| it.parse().ok());
-        // Whoever set it, or found it before, is believed.
+        // A number that was set or found earlier takes precedence.
         let number = match found {
             Some(found) if (1..=self.most).contains(&found) => *self.known.get_or_init(|| found),
             _ => 0,
@@ -70,7 +70,7 @@ impl Partitions {
         }
         let stored = String::from_utf8_lossy(stored);
         Err(Fault::Partitions {
-            // Whatever stands there: no more of it than a number takes.
+            // Any text may be stored: no more of it than a number may have.
             stored: stored.chars().take(10).collect(),
             wanted: match self.known() {
                 Some(number) => Wanted::Number(number),
@@ -97,7 +97,7 @@ mod tests {
         let beside = partitions.clone();
         partitions.settle(b"256").unwrap();
         assert_eq!((beside.known(), beside.number()), (Some(256), 256));
-        // It stays, whatever becomes of the namespace.
+        // It stays, whatever happens to the namespace.
         beside.settle(b"256").unwrap();
         let other = beside.settle(b"8").unwrap_err().to_string();
         assert!(other.contains("has 8 partitions"), "{other}");

@@ -1,4 +1,4 @@
-//! Renewals, in as few calls as can be.
+//! Renewals in as few calls as possible.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use super::RedisStore;
 use super::keys::Place;
 use super::scripts::{self, Answer, Call};
 
-/// How many renewals go in one script call: others get their turn between two.
+/// How many renewals go in one script call: other calls get their turn in between.
 const RENEWALS_PER_CALL: usize = 100;
 
 impl RedisStore {
@@ -30,7 +30,7 @@ impl RedisStore {
         Ok(self.noted(place.partition, sent, answer))
     }
 
-    /// Renewals in as few calls as can be.
+    /// Renewals in as few calls as possible.
     pub(super) async fn renew_grouped(
         &self,
         renewals: &[Renew],
@@ -58,7 +58,7 @@ impl RedisStore {
                 members = rest;
             }
         }
-        // All to their end, also where one fails: it must not stop the others.
+        // Each call runs to its end, even if one fails: it must not stop the others.
         let answers: Result<Vec<_>, _> = join_all(calls).await.into_iter().collect();
         let mut outcomes: Vec<_> = answers?.into_iter().flatten().collect();
         outcomes.sort_unstable_by_key(|(number, _)| *number);

@@ -1,4 +1,4 @@
-//! Going through all records, a batch at a time.
+//! Scans all records, a batch at a time.
 
 use std::collections::HashSet;
 
@@ -18,26 +18,26 @@ use super::keys::{Layout, Shown};
 use super::link::{Link, Told};
 use super::scripts::strange;
 
-/// How many keys Redis looks at for one answer.
+/// How many keys Redis examines for one answer.
 const BATCH: usize = 1_000;
-/// So often a server is gone through from the start again before that is given up.
+/// How often the scan of a server starts again before it fails.
 const MOST_BEGINNINGS: u32 = 3;
 
-/// Walks over the records of a namespace, on every master.
+/// Iterates over the records of a namespace, on every master.
 pub(super) struct Scan<'a> {
     link: &'a Link,
     layout: &'a Layout,
     provider: Option<&'a Name>,
 }
 
-/// Where to go on, if there is more, and some keys.
+/// Where to continue, if there is more, and some keys.
 type Batch = (Option<u64>, Vec<(String, Shown)>);
 
-/// How far a server was gone through.
+/// The progress of the scan of a server.
 struct Walk {
-    /// Where to go on, if there is more.
+    /// Where to continue, if there is more.
     cursor: Option<u64>,
-    /// The connection that said so.
+    /// The connection that returned this cursor.
     number: u64,
     beginnings: u32,
 }
@@ -52,14 +52,14 @@ impl Default for Walk {
     }
 }
 
-/// Some keys of a server with what they say.
+/// Some keys of a server, and the event keys in them.
 struct Page {
-    /// Whether all before them comes again.
+    /// Whether the scan starts here, so that earlier keys come again.
     is_first: bool,
     keys: Vec<(String, Shown)>,
 }
 
-/// A record that a scan came by.
+/// A record that a scan found.
 struct Found {
     redis_key: String,
     shown: Shown,
@@ -103,7 +103,7 @@ impl<'a> Scan<'a> {
             while let Some(page) = self.next(&node, &mut walk).await? {
                 let (now, mut found) = self.states(&node, page.keys).await?;
                 found.retain(|found| found.record.public_state(now).is_unfinished());
-                // A scan may come by a key twice.
+                // A scan may return a key twice.
                 found.retain(|found| seen.insert(found.redis_key.clone()));
                 found.truncate(limit.saturating_sub(views.len()));
                 views.extend(self.views(&node, found).await?);
@@ -115,9 +115,8 @@ impl<'a> Scan<'a> {
         Ok(views)
     }
 
-    /// The next keys of a server; the first ones again where its connection was replaced. How far
-    /// one server was gone through says nothing to another, and nothing to itself once it was
-    /// restarted.
+    /// The next keys of a server, or the first ones again if its connection was replaced. A cursor
+    /// of one server is invalid on another, and on the same one after a restart.
     async fn next(&self, node: &Node, walk: &mut Walk) -> Result<Option<Page>, StoreError> {
         let Some(cursor) = walk.cursor else {
             return Ok(None);
@@ -142,7 +141,7 @@ impl<'a> Scan<'a> {
         self.link.run(ask).await
     }
 
-    /// Some keys, and where to go on.
+    /// Some keys, and where to continue.
     async fn keys(&self, node: &Node, cursor: u64) -> Result<(Batch, u64), StoreError> {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor)
@@ -171,11 +170,11 @@ impl<'a> Scan<'a> {
         let (now, values) = self.ask_many(node, commands).await?;
         let mut found = Vec::new();
         for ((redis_key, shown), value) in keys.into_iter().zip(values) {
-            // Gone in between, or no string.
+            // Removed in the meantime, or not a string.
             let Some(value) = value.filter(|value| !value.is_empty()) else {
                 continue;
             };
-            // What cannot be read is neither counted nor listed; `lookup` says so of it.
+            // An unreadable record is neither counted nor listed; `lookup` reports it.
             let record = codec::decode_state(value).filter(|record| record.is_kept(now));
             found.extend(record.map(|record| Found {
                 redis_key,
@@ -186,7 +185,7 @@ impl<'a> Scan<'a> {
         Ok((now, found))
     }
 
-    /// Reads the records again, as a whole: a hashed key is told by its record alone.
+    /// Reads the whole records again, since only the record holds a hashed key.
     async fn views(&self, node: &Node, found: Vec<Found>) -> Result<Vec<RecordView>, StoreError> {
         if found.is_empty() {
             return Ok(Vec::new());
@@ -221,7 +220,7 @@ impl<'a> Scan<'a> {
         Ok(views)
     }
 
-    /// The answers to commands of which the first is `TIME`.
+    /// Sends commands after a first `TIME`; returns the time and the other answers.
     async fn ask_many(
         &self,
         node: &Node,
@@ -239,7 +238,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Reads what `SCAN` answered: where to go on, and the keys that are ours.
+/// Reads an answer to `SCAN`: where to continue, and the keys of this namespace.
 pub(super) fn batch(
     answer: Value,
     layout: &Layout,
@@ -267,7 +266,7 @@ pub(super) fn batch(
     Ok(((next != 0).then_some(next), own))
 }
 
-/// Reads what `TIME` answered.
+/// Reads an answer to `TIME`.
 pub(super) fn moment(answer: Value) -> Result<UnixTime, Fault> {
     let [secs, micros] = words(answer)?;
     let micros = number(&secs)?
@@ -283,7 +282,7 @@ fn words<const COUNT: usize>(answer: Value) -> Result<[Value; COUNT], Fault> {
     }
 }
 
-/// A number as text, which is how these two answers have it.
+/// A number as text, as in these two answers.
 fn number(word: &Value) -> Result<u64, Fault> {
     match word {
         Value::BulkString(digits) => std::str::from_utf8(digits)

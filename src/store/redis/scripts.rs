@@ -20,10 +20,10 @@ use super::keys::Place;
 
 pub(super) use self::each::each_answer;
 
-/// A script, and the name by which Redis knows it once it has seen it.
+/// A script, and the hash by which Redis knows it.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// What the script is called where it goes with others in one call.
+    /// The name of the script in a call of several commands.
     name: &'static str,
     code: &'static str,
     hash: LazyLock<String>,
@@ -59,10 +59,10 @@ pub(super) fn hash(code: &str) -> String {
     Script::new(code).get_hash().to_owned()
 }
 
-/// As many bytes as most calls have.
+/// The size in bytes that suffices for most calls.
 const USUAL_SIZE: usize = 256;
 
-/// How many words a claim is asked with behind its key, and a completion.
+/// How many arguments follow the key of a claim, and of a completion.
 const WORDS: usize = 6;
 
 /// One call of a script.
@@ -73,7 +73,7 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// A call with so many keys; they follow, and then so many arguments.
+    /// A call with this many keys, to be added first, and then this many arguments.
     pub(super) fn on(source: &'static Source, keys: usize, args: usize) -> Self {
         let mut by_hash =
             Cmd::with_capacity(keys.saturating_add(args).saturating_add(3), USUAL_SIZE);
@@ -90,12 +90,12 @@ impl Call {
         self
     }
 
-    /// The call by the script's hash: what is sent first.
+    /// The call by the script's hash, which is sent first.
     pub(super) fn by_hash(&self) -> &Cmd {
         &self.by_hash
     }
 
-    /// The call with the script itself, where Redis has not seen it.
+    /// The call with the script itself, if Redis does not know it.
     pub(super) fn by_code(&self) -> Cmd {
         let mut cmd = Cmd::new();
         cmd.arg("EVAL").arg(self.source.code);
@@ -139,7 +139,7 @@ impl Call {
             .word(u8::from(release.begun))
     }
 
-    /// Renewals, in a cluster those of one partition.
+    /// Renewals; in a cluster, those of one partition.
     pub(super) fn renew(renewals: &[(&Renew, Place)]) -> Self {
         let count = renewals.len();
         let mut call = Self::on(&RENEW, count, count.saturating_mul(3));
@@ -159,7 +159,7 @@ impl Call {
         Self::on(&LOOKUP, 1, 0).word(&place.key)
     }
 
-    /// Lookups, in a cluster those of one partition.
+    /// Lookups; in a cluster, those of one partition.
     pub(super) fn lookups(places: &[Place]) -> Self {
         let call = Self::on(&LOOKUPS, places.len(), 0);
         (places.iter()).fold(call, |call, place| call.word(&place.key))
@@ -169,7 +169,7 @@ impl Call {
         Self::on(&PEEK, 1, 0).word(&place.key)
     }
 
-    /// Under `mark` the script tells a command that comes again from another one, for so long.
+    /// With `mark`, kept for `kept`, the script distinguishes a repeated command from a new one.
     pub(super) fn forget(place: &Place, mark: &str, kept: Duration, only_done: bool) -> Self {
         Self::on(&FORGET, 2, 2)
             .word(&place.key)
@@ -179,7 +179,7 @@ impl Call {
     }
 }
 
-/// What a script answered, and the time it went by.
+/// A script's answer, and the time that it used.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     pub(super) outcome: T,
@@ -192,7 +192,7 @@ pub(super) const STRANGE: Fault =
 
 pub(super) fn claim_answer(value: Value) -> Result<Answer<ClaimOutcome>, Fault> {
     let words = match value {
-        // What most claims get: the event is new, and the time is its fence.
+        // The usual answer to a claim: the event is new, and the time is its fence.
         Value::Int(_) => {
             let now = time(Some(&value))?;
             let grant = Grant {
@@ -357,7 +357,7 @@ pub(super) fn time(value: Option<&Value>) -> Result<UnixTime, Fault> {
     Ok(UnixTime::from_micros(micros))
 }
 
-/// An answer has so many words and no more.
+/// Checks that an answer has no further words.
 pub(super) fn end(mut words: impl Iterator<Item = Value>) -> Result<(), Fault> {
     match words.next() {
         None => Ok(()),
@@ -368,7 +368,7 @@ pub(super) fn end(mut words: impl Iterator<Item = Value>) -> Result<(), Fault> {
 pub(super) fn bytes(value: Option<Value>) -> Result<Option<Bytes>, Fault> {
     match value {
         Some(Value::BulkString(bytes)) => Ok(Some(bytes.into())),
-        // RESP3 has a null of its own, and a false.
+        // RESP3 has its own null, and a boolean for false.
         Some(Value::Nil | Value::Boolean(false)) => Ok(None),
         _ => Err(STRANGE),
     }

@@ -27,7 +27,7 @@ async fn store(server: &Server, partitions: u32) -> RedisStore {
     builder.partitions(partitions).connect().await.unwrap()
 }
 
-/// Whoever looks writes nothing, and needs no number.
+/// Joining writes nothing, and needs no number.
 #[tokio::test]
 async fn a_namespace_is_joined_where_it_is_and_not_made() {
     let server = Server::start();
@@ -61,7 +61,7 @@ async fn a_namespace_is_joined_where_it_is_and_not_made() {
     assert_eq!(nobody.kind(), RedisConnectErrorKind::Unreachable);
 }
 
-/// Keys of several kinds: short ones, one with braces, and one that stands in Redis as a hash.
+/// Keys of several kinds: short ones, one with braces, and one that is a hash in Redis.
 fn keys() -> Vec<EventKey> {
     let provider = Name::new("acme").unwrap();
     let key = |part: &str| EventKey::new(provider.clone(), [part]).unwrap();
@@ -69,13 +69,13 @@ fn keys() -> Vec<EventKey> {
     vec![key("a"), key("b"), key("c"), key("{d}"), key(&long)]
 }
 
-/// So long from now, to the microsecond, as it is written.
+/// This long from now, to the microsecond, as it is stored.
 fn in_secs(secs: u64) -> UnixTime {
     let then = UnixTime::now().saturating_add(Duration::from_secs(secs));
     UnixTime::from_micros(then.as_micros())
 }
 
-/// Writes a released record, or a claimed one, as `layout.lua` says.
+/// Writes a released or claimed record according to `layout.lua`.
 async fn put(store: &RedisStore, key: &EventKey, record: &Record) {
     let place = store.place(key);
     let mut name = place.name;

@@ -1,4 +1,4 @@
-//! Waiting for a record to change: one poll for all who wait for a key in this process.
+//! Waits for a record to change: one poll for all tasks in this process that wait for a key.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,16 +13,16 @@ use super::keys::Place;
 use super::link::{Link, jitter};
 use super::scripts::{Call, peek_answer};
 
-/// The times between two looks at a record, each taken up to a quarter shorter at random.
+/// The times between two polls of a record, each shortened at random by up to a quarter.
 const FIRST_LOOK: Duration = Duration::from_millis(25);
 const LAST_LOOK: Duration = Duration::from_millis(250);
 
-/// The keys that are waited for.
+/// The keys that tasks wait for.
 #[derive(Debug, Default)]
 pub(super) struct Waiting(Mutex<HashMap<String, Weak<watch::Sender<()>>>>);
 
 impl Waiting {
-    /// Returns once nobody is at work under the key, or `limit` is over.
+    /// Returns once nobody is at work on the event of this key, or `limit` is over.
     pub(super) async fn until_changed(
         self: &Arc<Self>,
         link: &Arc<Link>,
@@ -30,7 +30,7 @@ impl Waiting {
         limit: Duration,
     ) {
         let mut news = self.subscribe(link, place);
-        // Nothing is ever sent: the end of the channel is the news.
+        // Nothing is ever sent: closing the channel is the signal.
         let _ = timeout(limit, news.changed()).await;
     }
 
@@ -53,7 +53,7 @@ impl Waiting {
     }
 
     fn polls(&self) -> MutexGuard<'_, HashMap<String, Weak<watch::Sender<()>>>> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -70,7 +70,7 @@ impl Waiting {
     }
 }
 
-/// Looks at one record again and again; when it is dropped, everybody wakes.
+/// Polls one record repeatedly; when it is dropped, all waiting tasks wake.
 struct Poll {
     waiting: Arc<Waiting>,
     key: String,
@@ -87,15 +87,15 @@ impl Poll {
                 Ok(Ok(0) | Err(_)) => return,
                 Ok(Ok(micros)) => Duration::from_micros(micros),
                 Err(error) => match error.kind() {
-                    // It may come back while somebody still waits.
+                    // It may recover while a task still waits.
                     StoreErrorKind::Unavailable | StoreErrorKind::TimedOut => LAST_LOOK,
-                    // The caller's next claim says what is wrong.
+                    // The caller's next claim reports the error.
                     _ => return,
                 },
             };
             let pause_now = jitter(pause - pause / 4, pause);
             tokio::select! {
-                // The lease may be over sooner: a moment later is soon enough.
+                // The lease may be over sooner; a moment after its end is early enough.
                 () = sleep(pause_now.min(remaining + Duration::from_millis(1))) => {}
                 () = self.sender.closed() => {}
             }
@@ -103,7 +103,7 @@ impl Poll {
         }
     }
 
-    /// Whether nobody waits any more. If so, whoever comes next begins a poll of their own.
+    /// Whether no task waits any more. If so, the next one starts a poll of its own.
     fn abandoned(&self) -> bool {
         let mut polls = self.waiting.polls();
         let abandoned = self.sender.receiver_count() == 0;

@@ -1,4 +1,4 @@
-//! Several commands in one transaction: rows in, changes and answers out.
+//! Several commands in one transaction: rows are read, changes and answers are returned.
 
 use std::collections::HashMap;
 
@@ -10,28 +10,28 @@ use super::order::{Answer, Placed, Verdict};
 use super::place::Place;
 use super::row::Row;
 
-/// What stands in a row.
+/// The content of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum Stored {
     Record(Record),
-    /// Something that no version of this crate has written.
+    /// Values that no version of this crate has written.
     Unreadable,
 }
 
-/// The rows that are there, by namespace and key.
+/// The existing rows, by namespace and key.
 pub(in crate::store) type Found = HashMap<(String, String), Stored>;
 
-/// What is to be done to a row.
+/// A change to a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) enum Change {
-    /// There is no row, and this one is to be.
+    /// There is no row yet; insert this one.
     Insert(Place, Row),
     Update(Place, Row),
     Delete(Place),
 }
 
-/// What each command comes to, one after the other, and what is to be written so that it is so. Each
-/// place is in one change at most.
+/// The results of commands carried out one after the other, and the changes to write. Each place is
+/// in one change at most.
 pub(in crate::store) fn decide<'a>(
     orders: impl IntoIterator<Item = &'a Placed>,
     found: &Found,
@@ -80,7 +80,7 @@ pub(in crate::store) fn decide<'a>(
         })
         .collect();
     let mut changes: Vec<_> = states.into_values().filter_map(State::change).collect();
-    // In one order everywhere, so that two transactions never wait for each other.
+    // In one order everywhere, so that two transactions never deadlock.
     changes.sort_unstable_by(|a, b| place_of(a).cmp(&place_of(b)));
     (answers, changes)
 }

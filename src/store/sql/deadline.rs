@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// Beyond it a clock might come to its end.
+/// A longer deadline could overflow a clock.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// The deadline, or what is wrong with it.
+/// The deadline, or the reason why it is invalid.
 pub(in crate::store) fn checked(deadline: Duration) -> Result<Duration, &'static str> {
     if deadline < Duration::from_millis(1) {
         return Err("with a deadline below 1 ms every call fails");

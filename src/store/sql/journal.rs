@@ -1,4 +1,4 @@
-//! What the journals in SQL tables have in common.
+//! Shared code of the journals in SQL tables.
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -7,10 +7,10 @@ use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::recorded::{JournalError, JournalFilter, JournalLine, JournalPage, JournalPosition};
 
-/// So many lines are removed, and looked at, at once.
+/// How many lines are removed, or read, at once.
 pub(in crate::store) const BATCH: i64 = 500;
 
-/// What of a filter is asked of the database.
+/// The part of a filter that the database evaluates.
 pub(in crate::store) struct Asked {
     pub(in crate::store) provider: Option<String>,
     pub(in crate::store) key: Option<String>,
@@ -50,12 +50,12 @@ impl<'a> Filling<'a> {
         self.page.lines.len() < self.limit && !self.page.is_last
     }
 
-    /// A batch of so many rows was read.
+    /// Notes that a batch of this many rows was read.
     pub(in crate::store) fn read(&mut self, rows: usize) {
         self.page.is_last = i64::try_from(rows).is_ok_and(|rows| rows < BATCH);
     }
 
-    /// Whether the page has room for the next row; where it has none, that one stays for another page.
+    /// Whether the page has room for the next row; if not, that row is left for another page.
     pub(in crate::store) fn has_room(&mut self) -> bool {
         let has_room = self.page.lines.len() < self.limit;
         self.page.is_last &= has_room;
@@ -70,7 +70,7 @@ impl<'a> Filling<'a> {
         }
     }
 
-    /// The page, which ends there.
+    /// The page, which ends at this position.
     pub(in crate::store) fn ends_at(self, position: String) -> JournalPage {
         JournalPage {
             next: JournalPosition::new(position),
@@ -79,7 +79,7 @@ impl<'a> Filling<'a> {
     }
 }
 
-/// The connection that writes, and the runtime that it is in, in the thread of the journal.
+/// The connection that writes, and its runtime, in the thread of the journal.
 pub(in crate::store) struct Desk<C> {
     runtime: Option<Runtime>,
     conn: Option<C>,
@@ -93,7 +93,7 @@ impl<C> Desk<C> {
         }
     }
 
-    /// Has some work done on the connection, which is given back; where it fails, another one is opened next
+    /// Does some work on the connection, which is put back; if the work fails, another one is opened next
     /// time.
     pub(in crate::store) fn work<T>(
         &mut self,

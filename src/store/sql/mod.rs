@@ -1,8 +1,8 @@
-//! What the stores on SQL databases have in common.
+//! Shared code of the stores on SQL databases.
 //!
-//! A command reads its row in a short transaction, asks the rules of the record, and writes what they
-//! say. Commands that came together share a transaction. Nothing here knows a database: rows go in,
-//! changes come out.
+//! A command reads its row in a short transaction, applies the rules of the record, and writes the
+//! result. Commands that arrive together share a transaction. Nothing here depends on a database:
+//! rows are read, changes are returned.
 
 mod batch;
 mod deadline;
@@ -29,7 +29,7 @@ pub(super) use self::wait::Waiting;
 
 /// Undoes the transaction of a handler, whatever savepoints are open in it.
 ///
-/// Where the handler has forgotten a transaction of `sqlx` within it, `sqlx` would undo that one alone. So
-/// the whole is undone first, and `sqlx` ends an empty one: with a savepoint too many it cannot, and the
+/// If the handler has left a transaction of `sqlx` open within it, `sqlx` would undo only that one. So the
+/// whole is undone first, and `sqlx` ends an empty one: with one savepoint too many, it cannot, and the
 /// connection is closed.
 pub(super) const ROLL_BACK: &str = "ROLLBACK; BEGIN";

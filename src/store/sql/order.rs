@@ -1,4 +1,4 @@
-//! A command that is on its way to the database, and what it comes to.
+//! A command on its way to the database, and its result.
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
@@ -15,20 +15,20 @@ pub(in crate::store) enum Order {
     Complete(Complete),
     Release(Release),
     Renew(Renew),
-    /// How long the claim holds, for who waits for its end.
+    /// Reads how long the claim holds, for a task that waits for its end.
     Look(EventKey),
     Forget(EventKey),
     ForgetDone(EventKey),
 }
 
-/// A command, and where its record is.
+/// A command and the place of its record.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Placed {
     pub(in crate::store) place: Place,
     pub(in crate::store) order: Order,
 }
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) enum Answer {
     Claim(ClaimOutcome),
@@ -39,7 +39,7 @@ pub(in crate::store) enum Answer {
     Forgotten(bool),
 }
 
-/// What becomes of the row.
+/// The change to the row.
 pub(super) enum Verdict {
     Leave,
     Write(Record),
@@ -66,7 +66,7 @@ impl Order {
         }
     }
 
-    /// What the rules say.
+    /// Applies the rules.
     pub(super) fn apply(&self, record: Option<&Record>, now: UnixTime) -> (Verdict, Answer) {
         match self {
             Self::Claim(claim) => told(claim.apply(record, now), Answer::Claim),
@@ -121,7 +121,7 @@ impl Answer {
     }
 }
 
-/// Each command has an answer of its own kind; no other one comes back.
+/// An error, because each command has an answer of its own kind and gets no other one.
 fn mixed_up() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt).with_source("the answer to another command")
 }

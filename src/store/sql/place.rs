@@ -1,23 +1,24 @@
-//! Where a record stands in its table.
+//! The place of a record in its table.
 
 use sha2::{Digest, Sha256};
 
 use crate::event::{EventKey, Name};
 
-/// An encoded key up to this length stands in the table as it is.
+/// An encoded key of up to this length is stored in the table as it is.
 const READABLE: usize = 96;
 /// Marks a hash. In an encoded key `%` is always followed by two hexadecimal digits.
 const HASHED: &str = "%~";
 
 /// The primary key of a record.
 ///
-/// A key that is long, or holds anything but visible ASCII, is hashed: an index takes no longer ones,
-/// and no encoding of a database matters. The row then holds the key itself.
+/// A key that is long, or holds anything but visible ASCII, is hashed: long keys do not fit in an
+/// index, and a hash does not depend on the encoding of the database. The row then holds the key
+/// itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::store) struct Place {
     pub(in crate::store) namespace: Name,
     pub(in crate::store) key: String,
-    /// The encoded event key, where `key` is a hash.
+    /// The encoded event key, if `key` is a hash.
     pub(in crate::store) name: Option<String>,
 }
 
@@ -39,7 +40,7 @@ impl Place {
         }
     }
 
-    /// Reads the event back from its row; `None` where this version would have written another row.
+    /// Reads the event back from its row; `None` if this version would have written another row.
     pub(in crate::store) fn read(
         namespace: &Name,
         key: &str,
@@ -54,8 +55,8 @@ impl Place {
     }
 }
 
-/// The ranges of all keys of one provider: from the first text on, before the second. Behind the
-/// provider stands a colon, or a slash or an at sign where the key has a consumer or a tenant.
+/// The ranges of all keys of one provider, from the first text and before the second. After the
+/// provider there is a colon, or a slash or an at sign if the key has a consumer or a tenant.
 pub(in crate::store) fn of_provider(provider: &Name) -> [(String, String); 3] {
     ['/', ':', '@'].map(|mark| {
         let next = match mark {

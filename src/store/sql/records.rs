@@ -1,4 +1,4 @@
-//! What a store does with its records, whatever the database.
+//! The operations of a store on its records, for any database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,37 +15,37 @@ use super::place::{Place, of_provider};
 use super::row::{Row, micros};
 use super::wait::Waiting;
 
-/// Claimed, lapsed and released records in some thousand keys; and the last of those keys, if there was one.
+/// Claimed, lapsed and released records among some thousand keys; and the last of those keys, if any.
 pub(in crate::store) type OpenCounts = (i64, i64, i64, Option<String>);
 
-/// A table of records in one namespace, and what can be asked of it.
+/// A table of records in one namespace, and its queries.
 pub(in crate::store) trait Records: Clone + Send + Sync + 'static {
     fn namespace_name(&self) -> &Name;
 
     fn waiting(&self) -> &Arc<Waiting>;
 
-    /// Carries commands out and gives their answers, in their order.
+    /// Carries commands out and returns their answers, in their order.
     fn write(
         &self,
         orders: Vec<Placed>,
     ) -> impl Future<Output = Result<Vec<Result<Answer, StoreError>>, StoreError>> + Send;
 
-    /// One record, and the time that it goes by.
+    /// One record and the time that applies to it.
     fn stored(
         &self,
         place: Place,
     ) -> impl Future<Output = Result<(UnixTime, Option<Stored>), StoreError>> + Send;
 
-    /// The records in these places, and the time that they go by.
+    /// The records at these places, and the time that applies to them.
     fn stored_many(
         &self,
         places: Vec<Place>,
     ) -> impl Future<Output = Result<(UnixTime, Found), StoreError>> + Send;
 
-    /// The time that records go by.
+    /// The time that applies to records.
     fn time(&self) -> impl Future<Output = Result<UnixTime, StoreError>> + Send;
 
-    /// What nobody is at work on although it was not handled, in a range of keys.
+    /// Events in a range of keys that were not handled and that nobody is at work on.
     fn unfinished_in(
         &self,
         range: (String, String),
@@ -53,15 +53,15 @@ pub(in crate::store) trait Records: Clone + Send + Sync + 'static {
         limit: i64,
     ) -> impl Future<Output = Result<Vec<(EventKey, Row)>, StoreError>> + Send;
 
-    /// What was not handled, in some thousand keys behind this one.
+    /// Counts unhandled records among some thousand keys after this one.
     fn count_open(
         &self,
         behind: String,
         now: UnixTime,
     ) -> impl Future<Output = Result<OpenCounts, StoreError>> + Send;
 
-    /// How many handled ones there are in some thousand that are kept longer than this; and up to which
-    /// time those are, if any are left behind them.
+    /// How many handled records there are among some thousand that are kept longer than this; and the
+    /// last of their times, if any records are left after them.
     fn count_done(
         &self,
         after: i64,
@@ -110,7 +110,7 @@ pub(in crate::store) async fn wait(records: &impl Records, key: &EventKey, limit
     waiting.until_changed(place, limit, look).await;
 }
 
-/// For how long somebody is at work on the event.
+/// How much longer somebody's claim on the event lasts.
 pub(in crate::store) async fn lease_left(
     records: &impl Records,
     key: &EventKey,
@@ -143,7 +143,7 @@ pub(in crate::store) async fn lookup(
     }
 }
 
-/// So many are asked for by one statement.
+/// How many keys one statement looks up.
 const MOST_LOOKED_UP: usize = 256;
 
 pub(in crate::store) async fn lookup_many(
@@ -155,7 +155,7 @@ pub(in crate::store) async fn lookup_many(
         let places: Vec<_> = some.iter().map(|key| place(records, key)).collect();
         let (now, found) = records.stored_many(places.clone()).await?;
         for (key, place) in some.iter().zip(places) {
-            // By name, for one key may be asked for twice.
+            // Not removed from the map, because a key may be requested twice.
             let stored = found.get(&(place.namespace.to_string(), place.key));
             views.push(match stored {
                 None => None,

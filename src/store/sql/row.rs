@@ -11,17 +11,17 @@ use crate::store::record::{Record, State};
 use crate::store::token::Token;
 
 const CLAIMED: i16 = 1;
-/// Indexes and queries name it too.
+/// Indexes and queries use this number too.
 const DONE: i16 = 2;
 const RELEASED: i16 = 3;
 
-/// The columns of a row beside its key. Times and spans are in microseconds.
+/// The columns of a row, except its key. Times and spans are in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Row {
     pub(in crate::store) state: i16,
     pub(in crate::store) token: Vec<u8>,
     pub(in crate::store) attempt: i64,
-    /// Its 64 bits; a fence that is a time is the same number.
+    /// The 64 bits of the fence; a fence that is a time is the same number.
     pub(in crate::store) fence: i64,
     pub(in crate::store) fingerprint: Option<Vec<u8>>,
     pub(in crate::store) kept_until: i64,
@@ -33,7 +33,7 @@ pub(in crate::store) struct Row {
     pub(in crate::store) body: Option<Bytes>,
 }
 
-/// A time as a column; what is beyond the column's end is its end, in the year 294247.
+/// A time as a column; a time beyond the column's range is its maximum, in the year 294247.
 pub(in crate::store) fn micros(time: UnixTime) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
@@ -99,7 +99,7 @@ impl From<&Record> for Row {
 }
 
 impl Row {
-    /// Reads the record; `None` where it is not one that this version writes.
+    /// Reads the record; `None` if this version does not write such a record.
     pub(in crate::store) fn record(self) -> Option<Record> {
         let token = Token::from_bytes(self.token.try_into().ok()?);
         let fingerprint = match self.fingerprint {

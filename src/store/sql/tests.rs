@@ -1,3 +1,3 @@
-//! What the tests of both stores on SQL databases share.
+//! Shared code of the tests of both stores on SQL databases.
 
 pub(in crate::store) mod histories;

@@ -1,4 +1,4 @@
-//! Waiting for a record to change: one poll for all who wait for it in this process.
+//! Waits for a record to change: one poll for all tasks in this process that wait for it.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,27 +12,27 @@ use crate::store::error::{StoreError, StoreErrorKind};
 
 use super::place::Place;
 
-/// The times between two looks at a record, each taken up to a quarter shorter at random.
+/// The times between two polls of a record, each shortened at random by up to a quarter.
 const FIRST_LOOK: Duration = Duration::from_millis(25);
 const LAST_LOOK: Duration = Duration::from_millis(250);
 
-/// The records that are waited for.
+/// The records that tasks wait for.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Waiting(Mutex<HashMap<Place, Weak<Entry>>>);
 
-/// A record that somebody waits for.
+/// A record that a task waits for.
 #[derive(Debug)]
 struct Entry {
-    /// Nothing is ever sent: the end of the channel is the news.
+    /// Nothing is ever sent: closing the channel is the signal.
     news: watch::Sender<()>,
-    /// This process has changed the record.
+    /// Signals that this process has changed the record.
     hint: Notify,
 }
 
 impl Waiting {
-    /// Returns once nobody is at work under the key, or `limit` is over.
+    /// Returns once nobody is at work on the event of this key, or `limit` is over.
     ///
-    /// `look` tells for how long the lease goes on, `None` where nobody is at work.
+    /// `look` returns how much longer the lease lasts, `None` if nobody is at work.
     pub(in crate::store) async fn until_changed<L, F>(
         self: &Arc<Self>,
         place: Place,
@@ -46,7 +46,7 @@ impl Waiting {
         let _ = timeout(limit, news.changed()).await;
     }
 
-    /// Says that this process has changed a record: whoever waits for it looks at once.
+    /// Notes that this process has changed a record: tasks that wait for it check it at once.
     pub(in crate::store) fn hint(&self, place: &Place) {
         let entry = self.polls().get(place).and_then(Weak::upgrade);
         if let Some(entry) = entry {
@@ -80,12 +80,12 @@ impl Waiting {
     }
 
     fn polls(&self) -> MutexGuard<'_, HashMap<Place, Weak<Entry>>> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Looks at one record again and again; when it is dropped, everybody wakes.
+/// Polls one record repeatedly; when it is dropped, all waiting tasks wake.
 struct Poll {
     waiting: Arc<Waiting>,
     place: Place,
@@ -105,15 +105,15 @@ impl Poll {
                 Ok(None) => return,
                 Ok(Some(remaining)) => remaining,
                 Err(error) => match error.kind() {
-                    // It may come back while somebody still waits.
+                    // It may recover while a task still waits.
                     StoreErrorKind::Unavailable | StoreErrorKind::TimedOut => LAST_LOOK,
-                    // The caller's next claim says what is wrong.
+                    // The caller's next claim reports the error.
                     _ => return,
                 },
             };
             let pause_now = shortened(pause);
             tokio::select! {
-                // The lease may be over sooner: a moment later is soon enough.
+                // The lease may be over sooner; a moment after its end is early enough.
                 () = sleep(pause_now.min(remaining.saturating_add(Duration::from_millis(1)))) => {}
                 () = self.entry.hint.notified() => {}
                 () = self.entry.news.closed() => {}
@@ -122,7 +122,7 @@ impl Poll {
         }
     }
 
-    /// Whether nobody waits any more. If so, whoever comes next begins a poll of their own.
+    /// Whether no task waits any more. If so, the next one starts a poll of its own.
     fn abandoned(&self) -> bool {
         let mut polls = self.waiting.polls();
         let abandoned = self.entry.news.receiver_count() == 0;
@@ -147,10 +147,10 @@ impl Drop for Poll {
     }
 }
 
-/// Up to a quarter less, so that many who wait do not come back at once.
+/// Up to a quarter less, so that many waiting tasks do not retry at the same moment.
 fn shortened(pause: Duration) -> Duration {
     let mut byte = [128];
-    // Without random bytes it is the middle.
+    // Without random bytes, it is the middle.
     let _ = getrandom::fill(&mut byte);
     let [byte] = byte;
     pause.saturating_sub(pause / 4 * u32::from(byte) / 255)

@@ -1,4 +1,4 @@
-//! How a store in a SQLite file is set up.
+//! The settings of a store in a SQLite file.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const DEFAULT_TRANSACTION_LIMIT: Duration = Duration::from_secs(1);
 #[must_use]
 pub struct SqliteStoreBuilder {
     pub(super) file: FileSettings,
-    /// How handlers open the file, where they have transactions.
+    /// The options with which handlers open the file, if they have transactions.
     handlers: Option<SqliteConnectOptions>,
     transaction_limit: Duration,
 }
@@ -45,8 +45,8 @@ impl SqliteStoreBuilder {
     }
 
     /// How long a [`Tx`](crate::Tx) of a handler may be open, on a store that was made
-    /// [on a pool](SqliteStore::on_pool); 1 s unless set, from 1 ms to a minute. Nobody else writes meanwhile: one
-    /// that is open for longer is undone, and its handler ended.
+    /// [on a pool](SqliteStore::on_pool); 1 s unless set, from 1 ms to a minute. Nobody else writes in that time.
+    /// A transaction that is open for longer is undone, and its handler ended.
     ///
     /// ```
     /// use std::time::Duration;
@@ -64,33 +64,33 @@ impl SqliteStoreBuilder {
     }
 
     /// Keeps the records apart from those of other namespaces of the same file; `default` unless set.
-    /// Sandbox and production are two.
+    /// For example, use one namespace each for sandbox and production.
     pub fn namespace(mut self, name: Name) -> Self {
         self.file.namespace = Some(name);
         self
     }
 
-    /// How long any call may take, whatever the disk does; 1 s unless set, at most a day. For half of
-    /// it SQLite waits where another process has locked the file.
+    /// How long any call may take, whatever the disk does; 1 s unless set, at most a day. If another process has
+    /// locked the file, SQLite waits for half of that time.
     ///
-    /// The layers above have a limit of their own: at most the sender's time to answer.
+    /// The layers above have a limit of their own, which is at most the sender's time limit for an answer.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.file.deadline = deadline;
         self
     }
 
-    /// The clock that leases and retentions go by, for tests; the system's unless set.
+    /// The clock for leases and retentions, for tests; the system's unless set.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.file.clock = Arc::new(clock);
         self
     }
 
-    /// The store: the file is opened, made where there is none, set up and checked.
+    /// The store: opens the file, creates it if necessary, sets it up and checks it.
     ///
     /// # Errors
     ///
-    /// A setting or a path that cannot be used; a file that cannot be opened, is locked, read-only,
-    /// damaged, on a network file system, or of a later version of this crate; a disk that is full.
+    /// A setting or a path cannot be used; the file cannot be opened, is locked, read-only,
+    /// damaged, on a network file system, or of a later version of this crate; or the disk is full.
     /// The text names the file and the remedy.
     pub async fn connect(self) -> Result<SqliteStore, SqliteConnectError> {
         let Self {

@@ -1,4 +1,4 @@
-//! How a connection to the file is set up, and what is checked of it.
+//! Sets up and checks connections to the file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep};
 use super::error::{Cause, Fault};
 use super::file::{self, FileId};
 
-/// To so many bytes the log is cut back when it begins anew.
+/// The size in bytes to which the log is truncated when it is restarted.
 const LOG_LIMIT: i64 = 64 << 20;
-/// What `PRAGMA synchronous` says where each commit is on the disk before it is acknowledged.
+/// The value of `PRAGMA synchronous` that puts each commit on the disk before it is acknowledged.
 const FULL: i64 = 2;
-/// For so long SQLite waits for a lock by itself. It looks less and less often: asking it again finds the
-/// moments in which another process does not have it.
+/// How long SQLite itself waits for a lock. It retries less and less often, so short waits that are
+/// repeated are better at finding the moments in which another process does not hold the lock.
 const BUSY: Duration = Duration::from_millis(10);
-/// For so long another process may be in the way when the file is opened.
+/// How long another process may block the opening of the file.
 const START_LIMIT: Duration = Duration::from_secs(5);
 const START_PAUSE: Duration = Duration::from_millis(20);
 
@@ -30,16 +30,16 @@ pub(super) struct Opener {
     pub(super) patience: Duration,
     /// The file that was opened first.
     pub(super) first: Arc<OnceLock<FileId>>,
-    /// The log that its connections write; `None` while one of them is to be opened anew, for with the last one that is
-    /// closed the log goes.
+    /// The log that its connections write; `None` while one of them is being reopened, because closing the last one
+    /// removes the log.
     pub(super) log: Arc<Mutex<Option<FileId>>>,
-    /// Run by each connection that writes.
+    /// Run on each connection that writes.
     #[cfg(test)]
     pub(super) sabotage: &'static str,
 }
 
 impl Opener {
-    /// A connection that writes; the file is made where there is none.
+    /// A connection that writes; creates the file if there is none and `create` is set.
     pub(super) async fn writer(&self, create: bool) -> Result<SqliteConnection, Fault> {
         let options = self.options().create_if_missing(create);
         let mut conn = options.connect().await?;
@@ -50,7 +50,7 @@ impl Opener {
         Ok(conn)
     }
 
-    /// From now on it is this file.
+    /// Accepts only the present file from now on.
     pub(super) fn keep_to_this_file(&self) -> Result<(), Fault> {
         if let Some(file) = file::under(&self.path)? {
             self.first.get_or_init(|| file);
@@ -58,7 +58,7 @@ impl Opener {
         Ok(())
     }
 
-    /// From now on its log is the one that is beside it, if none was known.
+    /// Accepts only the present log from now on, if none was known.
     pub(super) fn keep_to_this_log(&self) {
         let mut log = self.known_log();
         if log.is_none() {
@@ -66,15 +66,16 @@ impl Opener {
         }
     }
 
-    /// A connection is closed, and may have been the last one.
+    /// Forgets the log, because a connection is closed and may have been the last one.
     pub(super) fn forget_log(&self) {
         *self.known_log() = None;
     }
 
-    /// Whether the file and its log are where they were, and none stands in their place.
+    /// Checks that the file and its log are in place, and were not replaced by others.
     ///
-    /// SQLite would not notice, and go on in those that it has open: nobody would find there what was
-    /// acknowledged. Another one is not opened: the log beside it may be that of the one before.
+    /// SQLite would not notice, and would continue in its open files: acknowledged data would be
+    /// found by nobody. The replacement is not opened, because the log next to it may belong to the
+    /// earlier file.
     pub(super) fn is_in_place(&self) -> Result<(), Fault> {
         is_the_same(&self.path, self.first.get().copied())?;
         let log = *self.known_log();
@@ -85,18 +86,18 @@ impl Opener {
     }
 
     fn known_log(&self) -> MutexGuard<'_, Option<FileId>> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As SQLite names it.
+    /// The path that SQLite uses.
     fn log_path(&self) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push("-wal");
         name.into()
     }
 
-    /// How a user opens the file, for a connection of the store's own on which a record is written too.
+    /// A user's options, changed for a connection of the store that also writes a record.
     pub(super) fn durable(&self, user: SqliteConnectOptions) -> SqliteConnectOptions {
         user.filename(&self.path)
             .create_if_missing(false)
@@ -106,7 +107,7 @@ impl Opener {
             .pragma("checkpoint_fullfsync", "1")
     }
 
-    /// A connection that reads: beside the one that writes, it sees what was committed.
+    /// A connection that reads: it sees the commits of the one that writes.
     pub(super) async fn reader(&self) -> Result<SqliteConnection, Fault> {
         let options = self.options().pragma("query_only", "ON");
         Ok(options.connect().await?)
@@ -117,7 +118,7 @@ impl Opener {
             .filename(&self.path)
             .busy_timeout(BUSY)
             .synchronous(SqliteSynchronous::Full)
-            // macOS alone has it: there nothing else makes the disk empty its cache.
+            // Only macOS has it, where nothing else makes the disk flush its cache.
             .pragma("fullfsync", "1")
             .pragma("checkpoint_fullfsync", "1")
             .pragma("journal_size_limit", LOG_LIMIT.to_string())
@@ -126,7 +127,7 @@ impl Opener {
     }
 }
 
-/// Whether the file under this path is the one that is known.
+/// Checks that the file under this path is the known one.
 fn is_the_same(path: &Path, known: Option<FileId>) -> Result<(), Fault> {
     match (known, file::under(path)?) {
         (Some(known), Some(now)) if known != now => Err(Fault::new(
@@ -141,8 +142,8 @@ fn is_the_same(path: &Path, known: Option<FileId>) -> Result<(), Fault> {
     }
 }
 
-/// Has the file use a write-ahead log. Changing to one asks for the file alone, for which SQLite does
-/// not wait by itself.
+/// Switches the file to a write-ahead log. Switching needs exclusive access to the file, for which
+/// SQLite itself does not wait.
 async fn write_ahead(conn: &mut SqliteConnection, path: &Path) -> Result<(), Fault> {
     let give_up = Instant::now() + START_LIMIT;
     loop {
@@ -167,7 +168,7 @@ async fn write_ahead(conn: &mut SqliteConnection, path: &Path) -> Result<(), Fau
     }
 }
 
-/// Whether SQLite took the settings that keep records safe: it says nothing where it does not.
+/// Checks the settings that keep records safe, because SQLite does not report ignored ones.
 async fn check(conn: &mut SqliteConnection) -> Result<(), Fault> {
     for (setting, pragma, wanted) in [
         ("synchronous", "PRAGMA synchronous", FULL),

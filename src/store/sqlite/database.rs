@@ -1,4 +1,4 @@
-//! A file and the thread that works on it: one connection that writes, and one that reads beside it.
+//! A file and the thread that works on it, with one connection that writes and one that reads.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use super::error::{Cause, Fault};
 use super::gate::Gate;
 use super::writer::{Answers, Commands, Job, Writer, now};
 
-/// So many callers wait in line; more wait for a place in it.
+/// How many callers wait in the queue; others wait for a place in it.
 const LINE: usize = 1_024;
 
 type Work =
     Box<dyn for<'c> FnOnce(Result<&'c mut SqliteConnection, Fault>) -> BoxFuture<'c, bool> + Send>;
 
-/// A database file, shared by all who use it in this process for the same tables.
+/// A database file, shared by all its users in this process for the same tables.
 ///
-/// It needs nothing of the runtime that it is called in but a timer: its thread has one of its own.
-/// A call that is dropped half-way is finished by that thread.
+/// It needs only a timer from the runtime that it is called in: its thread has a runtime of its
+/// own. A call that is dropped half-way is finished by that thread.
 pub(super) struct Database<C: Commands> {
     opener: Opener,
     deadline: Duration,
@@ -41,7 +41,7 @@ pub(super) struct Database<C: Commands> {
 }
 
 impl<C: Commands> Database<C> {
-    /// Opens the file, sets it up where that is to be done, and begins to serve.
+    /// Opens the file, sets it up if necessary, and starts to serve.
     pub(super) async fn open(
         opener: Opener,
         deadline: Duration,
@@ -61,12 +61,12 @@ impl<C: Commands> Database<C> {
                     Ok((writing, reading)) => {
                         let writer =
                             Writer::new(commands, opener.clone(), writing, clock, commits, gate);
-                        // Who asked may be gone: then nobody asks anything, and both end.
+                        // The caller may be gone: then no jobs arrive, and both tasks end.
                         let _ = told.send(Ok(()));
                         let (writing, reading) =
                             tokio::join!(writer.run(jobs), read(opener, reading, work));
-                        // One after the other: the last one of a file puts the log into it, and two at
-                        // once may each leave that to the other.
+                        // One after another: the last connection of a file checkpoints the log, and
+                        // two that close at once may each leave that to the other.
                         for conn in [reading, writing].into_iter().flatten() {
                             let _ = conn.close().await;
                         }
@@ -109,12 +109,12 @@ impl<C: Commands> Database<C> {
         self.deadline
     }
 
-    /// The time that rows go by.
+    /// The time that applies to rows.
     pub(super) fn now(&self) -> UnixTime {
         now(&*self.clock)
     }
 
-    /// Where whoever writes waits for its turn.
+    /// The gate at which writers wait for their turn.
     pub(super) fn gate(&self) -> &Gate {
         &self.gate
     }
@@ -124,7 +124,7 @@ impl<C: Commands> Database<C> {
         self.commits.load(Ordering::Relaxed)
     }
 
-    /// Carries commands out and gives their answers, in their order.
+    /// Carries commands out and returns their answers, in their order.
     pub(super) async fn write(&self, orders: Vec<C::Order>) -> Result<Answers<C>, StoreError> {
         let asking = async {
             let (reply, answers) = oneshot::channel();
@@ -135,7 +135,7 @@ impl<C: Commands> Database<C> {
         self.in_time(asking).await
     }
 
-    /// Reads what was committed.
+    /// Reads committed data.
     pub(super) async fn read<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -190,7 +190,7 @@ async fn connect(
     Ok((writing, reading))
 }
 
-/// Serves who reads until nobody can ask any more, and gives the connection back. One on which something
+/// Serves reads until no caller is left, and returns the connection. A connection on which something
 /// failed is replaced.
 async fn read(
     opener: Opener,

@@ -1,25 +1,25 @@
-//! The file of a store: where it is, and on which kind of file system.
+//! The file of a store: its location, and the kind of its file system.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::{Cause, Fault, SqliteConnectError, SqliteConnectErrorKind as Kind};
 
-/// File systems that reach over a network, or to another machine. The write-ahead log needs memory that
-/// all processes share, and several of these keep no locks: <https://www.sqlite.org/wal.html>, under
-/// *Overview*.
+/// File systems that reach over a network or to another machine. The write-ahead log needs memory that
+/// all processes share, and several of these do not support locks: <https://www.sqlite.org/wal.html>,
+/// under *Overview*.
 const OVER_A_NETWORK: [&str; 15] = [
     "9p", "afs", "beegfs", "ceph", "cifs", "coda", "gfs2", "lustre", "ncpfs", "nfs", "nfs4",
     "ocfs2", "smb3", "smbfs", "virtiofs",
 ];
-/// What a program of its own serves (`fuse.sshfs`, `fuse.s3fs`): what becomes of locks is up to that one.
+/// File systems served by a program (`fuse.sshfs`, `fuse.s3fs`), which decides whether locks work.
 const SERVED_BY_A_PROGRAM: &str = "fuse.";
 
-/// The whole path of a file, in a folder that is there.
+/// The full path of a file in an existing folder.
 ///
 /// # Errors
 ///
-/// No file name, no such folder, a network file system.
+/// There is no file name or no such folder, or it is on a network file system.
 pub(super) fn located(path: &Path) -> Result<PathBuf, SqliteConnectError> {
     let refused = |why: &str| {
         let message = format!("{}: {why}", path.display());
@@ -43,7 +43,7 @@ pub(super) fn located(path: &Path) -> Result<PathBuf, SqliteConnectError> {
     let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")))
         .map_err(|error| refused("its folder cannot be found").with_source(error))?;
     let whole = folder.join(name);
-    // A link leads to the file that several paths share.
+    // A link leads to a file that several paths share.
     let whole = fs::canonicalize(&whole).unwrap_or(whole);
     if whole.to_str().is_none() {
         return Err(refused("SQLite takes paths in UTF-8 only"));
@@ -55,7 +55,7 @@ pub(super) fn located(path: &Path) -> Result<PathBuf, SqliteConnectError> {
     Ok(whole)
 }
 
-/// Whether the locks of a file hold where it is mounted, and its log is kept with it.
+/// Checks that the locks of a file work where it is mounted, and that its log is stored with it.
 fn check_mount(file: &Path, point: &str, kind: &str) -> Result<(), SqliteConnectError> {
     let file_shown = file.display();
     if is_over_a_network(kind) {
@@ -79,15 +79,15 @@ fn check_mount(file: &Path, point: &str, kind: &str) -> Result<(), SqliteConnect
     Ok(())
 }
 
-/// Which file it is, whatever its path is.
+/// Identifies a file, whatever its path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileId(u64, u64);
 
-/// Which file there is under a path now; `None` where the system does not tell.
+/// The file that is under a path now; `None` if the system does not report it.
 ///
 /// # Errors
 ///
-/// There is none.
+/// There is no file.
 #[cfg(unix)]
 pub(super) fn under(path: &Path) -> Result<Option<FileId>, Fault> {
     use std::io::ErrorKind::{NotADirectory, NotFound};
@@ -99,12 +99,12 @@ pub(super) fn under(path: &Path) -> Result<Option<FileId>, Fault> {
             Cause::Missing,
             format!("{} was moved away or removed", path.display()),
         )),
-        // A process may have given up the right to look.
+        // The process may have given up the right to read the folder.
         Err(_) => Ok(None),
     }
 }
 
-/// The same, where a file that is open can be neither moved nor replaced.
+/// Always `None`, on systems where an open file can be neither moved nor replaced.
 #[cfg(not(unix))]
 pub(super) fn under(_: &Path) -> Result<Option<FileId>, Fault> {
     Ok(None)
@@ -114,9 +114,10 @@ fn is_over_a_network(kind: &str) -> bool {
     OVER_A_NETWORK.contains(&kind) || kind.starts_with(SERVED_BY_A_PROGRAM)
 }
 
-/// Where a path is mounted, and the file system there, by the text of `/proc/self/mountinfo`
+/// The mount point of a path and the file system there, from the text of `/proc/self/mountinfo`
 /// ([proc(5)](https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html)): the mount point is
-/// the fifth word, the kind stands behind a lone dash. Of mounts at one point the last counts.
+/// the fifth word, and the kind follows a lone dash. Of several mounts at one point, the last
+/// counts.
 fn mount_of<'a>(mounts: &'a str, path: &Path) -> Option<(String, &'a str)> {
     let mounts = mounts.lines().filter_map(|line| {
         let (before, behind) = line.split_once(" - ")?;
@@ -124,11 +125,11 @@ fn mount_of<'a>(mounts: &'a str, path: &Path) -> Option<(String, &'a str)> {
         path.starts_with(&point).then_some(())?;
         Some((point, behind.split(' ').next()?))
     });
-    // Of equal ones the last.
+    // Of equally long ones, the last.
     mounts.max_by_key(|(point, _)| point.len())
 }
 
-/// Blanks and the like are written as `\040`.
+/// Decodes spaces and similar characters, which are written as `\040`.
 fn unescaped(text: &str) -> String {
     let mut pieces = text.split('\\');
     let mut plain = pieces.next().unwrap_or_default().to_owned();
@@ -154,7 +155,7 @@ fn unescaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Lines as Linux writes them.
+    /// Lines in the format of Linux.
     const MOUNTS: &str = "\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:26 / /srv rw,relatime shared:5 - nfs4 files:/srv rw,vers=4.2
@@ -181,7 +182,7 @@ mod tests {
         assert_eq!(mount_of("no mounts\n - \n", Path::new("/a")), None);
     }
 
-    /// As a container has it that was started with `-v ./webhooks.db:/data/webhooks.db`.
+    /// As in a container that was started with `-v ./webhooks.db:/data/webhooks.db`.
     #[test]
     fn a_file_that_is_mounted_without_its_folder_is_refused() {
         const CONTAINER: &str = "\
@@ -206,7 +207,7 @@ mod tests {
         for kind in ["nfs4", "virtiofs", "beegfs", "fuse.sshfs", "fuse.rclone"] {
             assert!(is_over_a_network(kind), "{kind}");
         }
-        // `fuseblk` is a disk, such as one of NTFS.
+        // `fuseblk` is a disk, for example with NTFS.
         for kind in ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuseblk"] {
             assert!(!is_over_a_network(kind), "{kind}");
         }

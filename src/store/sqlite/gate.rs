@@ -1,10 +1,10 @@
-//! One at a time at the file, within this process: the writer, or a handler's transaction.
+//! Lets one at a time use the file within this process: the writer, or a handler's transaction.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Who waits is let in in turn.
+/// Tasks enter in the order in which they wait.
 #[derive(Debug)]
 pub(super) struct Gate(Arc<Semaphore>);
 
@@ -15,7 +15,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Waits until nobody else is in. It is closed never, and so is never without a permit.
+    /// Waits until nobody else is inside. Always returns a permit, since it is never closed.
     pub(super) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0).acquire_owned().await.ok()
     }

@@ -27,7 +27,7 @@ const JOURNAL: Part = Part {
     works_from: 1,
 };
 
-/// `seq` is never given twice, and of two commits the later one has the greater: one can read on by it.
+/// `seq` is never reused, and the later of two commits has the greater one, so a reader can continue after it.
 const STEP_1: &str = "\
 CREATE TABLE tower_webhook_journal (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -43,20 +43,20 @@ CREATE INDEX tower_webhook_journal_kind ON tower_webhook_journal (authenticated,
 CREATE INDEX tower_webhook_journal_key ON tower_webhook_journal (key, seq) WHERE key IS NOT NULL;
 ";
 
-/// A line is written once, however often it is sent. Those of before have no number.
+/// A line is written once, however often it is sent. Lines of earlier versions have no number.
 const STEP_2: &str = "\
 ALTER TABLE tower_webhook_journal ADD COLUMN number INTEGER;
 CREATE UNIQUE INDEX tower_webhook_journal_line ON tower_webhook_journal (id, number);
 ";
 
-/// For so long a write waits where another process has locked the file.
+/// How long a write waits if another process has locked the file.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A journal in a SQLite file, in the table `tower_webhook_journal`.
 ///
-/// Take a file of its own: in the store's, each write of the journal would hold up deliveries. A crash of the
-/// machine may lose the last moments, for nothing waits for the disk; a death of the process loses nothing that
-/// was written.
+/// Use a separate file: in the store's file, each write of the journal would delay deliveries. A crash of the
+/// machine may lose the last moments, because nothing waits for the disk; a crash of the process loses nothing
+/// that was written.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,7 +69,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// # let path = folder.join("journal.db");
 /// let table = SqliteJournal::open(&path)?.rows(1_000_000, 100_000);
 /// let journal = Journal::start(table.clone())?;
-/// // … webhooks are told `.journal(&journal)` …
+/// // … configure the webhooks with `.journal(&journal)` …
 /// assert!(journal.flush(Duration::from_secs(5)).await);
 ///
 /// let mut page = table.read(&JournalFilter::new(), None, 100).await?;
@@ -99,11 +99,11 @@ impl Clone for SqliteJournal {
 }
 
 impl SqliteJournal {
-    /// The journal in this file, which is made with the first write where there is none.
+    /// The journal in this file, which the first write creates if necessary.
     ///
     /// # Errors
     ///
-    /// A path whose folder is not there, or on a network file system.
+    /// A path whose folder does not exist, or on a network file system.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, SqliteConnectError> {
         Ok(Self {
             opener: Opener {
@@ -119,7 +119,7 @@ impl SqliteJournal {
         })
     }
 
-    /// The most rows of requests whose origin was proved, and of all others; 10,000,000 and 1,000,000 unless set. Where there
+    /// The most rows for requests of proven origin, and for all others; 10,000,000 and 1,000,000 unless set. If there
     /// are more, the oldest are removed.
     #[must_use]
     pub fn rows(mut self, proved: u64, refused: u64) -> Self {
@@ -127,13 +127,13 @@ impl SqliteJournal {
         self
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.opener.path
     }
 
-    /// Reads up to `limit` lines that are asked for, in the order in which they were written, from the beginning or from
-    /// where another page has ended.
+    /// Reads up to `limit` matching lines, in the order in which they were written, from the beginning or from the
+    /// end of another page.
     ///
     /// # Errors
     ///
@@ -186,7 +186,7 @@ impl SqliteJournal {
         failed(&self.opener, what, fault)
     }
 
-    /// Has some work done on the connection that writes, which is replaced where it fails.
+    /// Does some work on the connection that writes, which is replaced if it fails.
     fn work<T>(
         &mut self,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, Fault>,
@@ -199,7 +199,7 @@ impl SqliteJournal {
                     None => {
                         let mut conn = opener.writer(true).await?;
                         schema::migrate(&mut conn, &JOURNAL).await?;
-                        // It is a log: nothing waits for the disk.
+                        // This is a log, so nothing waits for the disk.
                         let settings = "PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000";
                         raw_sql(settings).execute(&mut conn).await?;
                         conn

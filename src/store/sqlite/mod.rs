@@ -49,24 +49,25 @@ pub use self::journal::SqliteJournal;
 /// A [`Store`] in a SQLite file: its records survive a restart and a crash of the machine, and there is
 /// nothing to install.
 ///
-/// It is for the receivers of one machine. Several processes may use one file; each command of one
-/// waits while another writes. The file must be on a local disk: over a network the locks of SQLite do
-/// not hold. On Linux a network file system is found out and refused; elsewhere nothing is.
+/// It is for the receivers of one machine. Several processes may use one file; a command of one waits
+/// while another process writes. The file must be on a local disk: over a network, the locks of SQLite
+/// do not work. On Linux, a network file system is detected and refused; on other systems it is not
+/// detected.
 ///
-/// SQLite is built in. The file has a write-ahead log beside it, `-wal`, and an index of that, `-shm`:
-/// whoever copies or moves the file takes those with it. Each commit is on the disk before it is
-/// acknowledged (`synchronous=FULL`), and commands that come at the same time share a commit, so many
-/// at once cost little more than one. The log is cut back to 64 MiB when it begins anew.
+/// SQLite is built in. The file has a write-ahead log next to it, `-wal`, and an index of that log,
+/// `-shm`: copy or move all of them together. Each commit is on the disk before it is acknowledged
+/// (`synchronous=FULL`), and commands that arrive at the same time share a commit, so many at once
+/// cost little more than one. The log is truncated to 64 MiB when it is restarted.
 ///
-/// The tables are made when the file is first opened, `tower_webhook_records` and
-/// `tower_webhook_schema`; they may stand in a file that holds other tables too. A later version of
-/// this crate brings them up to date. Where it changes them so that this one cannot work with them,
-/// this one says so and does not start.
+/// The tables `tower_webhook_records` and `tower_webhook_schema` are created when the file is first
+/// opened; the file may also hold other tables. A later version of this crate brings them up to
+/// date. If it makes them incompatible with this version, this version reports that and does not
+/// start.
 ///
-/// Records whose retention is over are removed while the store is in use, up to 500 at a time. The file
-/// does not become smaller then; what is free in it is used again.
+/// Records whose retention is over are removed while the store is in use, up to 500 at a time. That
+/// does not shrink the file; its free space is reused.
 ///
-/// | what happens | what a call says |
+/// | what happens | what a call returns |
 /// | --- | --- |
 /// | another process keeps the file locked | [`Unavailable`](crate::store::StoreErrorKind::Unavailable), after half of the deadline |
 /// | the disk is full | [`Full`](crate::store::StoreErrorKind::Full); nothing was changed |
@@ -75,18 +76,18 @@ pub use self::journal::SqliteJournal;
 /// | the file is damaged | [`Corrupt`](crate::store::StoreErrorKind::Corrupt) |
 /// | reading or writing fails otherwise | [`Unavailable`](crate::store::StoreErrorKind::Unavailable) |
 ///
-/// At the start each of these is an error of [`SqliteStoreBuilder::connect`]. Later the event is refused
-/// with the sender's not-now status, and the next call tries again.
+/// At the start, each of these is an error of [`SqliteStoreBuilder::connect`]. Later, the event is
+/// refused with the sender's not-now status, and the next call tries again.
 ///
 /// # Time
 ///
-/// Leases and retentions go by the clock of the machine, read when a commit is made: what stood in line
-/// before counts from there.
+/// Leases and retentions use the clock of the machine, which is read at each commit: for commands that
+/// waited in the queue, time counts from then.
 ///
 /// # Threads
 ///
-/// A thread of this crate's and two of `sqlx` do the work, so no runtime has to go on for it. A call
-/// that is dropped half-way is carried out by them or not at all.
+/// A thread of this crate and two of `sqlx` do the work, so it does not depend on any other runtime.
+/// They carry out a call that is dropped half-way completely or not at all.
 ///
 /// ```
 /// use tower_webhook::{Name, SqliteStore};
@@ -98,7 +99,7 @@ pub use self::journal::SqliteJournal;
 /// # let path = folder.join("webhooks.db");
 /// let store = SqliteStore::connect(&path).await?;
 ///
-/// // The same file, with records of its own.
+/// // The same file, with separate records.
 /// let sandbox = store.namespace(Name::new("sandbox")?);
 /// # drop((store, sandbox));
 /// # std::fs::remove_dir_all(folder)?;
@@ -114,24 +115,24 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// A store in this file, which is made where there is none; see [`SqliteStoreBuilder::connect`].
+    /// A store in this file, which is created if necessary; see [`SqliteStoreBuilder::connect`].
     ///
     /// # Errors
     ///
-    /// A file that cannot be opened, made or written, or that this version cannot work with.
+    /// A file that cannot be opened, created or written, or that this version cannot work with.
     pub async fn connect(path: impl Into<PathBuf>) -> Result<Self, SqliteConnectError> {
         Self::builder(path).connect().await
     }
 
-    /// A store in this file, with settings of its own.
+    /// A builder for a store in this file, to change its settings.
     pub fn builder(path: impl Into<PathBuf>) -> SqliteStoreBuilder {
         SqliteStoreBuilder::new(path.into())
     }
 
     /// A store in the file of this pool, for handlers that take a [`Tx`](crate::Tx).
     ///
-    /// Neither the store nor a transaction takes a connection of the pool: they have their own, opened as
-    /// the pool opens its. What is set in `after_connect` is not set there.
+    /// Neither the store nor a transaction takes a connection of the pool: they open their own with the
+    /// pool's options. Settings made in `after_connect` do not apply to them.
     pub fn on_pool(pool: &SqlitePool) -> SqliteStoreBuilder {
         SqliteStoreBuilder::on_pool(pool)
     }
@@ -156,7 +157,7 @@ impl SqliteStore {
         Self::on(Arc::clone(&self.database), name, self.handlers.clone())
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         self.database.path()
     }
@@ -209,7 +210,7 @@ impl Store for SqliteStore {
         records::renew(self, renewals).await
     }
 
-    /// The work is done in threads of the store's own.
+    /// The work is done in the store's own threads.
     fn for_renewals(&self) -> Option<SharedStore> {
         Some(SharedStore::new(self.clone()))
     }

@@ -1,4 +1,4 @@
-//! The tables of the records, and how a file comes to have tables.
+//! The tables of the records, and the migrations of a file.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, raw_sql};
@@ -8,7 +8,7 @@ use super::error::{Cause, Fault};
 /// Tables that belong together and have a version of their own.
 pub(super) struct Part {
     pub(super) name: &'static str,
-    /// Each step, from a file without them on. A step that was published is never changed.
+    /// The steps, starting from a file without these tables. A published step is never changed.
     pub(super) steps: &'static [&'static str],
     /// The lowest version of this code that works with the tables of the last step.
     pub(super) works_from: i64,
@@ -20,8 +20,9 @@ pub(super) const RECORDS: Part = Part {
     works_from: 1,
 };
 
-/// By primary key alone there is one tree to write, not two. The first index is for what is over and
-/// for counting, the second for what was not handled: it stays small.
+/// With `WITHOUT ROWID`, there is only one tree to write instead of two. The first index is for
+/// records that are over and for counting, the second for records that were not handled: it stays
+/// small.
 const STEP_1: &str = "\
 CREATE TABLE tower_webhook_records (
     namespace TEXT NOT NULL,
@@ -46,7 +47,7 @@ CREATE INDEX tower_webhook_records_open ON tower_webhook_records (namespace, key
     WHERE state <> 2;
 ";
 
-/// Of this crate alone: `user_version` belongs to whoever owns the file.
+/// This crate's own version table, since `user_version` belongs to the owner of the file.
 const VERSIONS: &str = "\
 CREATE TABLE IF NOT EXISTS tower_webhook_schema (
     part TEXT NOT NULL PRIMARY KEY,
@@ -54,10 +55,10 @@ CREATE TABLE IF NOT EXISTS tower_webhook_schema (
     works_from INTEGER NOT NULL
 ) STRICT";
 
-/// Brings the tables of this part to this version, or says why it cannot work with them.
+/// Brings the tables of this part to this version, or returns why it cannot work with them.
 ///
-/// The lock of the file is taken before the version is read: of several processes that start at once
-/// one migrates, and the others find it done.
+/// The lock of the file is taken before the version is read: if several processes start at once, one
+/// migrates, and the others find it done.
 pub(super) async fn migrate(conn: &mut SqliteConnection, part: &Part) -> Result<(), Fault> {
     let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
     raw_sql(VERSIONS).execute(&mut *tx).await?;
@@ -79,7 +80,7 @@ pub(super) async fn migrate(conn: &mut SqliteConnection, part: &Part) -> Result<
         ));
     }
     if version >= known {
-        // On a file that cannot be written the transaction has begun as one that reads.
+        // On a file that cannot be written, the transaction has begun as read-only.
         raw_sql("UPDATE tower_webhook_schema SET version = version")
             .execute(&mut *tx)
             .await?;

@@ -1,4 +1,4 @@
-//! What a store and an inbox in a file are told alike.
+//! Settings that a store and an inbox in a file share.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl FileSettings {
         }
     }
 
-    /// Opens the file for these commands. Gives the namespace too.
+    /// Opens the file for these commands. Returns the namespace too.
     pub(super) async fn open<C: Commands>(
         self,
         commands: C,

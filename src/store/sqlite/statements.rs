@@ -15,7 +15,7 @@ use super::error::{Cause, Fault};
 /// The columns of a row, in the order in which they are bound and read.
 const COLUMNS: &str = "namespace, key, name, state, token, attempt, fence, fingerprint, kept_until, \
                        lease_ends, lease, corrected, status, content_type, body";
-/// So many rows are read or written by one statement at most: the same few texts are prepared once.
+/// How many rows one statement reads or writes at most: only a few different texts are prepared.
 const MOST_ROWS: usize = 256;
 
 fn select_some(places: usize) -> String {
@@ -31,12 +31,12 @@ fn select_one() -> String {
 
 const DELETE: &str = "DELETE FROM tower_webhook_records WHERE namespace = ? AND key = ?";
 
-/// The rows that these commands are about.
+/// The rows that these commands concern.
 pub(super) async fn read(conn: &mut SqliteConnection, orders: &[&Placed]) -> Result<Found, Fault> {
     read_places(conn, orders.iter().map(|placed| &placed.place)).await
 }
 
-/// The rows in these places.
+/// The rows at these places.
 pub(super) async fn read_places(
     conn: &mut SqliteConnection,
     places: impl Iterator<Item = &Place>,
@@ -47,7 +47,7 @@ pub(super) async fn read_places(
     let places: Vec<_> = places.into_iter().collect();
     let mut found = Found::new();
     for places in places.chunks(MOST_ROWS) {
-        // Filled up to a power of two with the last one again.
+        // Padded to a power of two by repeating the last place.
         let wanted = places.len().next_power_of_two();
         let mut query = sqlx::query(AssertSqlSafe(select_some(wanted)));
         let last = places.last().into_iter().cycle();
@@ -132,7 +132,7 @@ fn repeated(what: &str, times: usize) -> String {
     vec![what; times].join(", ")
 }
 
-/// The columns of a row that was read.
+/// Reads the columns of a row.
 fn columns(row: &SqliteRow) -> Result<Row, sqlx::Error> {
     Ok(Row {
         state: row.try_get(3)?,
@@ -166,7 +166,7 @@ pub(super) async fn one(
     }))
 }
 
-/// What nobody is at work on although it was not handled, in a range of keys.
+/// Events in a range of keys that were not handled and that nobody is at work on.
 pub(super) async fn unfinished(
     conn: &mut SqliteConnection,
     namespace: &Name,
@@ -190,7 +190,7 @@ pub(super) async fn unfinished(
             columns(row).ok()?,
         ))
     };
-    // What cannot be read is an event's own matter; its next delivery says so.
+    // An unreadable record concerns only its event, whose next delivery reports it.
     Ok(rows.iter().filter_map(read).collect())
 }
 
@@ -203,7 +203,7 @@ fn select_unfinished() -> String {
     )
 }
 
-/// What was not handled, in some thousand keys behind this one.
+/// Counts unhandled records among some thousand keys after this one.
 pub(super) async fn count_open(
     conn: &mut SqliteConnection,
     namespace: &Name,
@@ -220,7 +220,7 @@ pub(super) async fn count_open(
     Ok(counts)
 }
 
-/// So many rows are counted in one statement: some milliseconds.
+/// How many rows one statement counts: some milliseconds of work.
 const AT_ONCE: i64 = 20_000;
 
 const COUNT_OPEN: &str = "\
@@ -232,8 +232,8 @@ FROM (SELECT key, state, lease_ends, kept_until
       FROM tower_webhook_records INDEXED BY tower_webhook_records_open
       WHERE namespace = ?1 AND key > ?2 AND state <> 2 ORDER BY key LIMIT ?4)";
 
-/// How many handled ones there are in some thousand that are kept longer than this; and up to which
-/// time those are, if any are left behind them.
+/// How many handled records there are among some thousand that are kept longer than this; and the
+/// last of their times, if any records are left after them.
 pub(super) async fn count_done(
     conn: &mut SqliteConnection,
     namespace: &Name,

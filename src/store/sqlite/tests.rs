@@ -21,14 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LEASE: Duration = Duration::from_secs(15);
 const RETENTION: Duration = Duration::from_secs(600);
 
-/// A folder that is removed again.
+/// A folder that is removed at the end.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
     pub(super) fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // In memory, where there is such a place.
+        // In memory, if there is such a place.
         let shared = Path::new("/dev/shm");
         let base = if shared.is_dir() {
             shared.to_owned()
@@ -52,7 +52,7 @@ impl Folder {
             .unwrap()
     }
 
-    /// A connection of somebody else.
+    /// A separate connection to the file.
     pub(super) async fn beside(&self) -> SqliteConnection {
         SqliteConnectOptions::new()
             .filename(self.file())
@@ -68,7 +68,7 @@ impl Drop for Folder {
     }
 }
 
-/// Waits for the thread of a store that was dropped: with it the log has gone into the file.
+/// Waits for the thread of a dropped store: closing it has also checkpointed the log.
 fn until_closed(file: &Path) {
     let begun = std::time::Instant::now();
     while file.with_extension("db-wal").exists() {
@@ -123,7 +123,7 @@ async fn it_keeps_the_contract() {
         .unwrap();
 }
 
-/// Two stores on one file are as two processes are.
+/// Two stores on one file behave like two processes.
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
 async fn two_on_one_file_keep_the_contract_together() {
@@ -199,7 +199,7 @@ async fn a_call_that_is_dropped_is_done_or_not_and_blocks_nothing() {
         let call = store.claim(&claim);
         // Polled a few times, then dropped.
         let _ = tokio::time::timeout(Duration::from_micros(number), call).await;
-        // Sent again, it is as if it had been sent once.
+        // Sent again, the claim gives the same result as if sent once.
         let outcome = store.claim(&claim).await.unwrap();
         let ClaimOutcome::Claimed(grant) = outcome else {
             panic!("{outcome:?}");
@@ -238,7 +238,7 @@ fn renewals_go_on_while_the_runtime_of_the_receiver_stands_still() {
     let claim = claim("evt_1");
     receiver.block_on(store.claim(&claim)).unwrap();
     let renewing = store.for_renewals().unwrap();
-    // The receiver's runtime is driven by nobody from here on.
+    // From here on, nothing drives the receiver's runtime.
     let other = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -296,7 +296,7 @@ async fn a_lease_that_a_clock_set_back_made_too_long_ends_after_its_length() {
     let store = builder.connect().await.unwrap();
     store.claim(&claim("evt_1")).await.unwrap();
     clock.set(UnixTime::from_secs(1_700_000_000 - 3_600));
-    // Who waits writes it down.
+    // A wait writes the correction.
     assert_eq!(
         records::lease_left(&store, &key("evt_1")).await.unwrap(),
         Some(LEASE)

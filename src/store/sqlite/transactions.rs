@@ -1,4 +1,4 @@
-//! Transactions of handlers, one at a time, on a connection of their own to the file.
+//! Transactions of handlers, one at a time, on a dedicated connection to the file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,19 +25,19 @@ use super::error::{Cause, Fault};
 use super::record_commands::RecordCommands;
 use super::statements;
 
-/// Stands behind `BEGIN`: where the handler has ended the transaction, it is gone.
+/// Comes after `BEGIN`: if the handler has ended the transaction, this savepoint is gone.
 const MARK: &str = "SAVEPOINT tower_webhook_tx";
 const MARK_GONE: &str = "RELEASE tower_webhook_tx";
-/// So many steps of a statement go by between two looks at the clock.
+/// How many steps of a statement run between two checks of the clock.
 const STEPS: i32 = 1_000;
 /// A rollback that takes longer waits for a statement that is being interrupted.
 const ROLL_BACK_LIMIT: Duration = Duration::from_millis(500);
 
-/// What handlers' transactions of one file share.
+/// State that handlers' transactions of one file share.
 pub(super) struct Handlers {
     options: SqliteConnectOptions,
     limit: Duration,
-    /// One connection. Who has it has the turn among the transactions.
+    /// One connection. The lock on it is the turn among the transactions.
     turn: Arc<Mutex<SqlitePool>>,
 }
 
@@ -51,7 +51,7 @@ impl Handlers {
         }
     }
 
-    /// Closes the connection, whatever it is in. The next transaction has another one.
+    /// Closes the connection, whatever its state. The next transaction gets another one.
     async fn discard(&self, mut turn: OwnedMutexGuard<SqlitePool>) {
         let old = std::mem::replace(&mut *turn, pool(self.options.clone()));
         let _ = timeout(ROLL_BACK_LIMIT, old.close()).await;
@@ -63,7 +63,7 @@ fn pool(options: SqliteConnectOptions) -> SqlitePool {
     one.connect_lazy_with(options)
 }
 
-/// Where handlers begin transactions that go with the records of one namespace.
+/// Begins transactions that belong to the records of one namespace.
 #[derive(Clone)]
 pub(super) struct SqliteTransactions {
     pub(super) handlers: Arc<Handlers>,
@@ -88,8 +88,8 @@ impl SqliteTransactions {
     async fn open(&self, ticket: &Ticket) -> Result<Open, TxError> {
         let busy = || TxError::new(TxErrorKind::Busy, "others were at the file all the time");
         let waiting = async {
-            // With the turn alone one stands in line for the file: the writer is never more than one
-            // transaction away.
+            // Only the transaction with the turn waits for the file, so the writer waits for at most
+            // one transaction.
             let turn = Arc::clone(&self.handlers.turn).lock_owned().await;
             (turn, self.database.gate().enter().await)
         };
@@ -110,8 +110,8 @@ impl SqliteTransactions {
         let (undone, seen) = (Arc::clone(&is_undone), Arc::clone(&is_undone));
         let mut handle = tx.lock_handle().await.map_err(refused)?;
         handle.set_progress_handler(STEPS, move || Instant::now() < until);
-        // SQLite undoes the whole transaction at some statements that fail, such as one for which the disk has no
-        // room: https://www.sqlite.org/lang_transaction.html. Each later one would be committed alone.
+        // SQLite undoes the whole transaction if certain statements fail, for example because the disk is full:
+        // https://www.sqlite.org/lang_transaction.html. Each later statement would be committed separately.
         handle.set_rollback_hook(move || undone.store(true, Ordering::Relaxed));
         handle.set_commit_hook(move || !seen.load(Ordering::Relaxed));
         drop(handle);
@@ -127,13 +127,13 @@ impl SqliteTransactions {
     }
 }
 
-/// The transaction of a handler. While it is open nobody else writes.
+/// The transaction of a handler. While it is open, nobody else writes.
 struct Open {
     own: SqliteTransactions,
     tx: Transaction<'static, Sqlite>,
     until: Instant,
     token: Token,
-    /// Whether it was rolled back: nothing is committed on its connection any more.
+    /// Whether it was rolled back: nothing more is committed on its connection then.
     is_undone: Arc<AtomicBool>,
     turn: OwnedMutexGuard<SqlitePool>,
     _entered: Option<OwnedSemaphorePermit>,
@@ -159,7 +159,7 @@ impl OpenTransaction for Open {
     }
 }
 
-/// How far it came with the record.
+/// The result of writing the record.
 enum Marked {
     Done,
     Lost,
@@ -191,9 +191,9 @@ impl Open {
         failure
     }
 
-    /// Nobody else writes meanwhile: what the record says now it says at the commit too.
+    /// Nobody else writes during this, so the record stays as it is until the commit.
     async fn mark(&mut self, placed: &Placed) -> Result<Marked, Fault> {
-        // First of all: behind its end a statement would be committed alone.
+        // First of all: after its end, a statement would be committed separately.
         if raw_sql(MARK_GONE).execute(&mut *self.tx).await.is_err() {
             return Ok(Marked::Broken);
         }
@@ -258,7 +258,7 @@ impl Open {
         };
         let done = timeout(ROLL_BACK_LIMIT, ending).await;
         if !matches!(done, Ok(Ok(()))) {
-            // The handler has ended it itself, or a statement of it goes on.
+            // The handler has ended it itself, or a statement of it is still running.
             own.handlers.discard(turn).await;
         }
     }

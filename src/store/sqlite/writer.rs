@@ -1,4 +1,4 @@
-//! The one task that writes: it takes what has gathered and commits it together.
+//! The only task that writes: it commits gathered commands together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,45 +17,45 @@ use super::connection::Opener;
 use super::error::{Cause, Fault};
 use super::gate::Gate;
 
-/// So many commands go into one commit at most.
+/// The most commands in one commit.
 const MOST: usize = 256;
-/// Rows that are over go in batches of this size, one a second, or one after each commit while there
-/// are more.
+/// Rows that are over are removed in batches of this size, one per second, or one after each commit
+/// while there are more.
 const PRUNED_AT_ONCE: i64 = 500;
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
-/// So much longer than it counts a row is there: a clock that is set back by less brings it back.
+/// How much longer a row is stored than it counts, so that it counts again if the clock is set back.
 const SPARE: Duration = Duration::from_secs(300);
 
-/// What is written to some of the tables: the records of a store, or the entries of an inbox.
+/// The writes to a set of tables: the records of a store, or the entries of an inbox.
 pub(super) trait Commands: Send + Sync + 'static {
-    /// A command, with where its row is.
+    /// A command with the place of its row.
     type Order: Send + Sync + 'static;
     type Answer: Send + 'static;
-    /// What to note once the commit is made.
+    /// What to note after the commit.
     type Effect: Send;
 
     /// The name of the thread.
     const THREAD: &'static str;
-    /// What the rows are, for the log.
+    /// What the rows are called in the log.
     const ROWS: &'static str;
     /// Finds a row whose time was over at `?1`.
     const IS_OVER: &'static str;
     /// Removes up to `?2` of them, one kind of row after the other.
     const PRUNE: &'static [&'static str];
 
-    /// Makes the tables where there are none. Done again where another process was in the way.
+    /// Creates the tables if there are none. Repeated if another process was in the way.
     fn set_up(
         &mut self,
         conn: &mut SqliteConnection,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Looks at what is to be known before a transaction begins.
+    /// Reads state that is needed before a transaction begins.
     fn prepare(
         &mut self,
         conn: &mut SqliteConnection,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Carries commands out in a transaction that is open, in their order.
+    /// Carries commands out in an open transaction, in their order.
     fn carry_out(
         &self,
         conn: &mut SqliteConnection,
@@ -66,7 +66,7 @@ pub(super) trait Commands: Send + Sync + 'static {
     fn committed(&mut self, effect: Self::Effect);
 }
 
-/// What commands came to.
+/// The result of commands.
 pub(super) struct CarriedOut<C: Commands + ?Sized> {
     pub(super) answers: Answers<C>,
     /// Whether there is anything to commit.
@@ -76,7 +76,7 @@ pub(super) struct CarriedOut<C: Commands + ?Sized> {
 
 pub(super) type Answers<C> = Vec<Result<<C as Commands>::Answer, StoreError>>;
 
-/// Commands of one caller, who waits for their answers.
+/// Commands of one caller that waits for their answers.
 pub(super) struct Job<C: Commands> {
     pub(super) orders: Vec<C::Order>,
     pub(super) reply: oneshot::Sender<Answers<C>>,
@@ -112,7 +112,7 @@ impl<C: Commands> Writer<C> {
         }
     }
 
-    /// Serves until nobody can ask any more, and gives the connection back.
+    /// Serves until no caller is left, and returns the connection.
     pub(super) async fn run(
         mut self,
         mut jobs: mpsc::Receiver<Job<C>>,
@@ -123,7 +123,7 @@ impl<C: Commands> Writer<C> {
                 Ok(None) => break,
                 Err(_) => None,
             };
-            // While a handler has its transaction open, more gathers.
+            // While a handler has its transaction open, more commands gather.
             let _entered = Arc::clone(&self.gate).enter().await;
             let gathered = gather(first, &mut jobs);
             if !gathered.is_empty() {
@@ -143,13 +143,13 @@ impl<C: Commands> Writer<C> {
             Err(fault) if fault.meets_all() || orders.len() == 1 => {
                 orders.iter().map(|_| Err(fault.clone().into())).collect()
             }
-            // Nothing of it was written: what one command meets costs the others nothing.
+            // None of them was written: a fault of one command does not affect the others.
             Err(_) => Box::pin(self.one_by_one(&orders)).await,
         }
         .into_iter();
         for job in jobs {
             let own = answers.by_ref().take(job.orders.len()).collect();
-            // Who gave up sends it again, or does not care.
+            // A caller that gave up sends it again, or does not care.
             let _ = job.reply.send(own);
         }
     }
@@ -166,7 +166,7 @@ impl<C: Commands> Writer<C> {
         answers
     }
 
-    /// All of them in one transaction, or none.
+    /// Carries out all of them in one transaction, or none.
     async fn transact(&mut self, orders: &[&C::Order]) -> Result<Answers<C>, Fault> {
         self.opener.is_in_place()?;
         let mut conn = match self.conn.take() {
@@ -177,7 +177,7 @@ impl<C: Commands> Writer<C> {
         let give_up = Instant::now() + self.opener.patience;
         let (is_good, result) = loop {
             match attempt(&self.commands, &mut conn, orders, &*self.clock).await {
-                // Asked for again at once: a process that is busy leaves only moments between two commits.
+                // Retried at once: a busy process leaves only moments between two commits.
                 (true, Err(fault))
                     if fault.cause() == Cause::Locked && Instant::now() < give_up => {}
                 tried => break tried,
@@ -201,7 +201,7 @@ impl<C: Commands> Writer<C> {
         Ok(answers)
     }
 
-    /// Removes some rows whose time is over, if there are any.
+    /// Removes some rows whose time is over, if any.
     async fn prune(&mut self) {
         let begun = Instant::now();
         self.prune_at = begun + PRUNE_EVERY;
@@ -226,13 +226,13 @@ impl<C: Commands> Writer<C> {
     }
 }
 
-/// What there is already, together with the first.
+/// The first job and the others that are already in the queue.
 fn gather<C: Commands>(first: Option<Job<C>>, jobs: &mut mpsc::Receiver<Job<C>>) -> Vec<Job<C>> {
     let mut gathered = Vec::new();
     let mut orders = 0_usize;
     let mut next = first;
     while let Some(job) = next.or_else(|| jobs.try_recv().ok()) {
-        // Of who has given up already nothing is carried out.
+        // Nothing is carried out for a caller that has already given up.
         if !job.reply.is_closed() {
             orders = orders.saturating_add(job.orders.len());
             gathered.push(job);
@@ -245,7 +245,7 @@ fn gather<C: Commands>(first: Option<Job<C>>, jobs: &mut mpsc::Receiver<Job<C>>)
     gathered
 }
 
-/// The lock is taken first: what is read stays so until the commit.
+/// Takes the lock first, so that rows stay as they are read until the commit.
 async fn begin(conn: &mut SqliteConnection) -> Result<Transaction<'_, Sqlite>, Fault> {
     Ok(conn.begin_with("BEGIN IMMEDIATE").await?)
 }
@@ -255,8 +255,8 @@ pub(super) fn now(clock: &dyn Clock) -> UnixTime {
     UnixTime::from_micros(clock.now().as_micros())
 }
 
-/// Carries commands out in a transaction. Says also whether the connection is as it was before: one that
-/// may hold a transaction is closed.
+/// Carries commands out in a transaction. Also returns whether the connection is as it was before: one
+/// that may still have a transaction is closed.
 async fn attempt<C: Commands>(
     commands: &C,
     conn: &mut SqliteConnection,
@@ -265,7 +265,7 @@ async fn attempt<C: Commands>(
 ) -> (bool, Result<CarriedOut<C>, Fault>) {
     let mut tx = match begin(conn).await {
         Ok(tx) => tx,
-        // One that waited in vain has done nothing.
+        // A wait for the lock in vain has done nothing.
         Err(fault) => return (fault.cause() == Cause::Locked, Err(fault)),
     };
     let now = now(clock);

@@ -1,4 +1,4 @@
-//! What happens when the store is full, or nearly so.
+//! A store that is full, or nearly so.
 
 use std::sync::Mutex;
 
@@ -32,7 +32,7 @@ fn a_full_store_refuses_what_is_new_and_works_for_what_is_there() {
     assert!(now(store.claim(&claim(3, 1))).is_ok(), "a place is free");
     assert_eq!(now(store.claim(&claim(4, 1))), full);
 
-    // What is over makes room, in whichever shard it is; what is not stays.
+    // Expired records make room, in whichever shard they are; the others stay.
     clock.advance(RETENTION - Duration::from_secs(1));
     assert_eq!(now(store.claim(&claim(4, 1))), full);
     clock.advance(Duration::from_secs(1));
@@ -133,7 +133,7 @@ fn it_warns_once_when_it_comes_to_be_four_fifths_full() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let store = MemoryStore::with_capacity_and_clock(10, manual()).unwrap();
     tracing::subscriber::with_default(Warnings(seen.clone()), || {
-        // Another test may have met the warning first, where nobody listened.
+        // Another test may have reached the warning first, without a subscriber.
         tracing::callsite::rebuild_interest_cache();
         for number in 0..12 {
             let _ = now(store.claim(&claim(number, 1)));

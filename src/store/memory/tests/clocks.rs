@@ -1,4 +1,4 @@
-//! Clocks of a user's own that jump or panic.
+//! A user's clocks that jump or panic.
 
 use std::sync::{Mutex, PoisonError};
 

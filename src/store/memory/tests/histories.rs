@@ -1,4 +1,4 @@
-//! Random histories of several that know several keys.
+//! Random histories of several holders with several keys.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What one of several does on one of several keys.
+/// An action of one of several holders on one of several keys.
 #[derive(Debug, Clone)]
 enum Deed {
     Claim(usize, u8, u64),
@@ -73,7 +73,7 @@ proptest! {
                     prop_assert_eq!(now(store.complete(&command)), plain.run(&command));
                 }
                 Deed::Release(key, who, secs) => {
-                    // Half of them before their handlers began.
+                    // Half of them before their handlers have begun.
                     let begun = secs % 2 == 0;
                     let command = Release { retention: kept(secs), begun, ..release(key, who) };
                     prop_assert_eq!(now(store.release(&command)), plain.run(&command));

@@ -1,4 +1,4 @@
-//! What is over leaves nothing behind.
+//! Expired records leave nothing behind.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn what_is_over_is_purged_without_a_scan_and_leaves_nothing() {
     assert_eq!(sizes(&store).items, 10_000, "one item a record");
     clock.advance(RETENTION);
     assert_eq!(now_slowly(store.counts()), Counts::default());
-    // Each command looks at 16 records, so half as many commands are plenty for every shard.
+    // Each command checks 16 records, so half as many commands are plenty for every shard.
     for number in 0..5_000 {
         now(store.claim(&claim(20_000 + number, 1))).unwrap();
     }
@@ -23,7 +23,7 @@ fn what_is_over_is_purged_without_a_scan_and_leaves_nothing() {
     assert_eq!(store.pool.room.taken(), 5_000);
 }
 
-/// The answer of a call that lets others have their turn.
+/// The answer of a call that yields to other tasks.
 fn now_slowly<T>(answer: impl Future<Output = Result<T, StoreError>>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

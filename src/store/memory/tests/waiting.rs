@@ -1,4 +1,4 @@
-//! Those who wait for a record: how they are woken, and that they can leave.
+//! Tasks that wait for a record: how they are woken, and that they can leave.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,7 +36,7 @@ async fn two_thousand_wait_for_one_key_and_each_can_leave() {
     assert_eq!(sizes(&store).waiters, 0, "who gives up leaves nothing");
 }
 
-/// Spins, so that two threads meet closely, and gives way where there is one core for both.
+/// Spins, so that two threads run closely together, and yields if there is one core for both.
 fn spin_until(met: &dyn Fn() -> bool) {
     for turn in 0_u64.. {
         if met() {

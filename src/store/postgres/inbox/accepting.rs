@@ -1,4 +1,4 @@
-//! Events that nobody knows yet: most of what is accepted is such. All of them take one statement.
+//! Accepts new events, which most accepted events are, all in one statement.
 
 use std::collections::HashSet;
 
@@ -13,8 +13,9 @@ use super::entries;
 use super::so_far::SoFar;
 use super::statements::EntryStatements;
 
-/// Accepts the events of which nothing is known, as far as there is room for all that could be. What is known, or
-/// is about to be as another transaction ends, has no answer, and neither has a command of another kind.
+/// Accepts the events of which nothing is known, as far as there is room for all that might be new. Events that
+/// are known, or are about to be as another transaction ends, get no answer, and neither do commands of another
+/// kind.
 pub(super) async fn new_ones(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -49,7 +50,7 @@ pub(super) async fn new_ones(
     Ok(())
 }
 
-/// What is accepted, and has no command of another kind beside it, with its numbers among all commands.
+/// Accepts that share no entry with other commands, with their numbers among all commands.
 fn candidates<'a>(placed: &[&'a Placed]) -> (Vec<usize>, Vec<&'a Placed>) {
     let others = placed.iter().filter(|it| !is_accept(it));
     let others: HashSet<_> = others.filter_map(|it| it.place.as_ref()).collect();

@@ -60,75 +60,75 @@ impl PostgresInboxBuilder {
         self
     }
 
-    /// The schema that the tables are in; see
+    /// The schema that holds the tables; see
     /// [`PostgresStoreBuilder::schema`](crate::store::PostgresStoreBuilder::schema).
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.settings.schema = Some(schema.into());
         self
     }
 
-    /// What the names of the tables begin with; see
+    /// The prefix of the table names; see
     /// [`PostgresStoreBuilder::table_prefix`](crate::store::PostgresStoreBuilder::table_prefix).
     pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.settings.prefix = Some(prefix.into());
         self
     }
 
-    /// How long any call may take, whatever Postgres does; 1 s unless set, at most a day. The server is told
-    /// to give up a statement then, and after half of it where another transaction holds the entry.
+    /// How long any call may take, whatever Postgres does; 1 s unless set, at most a day. The server is
+    /// instructed to give up a statement after that time, or after half of it if another transaction holds
+    /// the entry.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.settings.deadline = deadline;
         self
     }
 
-    /// How many connections there are at most; 8 unless set, 1 to 1,000. There is one
-    /// more on which other processes are told of new events, and where a worker waits for entries another one, on
-    /// which it listens; both are made again where they break.
+    /// The maximum number of connections; 8 unless set, 1 to 1,000. One more notifies other processes of new
+    /// events, and if a worker waits for entries, another one listens. Both are made again if they break.
     pub fn connections(mut self, connections: u32) -> Self {
         self.settings.connections = connections;
         self
     }
 
-    /// How many entries that are not over the tables hold, in all their namespaces; a million unless set.
-    /// Beyond that new events are told "not now". Where several processes accept, each learns within 10 s
-    /// what the others have accepted: until then it may go beyond it.
+    /// How many entries that are not done, discarded or stale the tables hold, across all their namespaces; a
+    /// million unless set. Beyond that, new events get the not-now status. If several processes accept, each learns
+    /// within 10 s what the others have accepted; until then, the limit may be exceeded.
     pub fn capacity(mut self, entries: u64) -> Self {
         self.capacity = entries;
         self
     }
 
-    /// How many [`Tx`](crate::Tx) of handlers are open at once at most, on an inbox that was made
+    /// The maximum number of [`Tx`](crate::Tx) of handlers that are open at once, on an inbox that was made
     /// [on a pool](PostgresInbox::on_pool); one fewer than the pool has connections unless set. Others wait.
     ///
-    /// The pool must be larger: a handler with a transaction that asks the pool for a second connection would
-    /// wait for those who wait for the same.
+    /// The pool must be larger. Otherwise a handler with a transaction that asks the pool for a second
+    /// connection could wait for handlers that wait for the same.
     pub fn transactions_at_once(mut self, most: u32) -> Self {
         self.settings.transactions_at_once = Some(most);
         self
     }
 
-    /// Begins the [`Tx`](crate::Tx) of handlers by this driver, and so many at once at most; at least one. It is for
-    /// an inbox of a URL, and connects to the same database.
+    /// Begins the [`Tx`](crate::Tx) of handlers with this driver, at most this many at once; at least one. It is for
+    /// an inbox made from a URL, and connects to the same database.
     pub fn transactions_by(mut self, driver: impl TxDriver, at_once: u32) -> Self {
         self.settings.driver(driver, at_once);
         self
     }
 
-    /// Has [`connect`](Self::connect) bring the tables up to date, which the role must be allowed to: those
-    /// of the inbox, and those of a store beside it, in which events are looked up.
+    /// Makes [`connect`](Self::connect) bring the tables up to date, for which the role needs the rights:
+    /// those of the inbox, and those of a store in the same place, in which events are looked up.
     pub fn migrate(mut self) -> Self {
         self.settings.migrate = true;
         self
     }
 
-    /// Whether each statement is prepared once for each connection: where Postgres is reached directly, unless set; see
+    /// Whether each connection prepares each statement once; unless set, it does if Postgres is reached directly. See
     /// [`PostgresStoreBuilder::prepare_statements`](crate::store::PostgresStoreBuilder::prepare_statements).
     pub fn prepare_statements(mut self, prepares: bool) -> Self {
         self.settings.prepare_statements = Some(prepares);
         self
     }
 
-    /// Has [`connect`](Self::connect) fail where the start-up check finds entries
+    /// Makes [`connect`](Self::connect) fail if the start-up check finds entries
     /// [at risk](crate::store::PostgresVerdict::AtRisk), or cannot be made; see
     /// [`PostgresStoreBuilder::refuse_at_risk`](crate::store::PostgresStoreBuilder::refuse_at_risk).
     pub fn refuse_at_risk(mut self) -> Self {
@@ -136,7 +136,7 @@ impl PostgresInboxBuilder {
         self
     }
 
-    /// The SQL that makes the tables, for whoever runs migrations by other means; it may be run again.
+    /// The SQL that makes the tables, to run migrations by other means; it may be run again.
     ///
     /// # Errors
     ///
@@ -145,7 +145,7 @@ impl PostgresInboxBuilder {
         self.settings.migration_sql::<EntryCommands>()
     }
 
-    /// The inbox, without a word to Postgres: connections are made when they are needed.
+    /// The inbox, without contacting Postgres: connections are made when they are needed.
     ///
     /// # Errors
     ///
@@ -161,8 +161,8 @@ impl PostgresInboxBuilder {
 
     /// The inbox, connected, with its tables and settings checked and logged.
     ///
-    /// Where Postgres cannot be reached it says so in the log and goes on: deliveries are refused with the
-    /// not-now status until Postgres is back.
+    /// If Postgres cannot be reached, it logs that and continues: deliveries are refused with the not-now
+    /// status until Postgres is back.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What entries say, as it is read for a worker.
+//! Reads the contents of entries for a worker.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,8 @@ use crate::store::postgres::sql::Sql;
 
 /// How contents are read.
 ///
-/// One on a page that is damaged fails the statement, and the transaction with it. From then on each is read by
-/// itself, behind a savepoint, until none is damaged: that takes a round trip for each.
+/// A content on a damaged page fails the statement, and the transaction with it. From then on, each content is
+/// read separately, after a savepoint, until none is damaged: that takes a round trip for each.
 #[derive(Debug)]
 pub(super) struct Contents {
     pub(super) sql: Sql,
@@ -34,12 +34,12 @@ impl Contents {
         self.one_by_one.load(Ordering::Relaxed)
     }
 
-    /// Whether who met this, and read with less care, may do better next time.
+    /// Whether a caller that met this fault, and read with less care, may succeed next time.
     pub(super) fn takes_more(&self, care: bool, fault: &Fault) -> bool {
         fault.cause() == Cause::Corrupt && !care && self.care()
     }
 
-    /// The content of these rows, as far as it can be read.
+    /// The contents of these rows, as far as they can be read.
     pub(super) async fn of(
         &self,
         conn: &mut PgConnection,
@@ -67,7 +67,7 @@ impl Contents {
                 }
                 Err(fault) => return Err(fault),
             }
-            // What was locked before stays so.
+            // Rows locked before stay locked.
             conn.execute(raw_sql("ROLLBACK TO SAVEPOINT content"))
                 .await?;
         }
@@ -83,7 +83,7 @@ impl Contents {
     ) -> Result<(), Fault> {
         let query = self.sql.query().bind(ids);
         for row in query.fetch_all(conn).await? {
-            // One that is not whole is none.
+            // An incomplete content counts as none.
             let (envelope, body): (Option<Vec<u8>>, Option<Vec<u8>>) =
                 (row.try_get(1)?, row.try_get(2)?);
             if let Some((envelope, body)) = envelope.zip(body) {

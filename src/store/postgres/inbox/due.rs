@@ -1,4 +1,4 @@
-//! What is due, by route.
+//! Finds due entries, by route.
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -14,14 +14,14 @@ use super::front::Front;
 use super::rows::entry;
 use super::statements::EntryStatements;
 
-/// What looks before have shown.
+/// The knowledge from earlier scans.
 #[derive(Default)]
 pub(super) struct Looks {
     pub(super) front: Front,
     pub(super) crowds: Crowds,
 }
 
-/// What there is of one route.
+/// The rows found for one route.
 #[derive(Default)]
 pub(super) struct OfRoute {
     pub(super) due: Vec<Due>,
@@ -31,29 +31,29 @@ pub(super) struct OfRoute {
 }
 
 pub(super) struct Looked {
-    /// For each route that is asked for.
+    /// One for each requested route.
     pub(super) of_routes: Vec<OfRoute>,
-    /// Whether another look goes on behind this one.
+    /// Whether another scan continues after this one.
     pub(super) has_more: bool,
 }
 
-/// A look at one route.
+/// A scan of one route.
 struct Look<'t> {
     route: &'t Route,
-    /// Which of the routes that are asked for it is.
+    /// The number of the route among the requested ones.
     number: usize,
     at: LookAt,
-    /// Whether it begins at the beginning, whatever looks before have seen.
+    /// Whether it starts from the beginning, whatever earlier scans have seen.
     is_full: bool,
     is_crowded: bool,
     behind: Turn,
     until: Turn,
-    /// How many are wanted, until when what was taken before may use the rate of their order keys up, and until
-    /// when it can.
+    /// How many entries are wanted, until when entries taken before may use up the rate of their order keys,
+    /// and until when it can be used up.
     bounds: (i64, i64, i64),
 }
 
-/// Looks that were broken off have taken long too.
+/// Records how long scans take, even if they are cancelled.
 struct Watch<'l, 't> {
     crowds: &'l Crowds,
     looks: &'l [Look<'t>],
@@ -83,7 +83,7 @@ impl Watch<'_, '_> {
     }
 }
 
-/// Looks for what is due, by route.
+/// Scans for due entries, by route.
 pub(super) async fn look(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -158,7 +158,7 @@ pub(super) async fn look(
         if part == Part::Front {
             known.front.seen(&look.at, first, time);
         }
-        // One that was slow just now is crowded from the next one on.
+        // If it was slow just now, it counts as crowded from the next scan on.
         has_more |=
             look.is_crowded && (known.crowds).looked(part, &look.at, look.until, found_all(look));
     }
@@ -168,7 +168,7 @@ pub(super) async fn look(
     })
 }
 
-/// Which looks are to be made, of routes that are asked for.
+/// Which scans to make for the requested routes.
 fn looks<'t>(
     known: &Looks,
     part: Part,
@@ -180,7 +180,7 @@ fn looks<'t>(
     for (number, route) in taking.take.routes.iter().enumerate() {
         let bounds = taking.bounds(route);
         if bounds.0 <= 0 {
-            // The rate is used up, and nothing is found out about the route.
+            // The rate is used up, and the route is not examined.
             continue;
         }
         let at = (namespace.clone(), route.clone(), taking.take.lone);
@@ -202,7 +202,7 @@ fn looks<'t>(
     looks
 }
 
-/// Up to where a look goes that goes through so many entries.
+/// Where a scan that goes through this many entries ends.
 async fn bound(
     conn: &mut PgConnection,
     statements: &EntryStatements,

@@ -1,7 +1,7 @@
-//! Runs that end as most do: well. All that end together take one statement.
+//! Ends runs that are done, as most are. All that end together take one statement.
 //!
-//! It names the token that each entry is held with, and changes no other one. What is held otherwise, or has an order
-//! key that is to be freed, has no answer here: the rules say what becomes of it.
+//! It names the token that holds each entry, and changes no other entry. Entries that are held otherwise, or have an
+//! order key that must be freed, get no answer here: the rules decide about them.
 
 use std::collections::HashSet;
 
@@ -19,7 +19,7 @@ use super::accepting::at;
 use super::so_far::{SoFar, alone};
 use super::statements::EntryStatements;
 
-/// Ends what is done, as far as it is held with the tokens that are named.
+/// Ends the runs that are done, if the named tokens hold their entries.
 pub(super) async fn end(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -31,7 +31,7 @@ pub(super) async fn end(
     if ended.is_empty() {
         return Ok(());
     }
-    // In the order of their keys, in which they are mostly locked: two transactions hardly wait for each other.
+    // In the order of their keys, as they are mostly locked: transactions rarely wait for each other.
     ended.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     let (mut namespaces, mut keys, mut tokens, mut ends) = (vec![], vec![], vec![], vec![]);
     for ((namespace, key), _, finish) in &ended {

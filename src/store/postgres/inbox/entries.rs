@@ -1,4 +1,4 @@
-//! Entries and what they say: how they are read, locked and written.
+//! Reads, locks and writes entries and their contents.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -17,7 +17,7 @@ use super::pieces::Pieces;
 use super::rows::{EntryRows, entry};
 use super::statements::EntryStatements;
 
-/// What the server tells, and the rows at these places, by a statement that locks them or not.
+/// The server's report and the rows at these places, by a statement that locks them or not.
 pub(super) async fn read(
     conn: &mut PgConnection,
     sql: &Sql,
@@ -48,10 +48,10 @@ pub(super) async fn read(
     Ok((Told { time, pid }, found))
 }
 
-/// Writes what was decided but for the order keys. `false` where another transaction has inserted a row
-/// meanwhile: then this one is to be undone.
+/// Writes what was decided, except for order keys. `false` if another transaction has inserted a row in
+/// the meantime: then this one must be undone.
 ///
-/// The numbers of new rows are below zero: they have others in the table.
+/// The numbers of new rows are below zero; the table gives them others.
 pub(super) async fn write(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -111,8 +111,8 @@ pub(super) async fn write(
     Ok(usize::try_from(inserted).is_ok_and(|inserted| inserted == count))
 }
 
-/// Writes rows of events that were accepted just now, with their contents, unless an entry or a record of the event
-/// is there; and says where it has.
+/// Writes rows of newly accepted events, with their contents, unless there is an entry or a record of the event.
+/// Returns the places written.
 pub(super) async fn accept(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -120,7 +120,7 @@ pub(super) async fn accept(
     now: i64,
 ) -> Result<HashSet<At>, Fault> {
     due_in_their_order(&mut rows);
-    // In one order everywhere, so that two transactions never wait for each other.
+    // In one order everywhere, so that two transactions never deadlock.
     let place = |row: &NewRow| (row.place.namespace.clone(), row.place.key.clone());
     rows.sort_by_cached_key(place);
     let mut new_contents: HashMap<_, _> = contents.into_iter().collect();
@@ -139,15 +139,15 @@ pub(super) async fn accept(
     places.collect()
 }
 
-/// Rows get their numbers in the order of their keys. Of those that came together a later one is due a microsecond
-/// later, so that the one that came first runs first.
+/// Rows get their numbers in the order of their keys. Among events that arrived together, each is due a
+/// microsecond after the one before it, so that they run in the order of arrival.
 fn due_in_their_order(new: &mut [NewRow]) {
     for (behind, NewRow { row, .. }) in (0_i64..).zip(new) {
         row.due = row.due.map(|due| due.saturating_add(behind));
     }
 }
 
-/// Writes rows that are there, and locked.
+/// Writes existing rows that are locked.
 pub(super) async fn update(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -163,7 +163,7 @@ pub(super) async fn update(
     all_of(count, query.execute(conn).await?.rows_affected())
 }
 
-/// Contents as columns, each an array.
+/// Contents as columns, each of them an array.
 #[derive(Default)]
 struct Contents {
     envelopes: Vec<Option<Vec<u8>>>,

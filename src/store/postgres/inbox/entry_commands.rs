@@ -35,22 +35,22 @@ use super::{ending, entries, looking, order_keys, rates, records, take};
 pub(super) struct EntryCommands {
     pub(super) statements: EntryStatements,
     room: Arc<Room>,
-    /// So long a take may go on behind what it skips.
+    /// How long a take may continue after entries that it skips.
     longest_take: Duration,
     pub(super) looks: Looks,
     pub(super) news: Arc<News>,
 }
 
-/// What to note of a transaction.
+/// What to note after a transaction.
 pub(super) struct Effect {
     /// By how much there are more entries now that are not over.
     opened: i64,
-    /// Whether there may be something to take that was not there before.
+    /// Whether there may be something new to take.
     is_news: bool,
     _reserved: Reserved,
 }
 
-/// What some commands came to, one after the other.
+/// The results of commands that were carried out one after the other.
 struct Each {
     answers: Vec<Result<Answer, StoreError>>,
     wrote: bool,
@@ -79,10 +79,10 @@ impl EntryCommands {
         Ok(())
     }
 
-    /// The entries that these commands are about, locked as far as they may be changed; and the places of
-    /// those that are not.
+    /// The entries that these commands concern, locked if they may be changed; and the places of those
+    /// that are not locked.
     ///
-    /// Most of what is accepted is new or a duplicate: no lock of who takes entries is waited for then.
+    /// Most accepted events are new or duplicates, so accepting rarely waits for the lock of a take.
     async fn rows(
         &self,
         conn: &mut PgConnection,
@@ -134,7 +134,7 @@ impl EntryCommands {
         }
     }
 
-    /// What else there is of the entries that these commands are about.
+    /// The other state that these commands need.
     async fn find(
         &self,
         conn: &mut PgConnection,
@@ -151,7 +151,7 @@ impl EntryCommands {
         });
         let orders = orders.collect();
         found.order_keys = order_keys::lock(&mut *conn, &self.statements, orders).await?;
-        // Only what is not known here may be known to a store beside it.
+        // Only an event that is unknown here may be known to a store in the same tables.
         let places = placed.iter().filter_map(|placed| match &placed.order {
             Order::Accept(_) => placed.place.as_ref(),
             _ => None,
@@ -168,8 +168,8 @@ impl EntryCommands {
         Ok(())
     }
 
-    /// Carries commands out, whatever is known of their entries. `None` where another transaction has inserted
-    /// one meanwhile, or contents are to be read with more care: then all is to be undone, and done anew.
+    /// Carries commands out, whatever is known of their entries. `None` if another transaction has inserted
+    /// one, or contents must be read with more care: then everything must be undone and repeated.
     async fn each(
         &self,
         conn: &mut PgConnection,
@@ -218,7 +218,7 @@ impl EntryCommands {
         }))
     }
 
-    /// What a command about no entry comes to, and whether it has written anything.
+    /// The result of a command that concerns no entry, and whether it wrote anything.
     async fn beside_entries(
         &self,
         conn: &mut PgConnection,
@@ -249,7 +249,7 @@ impl EntryCommands {
     }
 }
 
-/// Whether it may change what is kept of the order key of its entry, or asks for it.
+/// Whether it may change the state of its entry's order key, or reads it.
 fn changes_order(order: &Order) -> bool {
     !matches!(order, Order::Begin(_) | Order::Extend(_))
 }
@@ -262,7 +262,7 @@ impl Commands for EntryCommands {
     const THREAD: &'static str = "webhook-inbox";
     const ROWS: &'static str = "entries";
     const STARTED: &'static str = "events wait in Postgres";
-    /// The records' tables too: what was handled inline is no new event.
+    /// The records' tables too: an event that was handled inline is not new.
     const PARTS: &'static [Part] = &[RECORDS, INBOX];
 
     fn kept_in(tables: &Tables) -> Vec<String> {
@@ -288,13 +288,13 @@ impl Commands for EntryCommands {
         }
     }
 
-    /// What is accepted, and what ends: each is a transaction's worth less where they go together.
+    /// Accepts and finishes: each shared transaction saves the cost of one.
     fn gathers(placed: &Placed) -> bool {
         matches!(placed.order, Order::Accept(_) | Order::Finish(_))
     }
 
-    /// A second look cannot say what was there; and what a take without an answer has taken is another one's
-    /// after its lease.
+    /// A second try of these cannot tell what was there before the first. Entries of a take without an
+    /// answer go to another worker after its lease.
     fn may_be_repeated(placed: &Placed) -> bool {
         !matches!(
             &placed.order,
@@ -318,7 +318,7 @@ impl Commands for EntryCommands {
         let accepts = placed.iter().filter(|it| is_accept(it)).count();
         if accepts > 0 && self.room.is_unknown() {
             let counted = self.count(&mut *conn).await;
-            // What takes longer than a command may does so next time too: later events are not refused for it.
+            // If counting takes too long, it will next time too: no events are refused because of that.
             if counted.as_ref().is_err_and(|it| it.cause() == Cause::Slow) {
                 self.room.assume_room();
             }
@@ -379,7 +379,7 @@ impl Commands for EntryCommands {
             let counted = self.count(&mut tx).await;
             tx.rollback().await?;
             if let Err(fault) = counted {
-                // What this process has accepted since is counted with what it knew before.
+                // Events accepted by this process since then are added to the earlier count.
                 tracing::warn!(%fault, "how full the inbox is cannot be counted");
             }
         }

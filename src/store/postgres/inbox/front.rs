@@ -1,4 +1,4 @@
-//! From where on to look for what is due.
+//! Where scans for due entries start.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,18 @@ use tokio::time::Instant;
 
 use crate::store::sql::inbox::LookAt;
 
-/// What is due at once may come to light so much later, in microseconds: its transaction takes a while.
+/// How much later a due entry may become visible, in microseconds: its transaction takes a while.
 const SPARE: i64 = 10_000_000;
-/// Of so many parts of the time one at most goes into looks from the beginning; one a second at most.
+/// Scans from the beginning take at most one part in this many of the time, and run at most once a second.
 const FULL_PART: u32 = 100;
 const FULL_EVERY: Duration = Duration::from_secs(1);
 
-/// From where on to look for what is due, by route.
+/// Where scans for due entries start, by route.
 ///
-/// While a transaction of minutes is open, Postgres keeps what entries were before, and each look from the
-/// beginning goes through all of it. So a look begins at the first that the last look has seen. What a
-/// transaction brings to light long after its time is found by a look from the beginning now and then.
+/// While a transaction is open for minutes, Postgres keeps old versions of entries, and each scan from the
+/// beginning goes through all of them. So a scan starts at the first entry that the last one saw. Entries
+/// that a transaction makes visible long after their time are found by an occasional scan from the
+/// beginning.
 #[derive(Default)]
 pub(super) struct Front(Mutex<HashMap<LookAt, State>>);
 
@@ -28,11 +29,11 @@ struct State {
 }
 
 impl Front {
-    /// From where on to look now, at this time of the rows. The second says whether that is the beginning.
+    /// Where to start now, at this time of the rows. The second value says whether that is the beginning.
     pub(super) fn from(&self, at: &LookAt, time: i64, now: Instant) -> (i64, bool) {
         let state = self.state();
         match state.get(at) {
-            // A clock that is set back brings what is due earlier.
+            // A clock that is set back makes new entries due earlier.
             Some(state) if now < state.full_at => {
                 (state.from.min(time.saturating_sub(SPARE)), false)
             }
@@ -40,7 +41,7 @@ impl Front {
         }
     }
 
-    /// A look from the beginning took so long.
+    /// Notes how long a scan from the beginning took.
     pub(super) fn looked(&self, at: &LookAt, began: Instant, now: Instant) {
         let took = now.saturating_duration_since(began);
         let full_at = now + took.saturating_mul(FULL_PART).max(FULL_EVERY);
@@ -52,7 +53,7 @@ impl Front {
         own.full_at = full_at;
     }
 
-    /// The first that is there was this one, at this time of the rows: before it nothing is.
+    /// Notes the first entry found, at this time of the rows: there is none before it.
     pub(super) fn seen(&self, at: &LookAt, first: Option<i64>, time: i64) {
         let spare = time.saturating_sub(SPARE);
         if let Some(state) = self.state().get_mut(at) {
@@ -62,14 +63,14 @@ impl Front {
         }
     }
 
-    /// Before this nothing is.
+    /// The moment before which no entry is due.
     #[cfg(test)]
     pub(super) fn known(&self, at: &LookAt) -> Option<i64> {
         self.state().get(at).map(|state| state.from)
     }
 
     fn state(&self) -> MutexGuard<'_, HashMap<LookAt, State>> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,7 +92,7 @@ mod tests {
         front.looked(&at, begun, millis(20));
         front.seen(&at, Some(9_000), time);
         assert_eq!(front.from(&at, time, millis(30)), (9_000, false));
-        // There are none: what comes to light later is due a while ago at most.
+        // There are none: entries that become visible later were due only a short while ago.
         front.seen(&at, None, time);
         assert_eq!(front.from(&at, time, millis(40)), (990_000_000, false));
         assert_eq!(
@@ -99,7 +100,7 @@ mod tests {
             (10_000_000, false),
             "the clock was set back"
         );
-        // A hundred times as long as it took.
+        // A hundred times as long as the scan took.
         assert_eq!(front.from(&at, time, millis(2_020)), (i64::MIN, true));
     }
 }

@@ -1,4 +1,4 @@
-//! Which events hold an order key.
+//! Finds the events that hold an order key.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -10,7 +10,7 @@ use crate::store::sql::inbox::held_order_key;
 
 use super::statements::EntryStatements;
 
-/// Up to so many, of some thousand entries.
+/// Up to this many, out of some thousand entries.
 pub(super) async fn held(
     conn: &mut PgConnection,
     statements: &EntryStatements,

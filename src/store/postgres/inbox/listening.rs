@@ -1,8 +1,8 @@
 //! A session that may listen.
 //!
-//! It is the session of the server that listens, and behind a pooler in transaction mode that is lent to others next.
-//! They would hear what they never asked for: sqlx 0.9.0 takes such a word for a wrong answer, and gives up the
-//! connection and the command on it. PgBouncer 1.18 says nothing to that, so it must be known before.
+//! Listening belongs to the server's session, which a pooler in transaction mode lends to other clients next. They
+//! would receive notifications that they never asked for: sqlx 0.9.0 takes one for a wrong answer, and gives up the
+//! connection and the command on it. PgBouncer 1.18 does not prevent this, so it must be detected before listening.
 
 use sqlx::postgres::PgListener;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, raw_sql};
@@ -12,17 +12,17 @@ use crate::store::postgres::error::{Cause, Fault};
 use crate::store::postgres::link::new_mark;
 use crate::store::postgres::session::Sessions;
 
-/// The setting that a session of one's own begins with.
+/// The setting that marks a session started for this connection.
 const MARK: &str = "tower_webhook.listener";
 
 /// A listener on a session of its own.
 ///
-/// It asks for a setting as it connects. The server gives that to the session that begins then. A pooler has its
-/// sessions already, or begins them by itself, and refuses such a setting or passes it by.
+/// It requests a setting as it connects, which the server gives to the new session. A pooler already has its
+/// sessions, or starts them itself, and refuses or ignores such a setting.
 ///
 /// # Errors
 ///
-/// The server cannot be reached, or a pooler stands before it.
+/// The server cannot be reached, or only through a pooler.
 pub(super) async fn listener(sessions: &Sessions) -> Result<PgListener, Fault> {
     let connecting = timeout(sessions.deadline(), own(sessions));
     connecting.await.unwrap_or_else(|_| Err(Fault::slow()))

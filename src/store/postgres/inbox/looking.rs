@@ -1,4 +1,4 @@
-//! What is read by who looks at an inbox.
+//! Reads for inspecting an inbox.
 
 use bytes::Bytes;
 use sqlx::Row as _;
@@ -15,8 +15,8 @@ use crate::store::sql::{Place, micros};
 use super::rows::entry;
 use super::statements::EntryStatements;
 
-/// The entry of a row that begins with the time, and its key as it stands there; `None` where the row tells
-/// the time alone.
+/// The key of the entry in a row that begins with the time, as it is stored; `None` if the row holds only
+/// the time.
 fn key(row: &PgRow) -> Result<Option<String>, Fault> {
     Ok(row.try_get(1)?)
 }
@@ -63,12 +63,12 @@ pub(super) async fn one(
     Ok(Some(view.body(body.map(Bytes::from))))
 }
 
-/// So many rows are looked at by one statement: some milliseconds.
+/// How many rows one statement reads: some milliseconds of work.
 const AT_ONCE: i64 = 5_000;
 const COUNTED_AT_ONCE: i64 = 20_000;
 
-/// Entries with one status in some thousand rows behind this key; and the last of those keys, if there
-/// may be more.
+/// Entries with one status among some thousand rows after this key; and the last of those keys, if
+/// there may be more.
 pub(super) async fn some(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -105,8 +105,8 @@ pub(super) async fn some(
     Ok((views, last.filter(|_| is_full)))
 }
 
-/// How many entries with each status there are in some thousand rows behind this key; and the last of those
-/// keys, if there was one.
+/// How many entries with each status there are among some thousand rows after this key; and the last of
+/// those keys, if any.
 pub(super) async fn count(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -132,7 +132,7 @@ pub(super) async fn count(
     Ok((counts, row.try_get(EntryStatus::ALL.len())?))
 }
 
-/// How many entries of all namespaces there are that are not over, as far as they are counted.
+/// How many unfinished entries there are in all namespaces, as far as they are counted.
 pub(super) async fn open(
     conn: &mut PgConnection,
     statements: &EntryStatements,

@@ -51,40 +51,39 @@ use self::entry_commands::EntryCommands;
 
 pub use self::builder::PostgresInboxBuilder;
 
-/// An [`Inbox`] on Postgres 13 or later: any number of receivers and workers share it, where the user's data
-/// is.
+/// An [`Inbox`] on Postgres 13 or later: any number of receivers and workers share it, in the same database
+/// as the user's data.
 ///
-/// What is said of [`PostgresStore`](crate::PostgresStore) about the URL, its errors, how commands run, time,
-/// PgBouncer and what Postgres must be set to holds here too. Commands that come while all connections are busy
-/// share a transaction, and events that come while others are being accepted wait for them, 5 ms at most, and share
-/// the next one. Where that has a record of an event in the same schema, tables and namespace, the event
-/// is not accepted anew: one that was handled inline is a duplicate.
+/// The documentation of [`PostgresStore`](crate::PostgresStore) about the URL, its errors, how commands run, time,
+/// PgBouncer and the required settings of Postgres applies here too. Commands that arrive while all connections are
+/// busy share a transaction. Events that arrive while others are being accepted wait for them, 5 ms at most, and
+/// share the next one. If a store in the same schema, tables and namespace has a record of an event, the event is
+/// not accepted anew: one that was handled inline is a duplicate.
 ///
 /// # Tables
 ///
-/// [`migrate`](PostgresInboxBuilder::migrate) makes `tower_webhook_inbox` and four beside it, and those of a
-/// store, or [`migration_sql`](PostgresInboxBuilder::migration_sql) prints what to run. A role that only
-/// receives or works needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on all of them;
-/// [connecting](PostgresInboxBuilder::connect) says what is lacking. They change with each
-/// step of an entry; autovacuum must go on. While a transaction of minutes is open in the database,
-/// what was removed stays in tables and indexes: workers begin to look where the last look ended, and pass it
-/// by.
+/// [`migrate`](PostgresInboxBuilder::migrate) makes `tower_webhook_inbox` and four related tables, and those
+/// of a store, or [`migration_sql`](PostgresInboxBuilder::migration_sql) returns the SQL to run. A role that
+/// only receives or works needs `SELECT`, `INSERT`, `UPDATE` and `DELETE` on all of them;
+/// [connecting](PostgresInboxBuilder::connect) reports missing rights. The tables change with each step of an
+/// entry, so autovacuum must stay on. While a transaction in the database is open for minutes, removed rows
+/// stay in tables and indexes; workers skip them by starting each scan where the last one ended.
 ///
 /// # Taking
 ///
-/// Workers take entries by `FOR UPDATE SKIP LOCKED`: none waits for another. An order key is held by an
-/// advisory lock while a transaction changes it.
+/// Workers take entries with `FOR UPDATE SKIP LOCKED`, so none waits for another. A transaction that
+/// changes an order key holds an advisory lock on it.
 ///
-/// A worker of the process that accepts an event is told at once. One of another process is told by `NOTIFY`,
-/// sent behind a commit, on a connection of its own and no more often than every 10 ms; it listens on a
-/// connection of its own. It counts on being told once it has heard a word that went another way; until then, and
-/// behind a pooler, where it does not listen, it looks at least once a second, and as often as it is
-/// [set](crate::worker::WorkerBuilder::poll_every).
+/// A worker in the process that accepts an event is notified at once. Workers of other processes are notified
+/// with `NOTIFY`, sent after a commit on a separate connection, at most every 10 ms; each process listens on a
+/// separate connection. A process relies on notifications once it has received one that was sent on another
+/// connection. Until then, and behind a pooler, where it does not listen, it polls at least once a second, and as
+/// often as [set](crate::worker::WorkerBuilder::poll_every).
 ///
 /// # Handlers' transactions
 ///
-/// [On a pool](Self::on_pool) handlers can take a [`Tx`](crate::Tx) in a worker too: their effect and the end of
-/// the entry are committed together, or neither is.
+/// [On a pool](Self::on_pool), handlers can take a [`Tx`](crate::Tx) in a worker too: their effect and the end
+/// of the entry are committed together, or neither is.
 ///
 /// ```no_run
 /// use tower_webhook::inbox::PostgresInbox;
@@ -108,22 +107,21 @@ impl PostgresInbox {
     ///
     /// # Errors
     ///
-    /// A URL that cannot be used, or a Postgres that refuses the connection or lacks the tables. One that
+    /// The URL cannot be used, or Postgres refuses the connection or lacks the tables. A Postgres that
     /// cannot be reached is no error: the inbox connects when it can.
     pub async fn connect(url: impl Into<String>) -> Result<Self, PostgresConnectError> {
         Self::builder(url).connect().await
     }
 
-    /// An inbox on this Postgres, with settings of its own.
+    /// A builder for an inbox on this Postgres, to change its settings.
     pub fn builder(url: impl Into<String>) -> PostgresInboxBuilder {
         PostgresInboxBuilder::new(url.into())
     }
 
     /// An inbox on the database of this pool, for handlers that take a [`Tx`](crate::Tx) from it.
     ///
-    /// The inbox's own commands run on connections of their own, made as those of the pool are: with what its
-    /// [`set_connect_options`](PgPool::set_connect_options) was told last, as with a password that is a token and
-    /// expires.
+    /// The inbox's own commands run on connections of their own, made with the options last given to the pool's
+    /// [`set_connect_options`](PgPool::set_connect_options), for example a password that is a token and expires.
     ///
     /// ```no_run
     /// use tower_webhook::inbox::PostgresInbox;
@@ -142,14 +140,14 @@ impl PostgresInbox {
         Self { server }
     }
 
-    /// The same connections and tables with the entries of this namespace: keys of one namespace are not
-    /// seen in another.
+    /// The same connections and tables, with the entries of this namespace: keys of one namespace are
+    /// not seen in another.
     #[must_use]
     pub fn namespace(&self, name: Name) -> Self {
         Self::on(self.server.namespace(name))
     }
 
-    /// Brings the tables up to date. Where they are, the role needs no right to make them.
+    /// Brings the tables up to date. If they already are, the role needs no right to create them.
     ///
     /// # Errors
     ///
@@ -158,11 +156,11 @@ impl PostgresInbox {
         self.server.migrate().await
     }
 
-    /// Asks the server for its settings and says what they put at risk.
+    /// Reads the server's settings and reports what they put at risk.
     ///
     /// # Errors
     ///
-    /// Postgres cannot be asked. What it hides is no error but
+    /// Postgres cannot be queried. A setting that it hides is no error but
     /// [unknown](crate::store::PostgresVerdict::Unknown).
     pub async fn check(&self) -> Result<PostgresReport, StoreError> {
         Ok(self.server.check().await?.of_inbox())
@@ -236,7 +234,7 @@ impl Entries for PostgresInbox {
 }
 
 impl Inbox for PostgresInbox {
-    /// Host and database as the URL names them, the tables and the namespace.
+    /// Host and database as in the URL, the tables and the namespace.
     fn identity(&self) -> Option<StoreIdentity> {
         let own = self.server.named();
         Some(StoreIdentity::new(format!("postgres inbox {own}")))
@@ -266,7 +264,7 @@ impl Inbox for PostgresInbox {
         self.server.database.commands().news.wait(limit).await;
     }
 
-    /// The work is done in a thread of the inbox's own.
+    /// The work is done in the inbox's own thread.
     fn for_renewals(&self) -> Option<SharedInbox> {
         Some(SharedInbox::new(self.clone()))
     }

@@ -1,9 +1,9 @@
-//! Word that there may be something to take, from one process to another.
+//! Notifications between processes that there may be something to take.
 //!
-//! It is a hint: who waits looks by himself too. Whoever accepts says so behind its commit, with `NOTIFY`, on a
-//! connection that does nothing else: a commit with a word in it waits for those of all other applications. Who
-//! waits listens on a session of its own (see [`listening`](super::listening)), and counts on that once it has heard
-//! a word of its own that went another way.
+//! They are hints: a waiting process also polls. A process that accepts notifies after its commit, with `NOTIFY`, on
+//! a connection that does nothing else: a commit with a notification waits for those of all other applications. A
+//! waiting process listens on a session of its own (see [`listening`](super::listening)), and relies on it once it
+//! has received a notification that it sent itself on another connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,29 +23,29 @@ use crate::store::postgres::session::Sessions;
 use crate::store::postgres::table::Tables;
 use crate::store::sql::inbox::Answer;
 
-/// Who has not heard a word for so long asks for one.
+/// After this long without a notification, a process sends itself one.
 const QUIET: Duration = Duration::from_secs(60);
-/// So long one's own word may take.
+/// How long a process waits for its own notification.
 const PROOF_LIMIT: Duration = Duration::from_secs(5);
-/// The pauses between two tries to listen, and between two to say a word.
+/// The pauses between two tries to listen, and between two tries to notify.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
-/// So long saying a word may take.
+/// How long sending a notification may take.
 const WORD_LIMIT: Duration = Duration::from_secs(1);
-/// How long nothing is said once something was: what comes meanwhile is one word.
+/// The pause after a notification: events that arrive during it share one.
 const BREATH: Duration = Duration::from_millis(10);
-/// How soon it is looked again where others had locked an order key.
+/// How soon to scan again after others had locked an order key.
 const SOON: Duration = Duration::from_millis(10);
-/// The longest wait of who cannot count on being told.
+/// The longest wait of a process that cannot rely on notifications.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// What is told in this process, and to others.
+/// The notifications within this process, and to others.
 pub(super) struct News {
     here: Notify,
     channel: String,
-    /// Somebody waits.
+    /// Signals that somebody waits.
     is_wanted: Notify,
-    /// What was heard shows that others are heard.
+    /// Whether this process has proof that it receives notifications.
     hears: AtomicBool,
     /// There is something to tell others.
     has_some: Notify,
@@ -64,14 +64,14 @@ impl News {
         }
     }
 
-    /// Wakes whoever waits in this process.
+    /// Wakes all tasks that wait in this process.
     pub(super) fn tell(&self) {
         self.here.notify_waiters();
-        // For who is about to wait.
+        // For a task that is about to wait.
         self.here.notify_one();
     }
 
-    /// The same in a moment: what was locked is free then, or it is looked again.
+    /// Wakes them shortly: locked keys are free by then, or are checked again.
     pub(super) fn tell_soon(self: &Arc<Self>) {
         let news = Arc::clone(self);
         tokio::spawn(async move {
@@ -80,7 +80,7 @@ impl News {
         });
     }
 
-    /// Whether who waits is told of what others accept.
+    /// Whether waiting tasks are notified of events that other processes accept.
     #[cfg(test)]
     pub(super) fn hears(&self) -> bool {
         self.hears.load(Ordering::Acquire)
@@ -101,14 +101,14 @@ impl News {
         let _ = timeout(limit, self.here.notified()).await;
     }
 
-    /// Tells others what there is to tell, for as long as it lives. What comes within a breath is one word.
+    /// Notifies other processes for as long as it lives. Events within one pause share a notification.
     pub(super) async fn speak(&self, sessions: &Sessions) {
         let (mut conn, mut pause) = (None, FIRST_PAUSE);
         loop {
             self.has_some.notified().await;
             let has_stood_idle = conn.is_some();
             let said = match self.say(conn.take(), sessions).await {
-                // It may have been closed meanwhile.
+                // It may have been closed in the meantime.
                 Err(_) if has_stood_idle => self.say(None, sessions).await,
                 said => said,
             };
@@ -122,14 +122,14 @@ impl News {
                     tracing::debug!(%fault, "workers of other processes are not told of new events");
                     sleep(pause).await;
                     pause = pause.saturating_mul(2).min(LAST_PAUSE);
-                    // It was not told.
+                    // The notification was not sent.
                     self.note();
                 }
             }
         }
     }
 
-    /// Says it on this connection or on a new one, and hands that back.
+    /// Notifies on this connection or on a new one, and returns the connection.
     async fn say(
         &self,
         conn: Option<PgConnection>,
@@ -145,8 +145,8 @@ impl News {
         }
     }
 
-    /// In one message. A word that is lost in a crash was for who crashed too: nobody waits for the disk. Words
-    /// are committed one at a time in all of a server: this one does not wait for long.
+    /// In one message. A notification that is lost in a crash was for processes that crashed too, so it does
+    /// not wait for the disk. The server commits notifications one at a time: this one does not wait for long.
     async fn notify(&self, conn: &mut PgConnection) -> Result<(), Fault> {
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = {};
@@ -158,7 +158,7 @@ impl News {
         Ok(())
     }
 
-    /// Listens for as long as it lives, once somebody waits.
+    /// Listens for as long as it lives, once a task waits.
     pub(super) async fn listen(&self, sessions: &Sessions) {
         self.is_wanted.notified().await;
         let mut pause = FIRST_PAUSE;
@@ -171,7 +171,7 @@ impl News {
                 pause = FIRST_PAUSE;
             }
             tracing::debug!(%fault, "workers are not told of new events, and look for them");
-            // Who waited on it looks by himself from now on.
+            // Tasks that waited for it poll from now on.
             self.tell();
             sleep(pause).await;
             pause = pause.saturating_mul(2).min(LAST_PAUSE);
@@ -204,14 +204,14 @@ impl News {
                         "nothing is heard on this connection",
                     ));
                 }
-                // Perhaps it has become deaf.
+                // The connection may no longer receive anything.
                 Err(_) => self.hears.store(false, Ordering::Release),
             }
         }
     }
 }
 
-/// Whether what was told may be news to who waits.
+/// Whether this answer may be news to waiting workers.
 pub(super) fn is_news(answer: &Result<Answer, StoreError>) -> bool {
     match answer {
         Ok(Answer::Accepted(accepted)) => {

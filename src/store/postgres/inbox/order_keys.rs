@@ -1,7 +1,7 @@
-//! What is kept of order keys, in rows of their own.
+//! The state of order keys, in rows of their own.
 //!
-//! A key may have no row. So who changes one holds an advisory lock for it, until the end of its transaction:
-//! commands wait for it behind the locks of their entries, and a take passes by.
+//! A key may have no row. So a transaction that changes a key holds an advisory lock on it until it ends.
+//! Commands wait for that lock after locking their entries, while a take skips the key.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -15,7 +15,7 @@ use crate::store::sql::inbox::{OrderAt, OrderKeys, OrderRow};
 
 use super::statements::EntryStatements;
 
-/// The advisory lock of an order key, beside those of other tables of the database.
+/// The advisory lock of an order key, distinct from those of other tables of the database.
 pub(super) fn lock_of(statements: &EntryStatements, at: &OrderAt) -> i64 {
     let mut hash = Sha256::new();
     for part in [&statements.orders, &at.namespace, &at.route, &at.key] {
@@ -27,7 +27,7 @@ pub(super) fn lock_of(statements: &EntryStatements, at: &OrderAt) -> i64 {
     i64::from_be_bytes(first)
 }
 
-/// Locks these, and reads what is kept of them.
+/// Locks these keys and reads their state.
 pub(super) async fn lock(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -36,7 +36,7 @@ pub(super) async fn lock(
     if places.is_empty() {
         return Ok(OrderKeys::default());
     }
-    // In one order everywhere, so that two transactions never wait for each other.
+    // In one order everywhere, so that two transactions never deadlock.
     let locks: BTreeSet<_> = places.iter().map(|at| lock_of(statements, at)).collect();
     let locks: Vec<_> = locks.into_iter().collect();
     statements
@@ -51,11 +51,11 @@ pub(super) async fn lock(
 /// The first entries of order keys, in the order in which they are due.
 pub(super) type Queues = HashMap<OrderAt, VecDeque<i64>>;
 
-/// Locks those of these that nobody has locked, and reads what is kept of them, and which so many entries of
-/// each are the first.
+/// Locks those of these keys that nobody else has locked, and reads their state and this many of the first
+/// entries of each.
 ///
-/// Who has an entry locked may not have locked its key yet: then a later one would come before it. So it is
-/// seen under the lock which comes first.
+/// A transaction that has locked an entry may not have locked its key yet, and a later entry would overtake
+/// it. So the first entries are read under the lock.
 pub(super) async fn try_lock(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -123,7 +123,7 @@ async fn read(
     Ok(OrderKeys::of(states))
 }
 
-/// Writes what was changed. What need not be kept is removed.
+/// Writes changed keys, and removes those that need not be kept.
 pub(super) async fn write(
     conn: &mut PgConnection,
     statements: &EntryStatements,

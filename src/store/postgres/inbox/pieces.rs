@@ -1,13 +1,12 @@
-//! Bodies as they stand in their rows.
+//! How bodies are stored in their rows.
 
-/// Postgres cuts what does not fit in a row into pieces of this many bytes: with pages of 8 KiB, `TOAST_MAX_CHUNK_SIZE`
-/// of its source, `access/heaptoast.h`. Four of them fill a page.
+/// Postgres cuts a value that does not fit in a row into pieces of this many bytes: with pages of 8 KiB,
+/// `TOAST_MAX_CHUNK_SIZE` of its source, `access/heaptoast.h`. Four of them fill a page.
 const PIECE: usize = 1_996;
 /// A last piece that is longer than this shares a page well with others.
 const LONGEST_REST: usize = 1_000;
 
-/// A body, or its whole pieces and what is left of it: small last pieces would leave a quarter of each page
-/// empty.
+/// A body, or its whole pieces and the rest: small last pieces would leave a quarter of each page empty.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Pieces {
     pub(super) body: Option<Vec<u8>>,
@@ -33,7 +32,7 @@ impl Pieces {
     }
 }
 
-/// What statements read as the body.
+/// The expression that statements read as the body.
 pub(super) const WHOLE: &str = "coalesce(body, head || rest)";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How often entries may be taken, and whose are not taken at all.
+//! Rates at which entries may be taken, and paused providers.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -11,7 +11,7 @@ use crate::store::sql::inbox::RateRow;
 
 use super::statements::EntryStatements;
 
-/// The rates that are set, and what was used of them, by a statement that locks them or not.
+/// The rates that are set and their use, by a statement that locks them or not.
 pub(super) async fn all(
     conn: &mut PgConnection,
     sql: &Sql,
@@ -31,7 +31,7 @@ pub(super) async fn all(
     Ok(rates)
 }
 
-/// Sets or lifts a rate, and says whether that changed anything.
+/// Sets or removes a rate, and says whether that changed anything.
 pub(super) async fn set(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -55,7 +55,7 @@ pub(super) async fn set(
     Ok(query.execute(conn).await?.rows_affected() > 0)
 }
 
-/// Writes down what was used.
+/// Writes the use of rates.
 pub(super) async fn note(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -79,7 +79,7 @@ fn number(of: i64) -> i16 {
     i16::try_from(of).unwrap_or_default()
 }
 
-/// Has no entries of a provider taken, or has them taken again, and says whether that changed anything.
+/// Pauses or resumes the taking of a provider's entries, and says whether that changed anything.
 pub(super) async fn set_paused(
     conn: &mut PgConnection,
     statements: &EntryStatements,

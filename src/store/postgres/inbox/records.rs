@@ -1,4 +1,4 @@
-//! What a store beside the inbox has of events: one that was handled inline is a duplicate.
+//! Looks events up in a store in the same tables: one that was handled inline is a duplicate.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::store::sql::{Found, Place};
 
 use super::statements::EntryStatements;
 
-/// What there is at these places.
+/// The records at these places.
 pub(super) async fn read<'a>(
     conn: &mut PgConnection,
     statements: &EntryStatements,

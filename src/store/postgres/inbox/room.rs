@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How often at most it is counted: other processes may have filled it, or made room.
+/// How often at most entries are counted: other processes may have filled the inbox, or made room.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 const COUNT_FULL_EVERY: Duration = Duration::from_secs(1);
 
@@ -15,9 +15,9 @@ pub(super) struct Room {
 }
 
 struct State {
-    /// How many entries are not over, as far as this process knows; `None` until they were counted.
+    /// How many unfinished entries this process knows of; `None` until they are counted.
     open: Option<u64>,
-    /// How many places are kept free for commands that are under way.
+    /// How many places are reserved for commands that are under way.
     reserved: u64,
     count_at: Option<Instant>,
 }
@@ -39,7 +39,7 @@ impl Room {
         self.capacity
     }
 
-    /// Whether it is to be counted again; whoever is told so does it.
+    /// Whether the entries must be counted again; the caller that gets `true` does it.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let mut state = self.state();
         let every = match state.open.is_some_and(|open| open >= self.capacity) {
@@ -53,30 +53,30 @@ impl Room {
         is_due
     }
 
-    /// Whether it was never counted.
+    /// Whether the entries were never counted.
     pub(super) fn is_unknown(&self) -> bool {
         self.state().open.is_none()
     }
 
-    /// Nobody can tell yet how many there are: none, until it is counted.
+    /// Assumes none until they are counted, because nobody knows yet how many there are.
     pub(super) fn assume_room(&self) {
         self.state().open.get_or_insert(0);
     }
 
-    /// So many there are.
+    /// Notes that there are this many.
     pub(super) fn counted(&self, open: u64, now: Instant) {
         let mut state = self.state();
         state.open = Some(open);
         state.count_at = Some(now);
     }
 
-    /// So many more there are.
+    /// Notes that there are this many more.
     pub(super) fn opened(&self, more: i64) {
         let mut state = self.state();
         state.open = state.open.map(|open| open.saturating_add_signed(more));
     }
 
-    /// Keeps up to so many places free until that is dropped.
+    /// Reserves up to this many places until the result is dropped.
     pub(super) fn reserve(self: &Arc<Self>, wanted: usize) -> Reserved {
         let mut state = self.state();
         let taken = state.open.unwrap_or(0).saturating_add(state.reserved);
@@ -90,12 +90,12 @@ impl Room {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Places that are kept free.
+/// Places that are reserved.
 pub(super) struct Reserved {
     room: Arc<Room>,
     pub(super) places: u64,

@@ -11,7 +11,7 @@ use crate::store::sql::inbox::{EntryRow, NewRow};
 pub(super) const COLUMNS: &str = "state, due, token, lease, attempts, deaths, fence, fingerprint, \
      corrected, accepted_at, revived_at, since, kept_until, history, order_key, version, order_flags";
 
-/// Rows as columns, each an array: where they are, and the [`COLUMNS`].
+/// Rows as columns, each of them an array: their places and the [`COLUMNS`].
 pub(super) const ARRAYS: &str = "unnest($1::text[], $2::text[], $3::bytea[], $4::text[], $5::bigint[], \
      $6::smallint[], $7::bigint[], $8::bytea[], $9::bigint[], $10::integer[], $11::integer[], \
      $12::bigint[], $13::bytea[], $14::boolean[], $15::bigint[], $16::bigint[], $17::bigint[], \
@@ -86,7 +86,7 @@ impl EntryRows {
         self.keys.len()
     }
 
-    /// Binds them to the parameters of a statement, from the first one on.
+    /// Binds the columns to the parameters of a statement, from the first one on.
     pub(super) fn bound_to(
         self,
         query: Query<'_, Postgres, PgArguments>,
@@ -116,7 +116,7 @@ impl EntryRows {
             .bind(self.order_flags)
     }
 
-    /// The same of what was accepted just now: the rest all of them have in common.
+    /// Binds only what differs between newly accepted rows.
     pub(super) fn bound_as_accepted(
         self,
         query: Query<'_, Postgres, PgArguments>,
@@ -135,8 +135,8 @@ impl EntryRows {
     }
 }
 
-/// The columns of an entry, from this one on; `None` where they hold what no version of this crate has
-/// written.
+/// The columns of an entry, from this one on; `None` if they hold values that no version of this crate
+/// has written.
 pub(super) fn entry(row: &PgRow, from: usize) -> Option<EntryRow> {
     let at = |column: usize| from.saturating_add(column);
     let history: Option<Vec<u8>> = row.try_get(at(13)).ok()?;

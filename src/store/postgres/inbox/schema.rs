@@ -11,7 +11,7 @@ pub(super) const INBOX: Part = Part {
     steps: &[step_1, step_2],
 };
 
-/// The names of the tables, as they stand in statements.
+/// The names of the tables, as statements use them.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     pub(super) entries: String,
@@ -32,7 +32,7 @@ impl Names {
         }
     }
 
-    /// What a role needs in them: of rates and pauses, what a worker does. Who sets those needs more.
+    /// The rights that a role needs: for rates and pauses, those of a worker. Setting them needs more.
     pub(super) fn rights(self, records: String) -> Vec<(String, &'static [&'static str])> {
         vec![
             (records, READ),
@@ -45,7 +45,7 @@ impl Names {
     }
 }
 
-/// Has new entries get numbers above those that contents are known by, if they would not.
+/// Makes new entries get numbers above those of existing contents, if they would not.
 pub(super) fn number_on(names: &Names) -> String {
     let Names {
         entries, contents, ..
@@ -60,10 +60,10 @@ pub(super) fn number_on(names: &Names) -> String {
 
 /// From version 1 to 2.
 ///
-/// A body that leaves a small piece behind its last whole one of those that Postgres cuts a long value into
-/// stands in two: the whole ones, and what is left, which stays in the row. `body` is null then. To who knows
-/// version 1 only that is an error of all that it takes at once, and so it takes nothing while such an entry
-/// is among the first that are due: it loses nothing, and goes on when a newer worker has taken that.
+/// Postgres cuts a long value into pieces. A body whose last piece is small is stored in two columns: its
+/// whole pieces, and the rest, which stays in the row; `body` is then null. A worker that knows only version
+/// 1 fails to read that, and with it all entries of the same take. So it takes nothing while such an entry is
+/// among the first that are due: it loses nothing, and continues when a newer worker has taken that entry.
 fn step_2(tables: &Tables) -> String {
     let contents = Names::of(tables).contents;
     format!(
@@ -74,11 +74,11 @@ fn step_2(tables: &Tables) -> String {
 
 /// From nothing to version 1.
 ///
-/// What an entry says stands apart from it: an entry is written at each step of its way, and a large body
-/// once. The first index is for what is due, the second for what is due of those whose workers died again and
-/// again, the third for those of one order key, the fourth for the dead letters, the last for what is over. The holder of an order key is the number
-/// of an entry, and without one the row of the key is there until `kept_until`. A rate is for a provider (1),
-/// or for each of its order keys (2). These tables change all the time, so they are cleared early.
+/// The content of an entry is separate from it: an entry is written at each of its steps, and a large body once. The
+/// first index finds due entries, the second due entries whose workers died repeatedly, the third those of one order
+/// key, the fourth dead letters, and the last entries that are over. The holder of an order key is the number of an
+/// entry; without a holder, the row of the key stays until `kept_until`. A rate is for a provider (1), or for each of
+/// its order keys (2). These tables change all the time, so they are vacuumed early.
 fn step_1(tables: &Tables) -> String {
     let Names {
         entries,

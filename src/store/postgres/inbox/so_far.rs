@@ -1,14 +1,14 @@
-//! What the commands of one batch come to, as far as that is known.
+//! The results of the commands of one batch, as far as they are known.
 
 use std::collections::HashMap;
 
 use crate::store::error::StoreError;
 use crate::store::sql::inbox::{Answer, Placed, mixed_up};
 
-/// The answers that there are, at the places of their commands.
+/// The known answers, at the positions of their commands.
 pub(super) struct SoFar {
     answers: Vec<Option<Result<Answer, StoreError>>>,
-    /// By how much there are more entries now that are not over.
+    /// By how much the number of unfinished entries has grown.
     pub(super) opened: i64,
     pub(super) wrote: bool,
 }
@@ -28,14 +28,14 @@ impl SoFar {
         }
     }
 
-    /// The commands that have no answer.
+    /// The commands without an answer.
     pub(super) fn rest<'a>(&self, placed: &[&'a Placed]) -> Vec<&'a Placed> {
         let all = placed.iter().zip(&self.answers);
         all.filter_map(|(it, answer)| answer.is_none().then_some(*it))
             .collect()
     }
 
-    /// Gives the rest its answers, in the same order.
+    /// Fills in the missing answers, in the same order.
     pub(super) fn fill(&mut self, answers: Vec<Result<Answer, StoreError>>) {
         let missing = self.answers.iter_mut().filter(|answer| answer.is_none());
         for (place, answer) in missing.zip(answers) {
@@ -49,7 +49,7 @@ impl SoFar {
     }
 }
 
-/// The commands that are alone at their entries, with their numbers among all.
+/// The commands that share their entries with no other, with their numbers among all.
 pub(super) fn alone<'a>(placed: &[&'a Placed]) -> Vec<(usize, &'a Placed)> {
     let mut at_each = HashMap::new();
     for place in placed.iter().filter_map(|it| it.place.as_ref()) {

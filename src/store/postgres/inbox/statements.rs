@@ -24,7 +24,7 @@ pub(super) struct EntryStatements {
     pub(super) drop: Sql,
     pub(super) remove: Sql,
     pub(super) contents: Contents,
-    /// What a store beside the inbox has.
+    /// Reads the records of a store in the same tables.
     pub(super) records: Sql,
     pub(super) due: Sql,
     pub(super) due_lone: Sql,
@@ -40,7 +40,7 @@ pub(super) struct EntryStatements {
     pub(super) put_orders: Sql,
     pub(super) drop_orders: Sql,
     pub(super) free_order: Sql,
-    /// What runs or is to be tried again is due later; what is dead holds its key back if it was asked to.
+    /// Running entries and retries are due later; a dead entry holds its key only on request.
     pub(super) held: Sql,
     pub(super) rates: Sql,
     pub(super) lock_rates: Sql,
@@ -58,7 +58,7 @@ pub(super) struct EntryStatements {
     pub(super) prune: Sql,
 }
 
-/// As the statements and the indexes have it.
+/// As in the statements and the indexes.
 const _: () = assert!(LONE_FROM == 2);
 
 impl EntryStatements {
@@ -95,7 +95,8 @@ impl EntryStatements {
         };
         let sql = |text: String| Sql::new(text, preparing);
         Self {
-            // Rows are locked in the order of their keys, as everywhere. The time is read above the locks.
+            // Rows are locked in the order of their keys, as everywhere. The time is read outside the
+            // locking subquery.
             read: sql(read("")),
             lock: sql(read("FOR UPDATE")),
             accept: sql(accept(&Names::of(tables), &tables.records())),
@@ -117,7 +118,7 @@ impl EntryStatements {
                 "UPDATE {entries} AS e SET size = u.size, {set} FROM {ARRAYS} AS u ({PLACE}, {COLUMNS})
                  WHERE e.namespace = u.namespace AND e.key = u.key"
             )),
-            // One with an order key frees it, and has more to write.
+            // An entry with an order key frees it, and has more to write.
             done: sql(format!(
                 "WITH done AS (
                      UPDATE {entries} AS e SET state = 4, due = NULL, lease = NULL, kept_until = u.kept_until
@@ -253,9 +254,9 @@ impl EntryStatements {
                       + (SELECT count(*) FROM (SELECT FROM {entries}
                              WHERE state = 5 LIMIT $1) AS dead)"
             )),
-            // Of what is over only what was stale has content still; under the number of another one there may be that of a
-            // new entry, where a dump was restored without its sequences. What is over is looked for once, and removed
-            // where it stands, as among the records.
+            // Of entries that are over, only stale ones still have content. If a dump was restored without its
+            // sequences, the content under the number of another may belong to a new entry. As with records, rows are
+            // looked up once and removed in place.
             prune: sql(format!(
                 "WITH gone AS (
                      DELETE FROM {entries} WHERE ctid = ANY (ARRAY(
@@ -278,7 +279,7 @@ impl EntryStatements {
         }
     }
 
-    /// Each that reads, with parameters to plan it for.
+    /// Each reading statement, with parameters to plan it for.
     #[cfg(test)]
     pub(super) fn all(&self) -> Vec<(&'static str, &str)> {
         let due = "'a', '{a,b}', '{a,b}', '{1,1}', '{1,1}', '{1,1}', '{1,1}', 1, '{1,1}', '{1,1}', '{1,1}'";
@@ -311,9 +312,10 @@ impl EntryStatements {
     }
 }
 
-/// What is due by route, as far as each has not more, and the first that is there of each.
+/// Due entries by route, up to the limit of each route, and the first existing entry of each.
 ///
-/// Who takes an entry has it locked: it is passed over. What is said of a route is found out once.
+/// Entries that another worker has locked to take them are skipped. Facts about a route are read
+/// once.
 fn due(names: &Names, kind: &str) -> String {
     let Names {
         entries,
@@ -348,7 +350,7 @@ fn due(names: &Names, kind: &str) -> String {
     )
 }
 
-/// Which entry comes so many behind this one, if there is one that is due.
+/// The entry this many places after this one, if a due one exists.
 fn bound(Names { entries, .. }: &Names, kind: &str) -> String {
     format!(
         "SELECT due, id FROM {entries} WHERE namespace = $1 AND route = $2 AND due IS NOT NULL AND {kind}
@@ -356,8 +358,8 @@ fn bound(Names { entries, .. }: &Names, kind: &str) -> String {
     )
 }
 
-/// What nobody knows of these events is from now on, and which they are. They come in the order of their keys,
-/// and what all of them have in common stands here.
+/// Inserts events that nobody knows yet, and returns them. They arrive in the order of their keys, and their
+/// common values are written here.
 fn accept(names: &Names, records: &str) -> String {
     let Names {
         entries, contents, ..

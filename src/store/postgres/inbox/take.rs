@@ -1,4 +1,4 @@
-//! What a worker takes.
+//! Takes entries for a worker.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,20 +18,20 @@ use super::entries::{free, update};
 use super::statements::EntryStatements;
 use super::{order_keys, rates};
 
-/// What a take came to.
+/// The result of a take.
 pub(super) struct Took {
     pub(super) taken: Vec<Taken>,
     pub(super) wrote: bool,
-    /// Whether the next one finds more to skip, or to take.
+    /// Whether the next take finds more to skip or to take.
     pub(super) has_more: bool,
-    /// Whether nothing was taken, and order keys were locked by others. They may have taken nothing either, for what
-    /// comes first was locked here, and tell nobody.
+    /// Whether nothing was taken, and others had locked order keys. They may also have taken nothing, because this
+    /// take had locked the first entries, and then notify nobody.
     pub(super) passed_by: bool,
 }
 
-/// Takes what is due, in the transaction that is open. It waits for nobody who takes entries too.
+/// Takes due entries in the open transaction. It does not wait for other takes.
 ///
-/// Behind what it has skipped it goes on for this long: beyond the deadline all of it would be undone, and skipped
+/// It continues after skipped entries for this long: beyond the deadline, all of it would be undone, and skipped
 /// again.
 pub(super) async fn take(
     conn: &mut PgConnection,
@@ -72,16 +72,16 @@ pub(super) async fn take(
     })
 }
 
-/// What one look came to.
+/// The result of one scan.
 struct Once {
     wrote: bool,
-    /// Whether another one goes on behind it.
+    /// Whether another scan continues after it.
     has_more: bool,
-    /// Whether it went by an order key that somebody had locked.
+    /// Whether it skipped an order key that somebody had locked.
     passed_by: bool,
 }
 
-/// Takes up to as many as are asked for.
+/// Takes up to the requested number.
 async fn take_once(
     conn: &mut PgConnection,
     statements: &EntryStatements,
@@ -109,7 +109,7 @@ async fn take_once(
         .any(|at| !queues.contains_key(&at));
     let comes_first = |due: &Due| {
         due.order_at().is_none_or(|at| {
-            // Of a key that somebody is at one entry is being taken, or comes to its end.
+            // If the key is locked, one of its entries is being taken, or comes to its end.
             let Some(queue) = queues.get_mut(&at) else {
                 return false;
             };
@@ -133,7 +133,7 @@ async fn take_once(
     })
 }
 
-/// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.
+/// Takes a row that cannot be read out of the way: it becomes dead, and is otherwise unchanged.
 async fn set_aside(
     conn: &mut PgConnection,
     statements: &EntryStatements,

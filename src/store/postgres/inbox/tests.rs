@@ -1,4 +1,4 @@
-//! An inbox on a real Postgres: the contract, the rules of an entry, and what it does when the server fails.
+//! An inbox on a real Postgres: the contract, the rules of an entry, and failures of the server.
 
 mod ending;
 mod faults;
@@ -36,7 +36,7 @@ async fn inbox(server: &Postgres) -> PostgresInbox {
     builder.connect().await.unwrap()
 }
 
-/// What a role of its own may be allowed at the least, beside what a store's is.
+/// The least rights of a dedicated role, in addition to those for a store.
 const GRANT: &str = "\
 GRANT SELECT, INSERT, UPDATE, DELETE ON tower_webhook_inbox, tower_webhook_inbox_content,
     tower_webhook_inbox_order, tower_webhook_inbox_paused, tower_webhook_inbox_rates TO hostile";
@@ -46,7 +46,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON tower_webhook_inbox, tower_webhook_inbox
 async fn it_keeps_the_contract_as_two_processes_side_by_side() {
     let server = Postgres::start();
     let (first, second) = (inbox(&server).await, inbox(&server).await);
-    // What one counts is not to change by the other.
+    // Counts of one must not include entries of the other.
     let second = second.namespace(Name::new("second").unwrap());
     let (first, second) = tokio::join!(
         crate::testing::check_inbox(first),
@@ -56,7 +56,7 @@ async fn it_keeps_the_contract_as_two_processes_side_by_side() {
     second.unwrap();
 }
 
-/// All that a role and a schema of its own can set against it, and the least that it may be allowed.
+/// A role and a schema with every setting against it, and with the least rights.
 #[cfg(feature = "testing")]
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_the_contract_for_a_role_that_sets_everything_otherwise() {
@@ -73,7 +73,7 @@ async fn it_keeps_the_contract_for_a_role_that_sets_everything_otherwise() {
 async fn it_keeps_the_contract_behind_pgbouncer() {
     let server = Postgres::start();
     let bouncer = PgBouncer::before(&server, 2);
-    // The tables too are made through it.
+    // The tables, too, are created through it.
     let inbox = builder(bouncer.url()).migrate().connect().await;
     crate::testing::check_inbox(inbox.unwrap()).await.unwrap();
 }
@@ -122,7 +122,7 @@ async fn it_keeps_the_contract_in_a_database_that_knows_no_unicode() {
     assert_eq!(*dead.entry.history.last().unwrap().reason, *reason);
 }
 
-/// Also for a role that sets everything otherwise, and behind PgBouncer.
+/// Also for a role with every setting changed, and behind PgBouncer.
 #[test]
 fn it_does_as_the_rules_say() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -183,7 +183,7 @@ async fn commands_that_come_together_share_a_commit() {
     assert_eq!(taken.len(), 1_000);
 }
 
-/// In the order in which they came, whoever asks, and each once.
+/// In the order of arrival, whoever takes them, and each once.
 #[tokio::test]
 async fn many_that_take_at_once_take_each_entry_once() {
     let server = Postgres::start();
@@ -227,7 +227,7 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     }
     assert_eq!(inbox.counts().await.unwrap().queued, 3);
     let kept = kept.unwrap();
-    // What is there goes on, and makes room.
+    // Existing entries continue, and make room.
     let same = inbox.accept(&accept(&kept, "a")).await.unwrap();
     assert_eq!(same, Accepted::Duplicate { differs: false });
     let discard = Discard::new(key(&kept), DAY);
@@ -236,20 +236,20 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     assert_eq!(next, Accepted::Queued);
     let error = inbox.accept(&accept("6", "a")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
-    // What it holds already, unconfirmed, makes it no fuller.
+    // An entry that it already holds, unconfirmed, takes no further room.
     let was_held = crate::inbox::Accept {
         was_held: true,
         ..accept("7", "a")
     };
     assert_eq!(inbox.accept(&was_held).await.unwrap(), Accepted::Queued);
-    // Another process counts what there is before it accepts the first.
+    // Another process counts the entries before it accepts its first.
     let other = PostgresInbox::builder(server.url()).deadline(PATIENCE);
     let other = other.capacity(3).connect().await.unwrap();
     let error = other.accept(&accept("6", "a")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
 }
 
-/// An inbox whose event `evt_1` is done, and the clock that it goes by.
+/// An inbox whose event `evt_1` is done, and its clock.
 async fn with_one_done(server: &Postgres) -> (PostgresInbox, ManualClock) {
     let clock = ManualClock::new(histories::START);
     let mut builder = builder(server.url()).migrate();
@@ -272,7 +272,7 @@ async fn a_body_leaves_the_tables_when_its_event_is_done_and_the_rest_after_the_
     let count = |table: &str| server.ask(&format!("SELECT count(*) FROM tower_webhook_{table}"));
     assert_eq!(count("inbox_content"), "0");
     assert_eq!(count("inbox"), "1");
-    // A while behind its retention, with the next look at what is over.
+    // Some time after its retention, with the next removal of expired rows.
     clock.advance(DAY + Duration::from_secs(301));
     let begun = std::time::Instant::now();
     while count("inbox") != "1" || inbox.lookup(&key("evt_2")).await.unwrap().is_none() {
@@ -281,7 +281,7 @@ async fn a_body_leaves_the_tables_when_its_event_is_done_and_the_rest_after_the_
     }
 }
 
-/// As behind a dump that was restored without its sequences.
+/// As after a dump was restored without its sequences.
 #[tokio::test]
 async fn what_is_removed_takes_no_content_of_another_entry_with_its_number() {
     let server = Postgres::start();
@@ -313,7 +313,7 @@ async fn a_migration_has_numbers_go_on_above_the_contents_that_are_there() {
         let accepted = inbox.accept(&accept(id, "b")).await.unwrap();
         assert_eq!(accepted, Accepted::Queued);
     }
-    // It sets them back nowhere.
+    // It never sets them back.
     inbox.migrate().await.unwrap();
     let numbers = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM tower_webhook_inbox";
     assert_eq!(server.ask(numbers), "1 2 3");

@@ -1,4 +1,4 @@
-//! A journal read from its newest line on.
+//! Reads a journal backwards from its newest line.
 
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -11,10 +11,10 @@ use crate::event::{EventKey, Name};
 use crate::recorded::{JournalError, JournalPosition, Newest, NewestLines, Reading};
 use crate::store::postgres::error::Fault;
 
-/// Lines may be written a little later than others whose outcome was known before.
+/// Lines may be written slightly later than others whose outcome was known before.
 const SLACK: i64 = 10_000_000;
 
-/// The statements, of this table.
+/// The statements for this table.
 pub(in crate::store::postgres) struct Statements {
     floor: String,
     at: String,
@@ -40,8 +40,8 @@ impl Statements {
                      AND ($5::text IS NULL OR provider = $5) AND at >= $6 AND at < $7
                  ORDER BY {table}.xid DESC, seq DESC LIMIT $8"
             ),
-            // `OFFSET 0` has the key looked up first: where the server knows little of the table, it would go
-            // through all places before that one.
+            // `OFFSET 0` forces a lookup by key first: if the server has few statistics on the table, it
+            // would otherwise scan all places before that one.
             of_key: format!(
                 "SELECT xid::text, seq, line
                  FROM (SELECT xid, seq, line FROM {table} WHERE key = $1 OFFSET 0) AS kept
@@ -72,19 +72,19 @@ fn position((xid, seq): &At) -> JournalPosition {
     JournalPosition::new(format!("{xid}:{seq}"))
 }
 
-/// Numbers of transactions grow, and so do those of lines in one.
+/// The numbers of transactions increase, and so do those of lines within one.
 fn order((xid, seq): &At) -> (u64, i64) {
     (xid.parse().unwrap_or(u64::MAX), *seq)
 }
 
 impl PostgresJournal {
-    /// Reads the newest lines that are asked for. The connection is opened where there is none yet.
+    /// Reads the newest matching lines. The connection is opened if there is none yet.
     pub(crate) async fn newest(
         &self,
         conn: &mut Option<PgConnection>,
         newest: Newest<'_>,
     ) -> Result<NewestLines, JournalError> {
-        // What fails, or is dropped half-way, leaves no connection behind.
+        // A read that fails, or is dropped half-way, leaves no connection behind.
         let reading = async {
             let mut open = match conn.take() {
                 Some(open) => open,
@@ -182,7 +182,7 @@ impl PostgresJournal {
         drop(rows);
         let mut found = reading.found;
         if !is_full {
-            // All of them were looked at: on from the last one, if there is one before it.
+            // All of them were read: continue from the last one, if there are lines before it.
             found.next = last.as_ref().map(position);
         }
         if let Some(next) = &found.next {

@@ -1,4 +1,4 @@
-//! Connections: how they are made, and which are used.
+//! How connections are made, and which are used.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +7,7 @@ use sqlx::postgres::PgPoolOptions;
 use super::sql_support::proxy::{Fault, Proxy};
 use super::*;
 
-/// As a token that expires: what the pool connects with is replaced while it is used.
+/// As with a token that expires: the options of the pool are replaced while it is in use.
 #[tokio::test]
 async fn on_a_pool_it_connects_as_the_pool_does_now() {
     let server = Postgres::start();
@@ -30,7 +30,7 @@ async fn on_a_pool_it_connects_as_the_pool_does_now() {
     assert_eq!(sessions("first", "pid"), "0");
 }
 
-/// As a NAT does to what says nothing for some minutes.
+/// As a NAT does to connections that are idle for some minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_fell_silent_while_they_were_idle_cost_no_command() {
     let server = Postgres::start();
@@ -46,7 +46,7 @@ async fn connections_that_fell_silent_while_they_were_idle_cost_no_command() {
     builder.settings.asked_when_idle = Duration::from_millis(200);
     let store = builder.connect().await.unwrap();
     let mut beside = beside(&server).await;
-    // While one stands still the others connect too.
+    // While one is blocked, the others connect too.
     let lock = "BEGIN; LOCK TABLE tower_webhook_records";
     raw_sql(lock).execute(&mut beside).await.unwrap();
     let claims: Vec<_> = (0..8).map(|it| claim(&it.to_string())).collect();

@@ -1,4 +1,4 @@
-//! How Postgres goes about the statements.
+//! The plans of Postgres for the statements.
 
 use sqlx::Row as _;
 
@@ -7,7 +7,7 @@ use super::statements::Statements;
 use super::table::Tables;
 use super::*;
 
-/// The plan of a statement with these parameters, on a table with enough rows to tell.
+/// The plan of a statement with these parameters, on a table with enough rows to be significant.
 pub(in crate::store::postgres) async fn plan(
     conn: &mut PgConnection,
     parameters: &str,
@@ -53,7 +53,7 @@ async fn no_statement_goes_through_the_table() {
     let mut all = statements.all();
     all.push((&row, statements.update()));
     for (parameters, sql) in all {
-        // As planned without the settings of a transaction, too, and for any parameters.
+        // Also as planned without the settings of a transaction, and for any parameters.
         for settings in [
             "SET enable_seqscan = on",
             "SET enable_seqscan = off",
@@ -72,7 +72,7 @@ async fn no_statement_goes_through_the_table() {
     assert_eq!(store.counts().await.unwrap().done, u64::from(count));
 }
 
-/// Has a session plan this while there is one row, and carry it out once there are many.
+/// Makes a session plan this while there is one row, and run it once there are many.
 pub(in crate::store::postgres) async fn planned_early(
     server: &Postgres,
     sql: &str,
@@ -91,7 +91,7 @@ pub(in crate::store::postgres) async fn planned_early(
     let run = raw_sql(AssertSqlSafe(format!("EXPLAIN {carry_out}")));
     let plan = run.fetch_all(&mut conn).await.unwrap();
     let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
-    // What is to go is not looked for among all that there is.
+    // Finding the rows to remove must not scan the whole table.
     let goes_through = plan.windows(2).find(|lines| {
         lines[0].contains("Scan") && !lines[0].contains("CTE Scan") && !lines[1].contains("Cond:")
     });
@@ -100,8 +100,8 @@ pub(in crate::store::postgres) async fn planned_early(
     run.execute(&mut conn).await.unwrap();
 }
 
-/// A search for what is over that stands in the condition may be carried out for each row of the table, where the server
-/// takes that for small, and finds others each time.
+/// If the server expects few rows, it may run a subquery for expired rows once for each row of the table, and find
+/// others each time.
 #[tokio::test]
 async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
     let server = Postgres::start();
@@ -153,7 +153,7 @@ async fn no_view_of_the_journal_goes_through_the_table() {
 
     let (server, count) = Postgres::for_plans();
     let mut table = PostgresJournal::new(server.url()).unwrap().migrate();
-    // It makes the table.
+    // The first write creates the table.
     std::thread::spawn(move || table.write(&[]).unwrap())
         .join()
         .unwrap();
@@ -162,7 +162,7 @@ async fn no_view_of_the_journal_goes_through_the_table() {
          SELECT n, n % 2 = 0, 'id', 'acme', 'acme:' || n, repeat('x', 500) FROM generate_series(1, {count}) n"
     ));
     let mut conn = beside(&server).await;
-    // Before the server knows what is in the table, and then. As it is read, without going through tables.
+    // Before and after the server has statistics on the table; as for reads, without sequential scans.
     for prepared in ["SET enable_seqscan = off", "ANALYZE tower_webhook_journal"] {
         raw_sql(prepared).execute(&mut conn).await.unwrap();
         let statements = Statements::of("public.tower_webhook_journal");

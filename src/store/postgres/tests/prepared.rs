@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use super::sql_support::until;
 use super::*;
 
-/// How many statements the session of a store's only connection knows by name.
+/// How many prepared statements the session of a store's only connection has.
 async fn names(store: &PostgresStore) -> i64 {
     on_its_connection(store, "SELECT count(*) FROM pg_prepared_statements").await
 }
@@ -53,7 +53,7 @@ async fn a_statement_is_prepared_once_for_each_connection() {
     assert_eq!(names(&without).await, 0);
 }
 
-/// PgBouncer refuses the setting that would tell whose session it is, or passes it by.
+/// PgBouncer refuses or ignores the setting that identifies a session.
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_a_pooler_nothing_is_ever_prepared() {
     let server = Postgres::start();
@@ -64,7 +64,7 @@ async fn behind_a_pooler_nothing_is_ever_prepared() {
         let store = builder.connections(1).connect().await.unwrap();
         claims(&store, 0..2).await;
         assert!(!prepares(&store), "{setting}");
-        // The only session of the server, which others have next.
+        // The only session of the server, which other clients use next.
         assert_eq!(names(&store).await, 0, "{setting}");
         let marked = "SELECT count(current_setting('tower_webhook.link', true))";
         assert_eq!(on_its_connection(&store, marked).await, 0, "{setting}");
@@ -72,7 +72,7 @@ async fn behind_a_pooler_nothing_is_ever_prepared() {
     }
 }
 
-/// It would be refused without the setting as well.
+/// It would also be refused without the setting.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_takes_no_connections_is_not_taken_for_a_pooler() {
     let server = Postgres::start();
@@ -101,7 +101,7 @@ async fn behind_a_pooler_that_gives_its_session_to_another_one_it_goes_on_withou
         builder().connect().await.unwrap(),
     );
     claims(&second, 0..5).await;
-    // Its mark is gone: the only session is the other one's.
+    // Its mark is gone: the only session belongs to the other store.
     claims(&first, 5..10).await;
     assert!(!prepares(&first));
     claims(&second, 10..15).await;
@@ -133,13 +133,13 @@ async fn a_column_that_was_changed_by_hand_is_read_anew() {
     assert!(prepares(&store));
 }
 
-/// A plan for a table that was empty goes through all of it once it is not.
+/// A plan for an empty table scans all of it even after it has grown.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_grows_is_not_gone_through() {
     const ROWS: u32 = 20_000;
     let server = Postgres::start();
     let store = of_one_connection(&server).await;
-    // The server knows that it is empty, and does not look again by itself.
+    // The server knows that it is empty, and does not analyze it again by itself.
     server.ask("ALTER TABLE tower_webhook_records SET (autovacuum_enabled = off)");
     server.ask("VACUUM ANALYZE tower_webhook_records");
     claims(&store, 0..1).await;
@@ -149,7 +149,7 @@ async fn a_table_that_grows_is_not_gone_through() {
          FROM generate_series(1, {ROWS}) n"
     ));
     claims(&store, 1..40).await;
-    // A session tells what it has read as it ends.
+    // A session reports its reads when it ends.
     drop(store);
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'tower-webhook'";
     until("it has ended", || server.ask(sessions) == "0");

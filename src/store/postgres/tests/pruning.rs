@@ -1,4 +1,4 @@
-//! What is removed once its retention is over, and what is not.
+//! Which records are removed once their retention is over, and which are not.
 
 use super::*;
 
@@ -19,7 +19,7 @@ async fn claim_all(store: &PostgresStore, claims: &[Claim]) {
     }
 }
 
-/// As on a disk that is slow, or behind a trigger of the owner's.
+/// As on a slow disk, or with a trigger of the owner.
 #[tokio::test]
 async fn as_many_are_removed_at_once_as_it_can_do_in_time() {
     let (server, clock) = (Postgres::start(), start());
@@ -40,13 +40,13 @@ async fn as_many_are_removed_at_once_as_it_can_do_in_time() {
     let begun = std::time::Instant::now();
     while server.ask("SELECT count(*) FROM tower_webhook_records") != "1" {
         assert!(begun.elapsed() < PATIENCE, "nothing is removed");
-        // Behind what is done for somebody.
+        // After the work for a caller.
         let _ = brief.claim(&claim("last")).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Rows of two partitions stand at the same places of their files.
+/// Rows of two partitions have the same places in their files.
 #[tokio::test]
 async fn of_tables_in_partitions_what_is_over_is_removed_alone() {
     let (server, clock) = (Postgres::start(), start());

@@ -1,4 +1,4 @@
-//! What is done behind the answers: nobody waits for it.
+//! Work after the answers, which no caller waits for.
 
 use tokio::time::Instant;
 
@@ -10,8 +10,8 @@ use crate::store::postgres::overdue::{Commit, finished};
 use super::Worker;
 
 impl<C: Commands> Worker<C> {
-    /// What may be done behind the answers, and the removal of some rows whose time is over, if it is time to
-    /// look.
+    /// Does the work left after the answers, and removes some rows whose time is over, if a scan for them is
+    /// due.
     pub(super) async fn tidy_up(&mut self) {
         let Some(mut link) = self.link() else {
             return;

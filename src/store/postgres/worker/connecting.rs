@@ -13,13 +13,13 @@ use crate::store::postgres::link::Link;
 
 use super::{PAUSE, Worker, jitter};
 
-/// The longest pause between two tries to connect beside the line.
+/// The longest pause between two tries to connect in the background.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// For so long one that was idle is asked whether it is there, and a quarter of the deadline at most.
+/// How long to wait for an idle connection's response, and at most a quarter of the deadline.
 const ASKED_FOR: Duration = Duration::from_millis(250);
 
 impl<C: Commands> Worker<C> {
-    /// The connection that there is, if it is of use.
+    /// The current connection, if it can be used.
     pub(super) async fn usable(&mut self) -> Option<Link> {
         let mut link = self.link()?;
         let (idle, now) = (&self.shared.sessions.idle, Instant::now());
@@ -38,19 +38,19 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// The connection that there is, unless statements are prepared on it and are to be no more.
+    /// The current connection, unless statements are prepared on it and must no longer be.
     pub(super) fn link(&mut self) -> Option<Link> {
         let is_on = self.shared.sessions.preparing.is_on();
         self.link.take().filter(|link| is_on || !link.has_names())
     }
 
-    /// It was used, and is good.
+    /// Keeps a connection that was used successfully.
     pub(super) fn keep(&mut self, mut link: Link) {
         link.used = Instant::now();
         self.link = Some(link);
     }
 
-    /// A new connection for commands. Where others have one it is not waited for long: they can serve meanwhile.
+    /// A new connection for commands. The wait is short if other workers have one and can serve.
     pub(super) async fn connect(&mut self, give_up: Instant) -> Result<Link, Fault> {
         let sessions = &self.shared.sessions;
         let others_serve = self.others_serve();
@@ -67,7 +67,7 @@ impl<C: Commands> Worker<C> {
         connected
     }
 
-    /// Notes what became of a connection that was to be made.
+    /// Notes the result of an attempt to connect.
     pub(super) fn heed(&mut self, connected: &Result<Link, Fault>) {
         self.refused = match connected {
             Ok(_) => None,
@@ -75,13 +75,13 @@ impl<C: Commands> Worker<C> {
         };
     }
 
-    /// Whether another worker has a connection, and an answer on it. This one has none.
+    /// Whether another worker has a connection with no overdue call. This one has none.
     fn others_serve(&self) -> bool {
         let linked = self.shared.sessions.linked.load(Ordering::Relaxed);
         linked > self.shared.overdue.load(Ordering::Relaxed)
     }
 
-    /// Whether it could not connect, and another one can take what comes.
+    /// Whether it could not connect, and another worker can take new commands.
     pub(super) fn stands_by(&self) -> bool {
         self.refused.is_some()
             && self.link.is_none()
@@ -89,7 +89,7 @@ impl<C: Commands> Worker<C> {
             && self.others_serve()
     }
 
-    /// Tries to connect once, beside the line: nobody waits for it.
+    /// Tries to connect once in the background: no command waits for it.
     pub(super) async fn connect_beside(&mut self) {
         let pause = self.refused.unwrap_or(PAUSE);
         sleep(jitter(pause)).await;
@@ -102,19 +102,19 @@ impl<C: Commands> Worker<C> {
         }
     }
 
-    /// Whether these failed for want of a connection that others have.
+    /// Whether these failed only because this worker lacks a connection that others have.
     pub(super) fn is_for_others(&self, batch: &Batch<C>) -> bool {
         self.refused.is_some() && self.link.is_none() && !batch.unsure && self.others_serve()
     }
 
-    /// Ends commands that met this, or leaves them to workers that have a connection.
+    /// Ends commands that met this fault, or leaves them to workers that have a connection.
     pub(super) fn fail(&mut self, batch: Batch<C>, fault: &Fault) {
         if !self.is_for_others(&batch) {
             return self.end(batch.failed(fault));
         }
         let mut jobs = batch.into_jobs();
         let mut ended = 0;
-        // What has waited for them goes behind them.
+        // Commands that waited for them follow them.
         while ended < jobs.len() {
             let places = jobs.iter().skip(ended).filter_map(|job| job.place());
             let ready = self.shared.flights.end(self.number, places);

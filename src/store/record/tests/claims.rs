@@ -1,4 +1,4 @@
-//! Who is granted a claim, and with which fence.
+//! Which claims are granted, and with which fences.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn a_claim_whose_reply_was_lost_finds_itself() {
 fn a_lease_that_the_clock_left_far_ahead_is_as_long_again() {
     let mut story = Story::default();
     story.on(4_000, &claim(1, 1));
-    // The clock is set back by an hour; the holder is dead.
+    // The clock is set back by an hour, and the holder is dead.
     assert_eq!(story.on(400, &claim(2, 1)), ClaimOutcome::InProgress);
     let claimed = RecordState::Claimed {
         lease_ends: at(415),
@@ -45,11 +45,11 @@ fn a_lease_that_the_clock_left_far_ahead_is_as_long_again() {
     );
     assert_eq!(story.on(415, &claim(2, 1)), granted(2, fence_at(4_000) + 1));
 
-    // Who waits is the first to look.
+    // A wait may be the first to read it.
     assert_eq!(story.untouched_by(420, &Look(&key())), Some(at(430)));
     assert_eq!(story.on(100, &Look(&key())), Some(at(115)));
     assert_eq!(story.untouched_by(115, &Look(&key())), None);
-    // Other content too, and a holder that lives goes on.
+    // Claims with other content reset it too, and a holder that is alive continues.
     assert_eq!(story.on(50, &claim(3, 9)), ClaimOutcome::OtherInProgress);
     assert_eq!(story.state(50), RecordState::Claimed { lease_ends: at(65) });
     assert_eq!(story.on(51, &renew(2)), Held::Held);

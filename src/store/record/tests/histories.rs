@@ -1,4 +1,4 @@
-//! Random histories of several that know one key.
+//! Random histories of several holders with one key.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// One of several that know one key.
+/// An action of one of several holders on one key.
 #[derive(Debug, Clone)]
 enum Deed {
     Claim { who: u8, what: u8 },
@@ -29,14 +29,14 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// What the claimers know from the answers they got, and so what they may rely on.
+/// The knowledge of the claimers from their answers, and thus what they may rely on.
 #[derive(Default)]
 struct Known {
     now: u64,
-    /// Who was granted the key last and has not finished, and when its lease ends.
+    /// The last holder that was granted the key and has not finished, and when its lease ends.
     holder: Option<(u8, u64)>,
     grant: Option<Grant>,
-    /// The content that was completed, and until when that stands.
+    /// The content that was completed, and how long that is valid.
     done: Option<(u8, u64)>,
     /// When the record is forgotten, if there is one.
     kept_until: Option<u64>,
@@ -97,7 +97,7 @@ impl Known {
     }
 }
 
-/// Carries a command out, and once more as if its reply had been lost.
+/// Carries a command out, and repeats it as if its reply had been lost.
 fn twice<C: Command>(record: &mut Option<Record>, secs: u64, command: &C) -> C::Outcome
 where
     C::Outcome: PartialEq + std::fmt::Debug,

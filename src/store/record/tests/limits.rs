@@ -1,4 +1,4 @@
-//! How long a record is kept, and the ends of its numbers.
+//! How long a record is kept, and the limits of its numbers.
 
 use super::*;
 

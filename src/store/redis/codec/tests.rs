@@ -1,4 +1,4 @@
-//! Values are read as the table in `layout.lua` says, or not at all.
+//! Values are read according to the table in `layout.lua`, or not at all.
 
 mod earlier;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Written out by hand after the table in `layout.lua`.
+/// Written by hand according to the table in `layout.lua`.
 fn done() -> Vec<u8> {
     let mut value = vec![1, 2 | 8 | 128];
     value.extend([0xaa; 16]);
@@ -79,7 +79,7 @@ fn the_type_of_a_body_stands_behind_the_key_and_a_zero_byte() {
     ] {
         assert_eq!(decode(named(name.as_bytes()).into()), None, "{name:?}");
     }
-    // There is no type without a body.
+    // A type requires a body.
     let mut value = named(b"\0text/plain");
     value[1] &= !128;
     value.truncate(value.len() - 2);

@@ -1,30 +1,30 @@
-//! Who waits for the call that is under way, and who goes in the next one.
+//! Commands that wait for the call under way, and those that go in the next one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many commands go in one call: others get their turn between two.
+/// The most commands in one call: other calls get their turn in between.
 const MOST: usize = 128;
-/// How many bytes they have together. One that is larger goes alone, so that what is wrong with its
-/// size is its own.
+/// The most bytes in one call. A larger command goes alone, so that a problem with its size affects
+/// only itself.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// How many calls are under way at a time.
+/// The most calls that are under way at a time.
 const UNDER_WAY: usize = 2;
-/// Where the last was sent so long ago, as a part of the longest that a call takes, the server is far or
-/// slow: one more is sent, so that nobody's time is spent on waiting for others.
+/// If the last call was sent longer ago than this part of the longest call, the server is far away or
+/// slow: one more call is sent, so that no command spends its time waiting for others.
 const SLOW: u32 = 8;
 
-/// The commands for one server, or for one partition of a cluster: few calls at a time are under way, and
-/// what comes meanwhile goes in the next one.
+/// The commands for one server, or for one partition of a cluster: few calls are under way at a time, and
+/// commands that arrive in the meantime go in the next one.
 ///
-/// Those who wait are as many as their callers: each has one command here.
+/// Each waiting caller has one command here, so the queue is as long as there are callers.
 #[derive(Debug)]
 pub(super) struct Lane<T> {
     waiting: VecDeque<T>,
-    /// The turns that are under way, and when each has sent its last call.
+    /// The turns under way, and when each sent its last call.
     turns: Vec<(u64, Instant)>,
     begun: u64,
 }
@@ -40,10 +40,10 @@ impl<T> Default for Lane<T> {
 }
 
 impl<T> Lane<T> {
-    /// Begins a turn where there is room for one; `None` is for those who wait for another's.
+    /// Begins a turn if there is room for one; `None` means waiting for another turn.
     ///
-    /// No call takes longer than `longest`. A turn that does is not worked on any more, as where
-    /// its runtime stands still: another one takes its place.
+    /// No call takes longer than `longest`. A turn that does is no longer driven, for example
+    /// because its runtime is blocked: another turn takes its place.
     pub(super) fn begin(&mut self, now: Instant, longest: Duration) -> Option<u64> {
         let within = |since, span| now.saturating_duration_since(since) <= span;
         if self.turns.len() >= UNDER_WAY {
@@ -66,8 +66,8 @@ impl<T> Lane<T> {
         self.waiting.push_back(command);
     }
 
-    /// The commands of the next call of this turn, those that came first. Where nobody waits, or another
-    /// turn has taken its place, there are none, and the turn is over.
+    /// The commands of the next call of this turn, in order of arrival. If none waits, or another turn
+    /// has taken its place, there are none, and the turn is over.
     pub(super) fn next(
         &mut self,
         turn: u64,
@@ -86,7 +86,7 @@ impl<T> Lane<T> {
         Some(self.waiting.drain(..count).collect())
     }
 
-    /// Whether somebody waits for the next call of this turn, which is over otherwise.
+    /// Whether a command waits for the next call of this turn; otherwise the turn is over.
     pub(super) fn goes_on(&mut self, turn: u64) -> bool {
         let is_own = self.turns.iter().any(|(number, _)| *number == turn);
         if self.waiting.is_empty() {
@@ -95,7 +95,7 @@ impl<T> Lane<T> {
         is_own && !self.waiting.is_empty()
     }
 
-    /// Ends a turn that nobody can go on with. Where no other is under way, those who wait are to be told.
+    /// Ends a turn that cannot continue. Returns the waiting commands, to fail, if no other is under way.
     pub(super) fn give_up(&mut self, turn: u64) -> VecDeque<T> {
         self.end(turn);
         if self.turns.is_empty() {
@@ -136,7 +136,7 @@ mod tests {
         lane.next(turn, Instant::now(), |_| 1)
     }
 
-    /// As many turns as there can be, which all began at this time.
+    /// The maximum number of turns, all begun at this time.
     fn busy(now: Instant) -> (Lane<u32>, Vec<u64>) {
         let mut lane = Lane::default();
         let turns = std::iter::from_fn(|| lane.begin(now, LONGEST)).collect();

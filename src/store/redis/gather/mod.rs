@@ -1,19 +1,20 @@
-//! Commands that come while a call is under way, and go to Redis together in the next one: claims and
-//! completions of records, and what is said of the entries of an inbox.
+//! Gathers commands that arrive while a call is under way, and sends them to Redis together in the next
+//! one: claims and completions of records, and commands on the entries of an inbox.
 //!
-//! Whoever comes while hardly anything is under way asks at once, for itself. What came meanwhile goes in
-//! one script call when an answer is there, and so on until nobody waits: no timer, and no wait for a call
-//! to be full. On one server there is one such lane, in a cluster one for each partition, since a script
-//! keeps to one slot there, and since a master that is silent is to keep nobody waiting for another.
+//! A command that arrives while few calls are under way is sent at once, alone. Commands that arrive in
+//! the meantime go in one script call when an answer is there, and so on until none waits: there is no
+//! timer, and no wait for a call to be full. On one server there is one such lane. In a cluster there is
+//! one for each partition, since a script must stay in one slot there, and a silent master must not delay
+//! commands for another.
 //!
-//! One call of a script and no pipeline: commands that share a connection are pipelined as it is. What is
-//! saved is Redis' work for each call.
+//! It is one script call rather than a pipeline: commands that share a connection are pipelined anyway.
+//! The gain is the work of Redis for each call.
 //!
-//! Each command is one of its own: what is wrong with one is told to its caller alone, and keeps nobody
-//! waiting who has an answer. A caller that goes away before its command is sent asks nothing; after that it
-//! is carried out all the same, as one that is sent alone is. It is not sent again for a caller that has
-//! gone: who goes may give back what it asked for, and a claim that came again after that would hold the
-//! event for nobody.
+//! Each command is independent: an error of one is reported only to its caller, and delays no caller that
+//! has an answer. If a caller goes away before its command is sent, the command is not sent. If it goes away
+//! later, the command is carried out nevertheless, like one that is sent alone. But it is not sent again for
+//! a caller that is gone: that caller may give back what it asked for, and a claim that arrived after that
+//! would hold the event for nobody.
 
 mod lane;
 
@@ -37,12 +38,12 @@ use super::scripts::{Call, Source, each_answer, strange};
 
 use self::lane::Lane;
 
-/// Sends commands over one connection, those that can together.
+/// Sends commands over one connection, together if possible.
 pub(super) struct Gatherer {
     link: Arc<Link>,
-    /// The script that carries out several.
+    /// The script that carries out several commands.
     each: &'static Source,
-    /// Whether one script call must keep to one slot.
+    /// Whether one script call must stay in one slot.
     in_slots: Arc<AtomicBool>,
     lanes: Mutex<BTreeMap<u32, Lane<Asked>>>,
 }
@@ -55,30 +56,30 @@ struct Asked {
     tell: oneshot::Sender<Result<Answered, StoreError>>,
 }
 
-/// What was answered, and when that was asked.
+/// An answer, and when its command was sent.
 #[derive(Debug)]
 pub(super) struct Answered {
     pub(super) value: Value,
     pub(super) sent: std::time::Instant,
 }
 
-/// Whom a command goes with.
+/// Which other commands a command goes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Company {
-    /// It goes at once where hardly a call is under way.
+    /// It goes at once if few calls are under way.
     Any,
-    /// Others come at the same time: it lets them come first.
+    /// Others arrive at the same time, so it waits for them to be queued first.
     Expected,
 }
 
 enum Place {
-    /// It goes at once.
+    /// The command goes at once.
     First(Turn, Call),
     Waits(oneshot::Receiver<Result<Answered, StoreError>>),
 }
 
 impl Gatherer {
-    /// For commands that this script knows.
+    /// For commands that this script supports.
     pub(super) fn new(link: Arc<Link>, each: &'static Source, in_slots: Arc<AtomicBool>) -> Self {
         Self {
             link,
@@ -88,7 +89,7 @@ impl Gatherer {
         }
     }
 
-    /// Asks for a command on what is in this partition.
+    /// Sends a command that concerns this partition.
     pub(super) async fn ask(
         self: &Arc<Self>,
         call: Call,
@@ -98,10 +99,10 @@ impl Gatherer {
         let (deadline, place) = self.enter(call, partition, company);
         let told = match place {
             Place::First(turn, call) => {
-                // Dropped with this future too: the others go on.
+                // If this future is dropped, so is this, and the others continue.
                 let _lead = Lead(Some(turn));
                 let sent = std::time::Instant::now();
-                // Boxed: where many come, hardly anybody goes alone, and all would carry it.
+                // Boxed: under load, few commands go alone, but each future would be larger.
                 let value = Box::pin(self.link.call_until(deadline, &call)).await?;
                 return Ok(Answered { value, sent });
             }
@@ -109,13 +110,13 @@ impl Gatherer {
         };
         match timeout_at(deadline, told).await {
             Ok(Ok(result)) => result,
-            // The runtime that was to ask has gone down.
+            // The runtime that was to send the command has shut down.
             Ok(Err(_)) => Err(StoreError::new(StoreErrorKind::Unavailable)),
             Err(_) => Err(self.link.out_of_time()),
         }
     }
 
-    /// The place of a command among the others.
+    /// Decides whether a command goes at once or waits with others.
     fn enter(self: &Arc<Self>, call: Call, partition: u32, company: Company) -> (Instant, Place) {
         let (now, longest) = (Instant::now(), self.link.deadline());
         let deadline = now + longest;
@@ -143,7 +144,7 @@ impl Gatherer {
         drop(lanes);
         if let Some(rest) = rest {
             tokio::spawn(async move {
-                // Behind those that are ready to run, who ask too.
+                // After tasks that are ready to run, which may queue commands too.
                 tokio::task::yield_now().await;
                 tokio::task::yield_now().await;
                 rest.go_on().await;
@@ -152,9 +153,9 @@ impl Gatherer {
         (deadline, Place::Waits(told))
     }
 
-    /// Sends commands; `unsure` where they may have been carried out before.
+    /// Sends commands; `unsure` if they may have been carried out before.
     async fn send(&self, mut batch: Vec<Asked>, unsure: bool) {
-        // Whoever waits no more asks nothing.
+        // Commands whose callers no longer wait are not sent.
         batch.retain(|asked| !asked.tell.is_closed());
         let Some(latest) = batch.last().map(|asked| asked.deadline) else {
             return;
@@ -191,15 +192,15 @@ impl Gatherer {
             }
             Ok(Told { unsure: before, .. }) => {
                 let unsure = unsure || before;
-                // One after the other: the client announces each to the other server by an `ASKING`, and a
-                // command that comes between the two would use it up.
+                // One after another: the client precedes each to the other server with an `ASKING`, and a
+                // command in between would use it up.
                 for asked in batch {
                     self.send_one(latest, asked, unsure).await;
                 }
             }
-            // What was gathered before that was known is of several partitions still.
+            // Commands gathered before this was known may still be of several partitions.
             Err(error) if spans_slots(&error) && are_of_several_partitions(&batch) => {
-                // A cluster behind one address. What was carried out bears being sent again.
+                // A cluster behind one address. Commands can safely be sent again.
                 self.in_slots.store(true, Ordering::Relaxed);
                 let mut partitions: BTreeMap<u32, Vec<Asked>> = BTreeMap::new();
                 for asked in batch {
@@ -223,7 +224,7 @@ impl Gatherer {
         }
     }
 
-    /// Sends a command for as long as somebody waits for its answer.
+    /// Sends a command for as long as its caller waits for the answer.
     async fn send_one(&self, deadline: Instant, asked: Asked, unsure: bool) {
         let Asked { call, mut tell, .. } = asked;
         let sent = std::time::Instant::now();
@@ -238,8 +239,9 @@ impl Gatherer {
         let _ = tell.send(answer.map_err(|error| told_of(error, unsure)));
     }
 
-    /// What each command was answered, unless another try at all of them might have helped and has not.
-    /// `None` where their slot is on its way to another server, and neither of the two has all of the records.
+    /// The answer to each command, or an error if another try might have helped all of them and no try
+    /// succeeded. `None` if their slot is being migrated to another server, and neither server has all of the
+    /// records.
     async fn ask_each(
         &self,
         deadline: Instant,
@@ -254,7 +256,7 @@ impl Gatherer {
             }
             let call = Call::each(self.each, calls.iter().copied());
             let value = match ask_script(&mut conn, &call).await {
-                // Asked together they would be told so until the whole slot has moved.
+                // Sent together, they would fail like this until the whole slot has moved.
                 Err(fault) if fault.is_split_slot() => return Ok(None),
                 value => value?,
             };
@@ -266,7 +268,7 @@ impl Gatherer {
                 let first = first.min_by_key(|fault| fault.remedy() != Remedy::Reconnect);
                 return Err(first.cloned().unwrap_or_else(strange));
             }
-            // Nobody hears those in between.
+            // Commands without a waiting caller were not sent.
             let mut answers = answers.into_iter();
             let mut answer = |waits: &bool| waits.then(|| answers.next()).flatten();
             let answers = waits
@@ -296,7 +298,7 @@ fn may_pass(fault: &Fault) -> bool {
     fault.remedy() != Remedy::Nothing
 }
 
-/// An error as the caller is told it; an earlier attempt may have been carried out where it is `unsure`.
+/// The error for the caller; if `unsure`, an earlier attempt may have been carried out.
 fn told_of(error: StoreError, unsure: bool) -> StoreError {
     match error.kind() {
         StoreErrorKind::Full if unsure => {
@@ -306,7 +308,7 @@ fn told_of(error: StoreError, unsure: bool) -> StoreError {
     }
 }
 
-/// Of several commands some may have been carried out: that is not the promise of `Full`.
+/// Some of several commands may have been carried out, which `Full` rules out.
 fn not_full(kind: StoreErrorKind) -> StoreErrorKind {
     match kind {
         StoreErrorKind::Full => StoreErrorKind::Unavailable,
@@ -315,11 +317,11 @@ fn not_full(kind: StoreErrorKind) -> StoreErrorKind {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing can fail half-way while one is held.
+    // No code that holds the lock can fail half-way.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right to ask on one lane.
+/// The right to send calls on one lane.
 struct Turn {
     gatherer: Arc<Gatherer>,
     lane: u32,
@@ -336,8 +338,8 @@ impl Turn {
     }
 }
 
-/// A caller's turn for its own command. At its end, or where the caller goes away, those who came
-/// meanwhile are sent by a task.
+/// A caller's turn for its own command. At its end, or if the caller goes away, a task sends the
+/// commands that arrived in the meantime.
 struct Lead(Option<Turn>);
 
 impl Drop for Lead {
@@ -345,7 +347,7 @@ impl Drop for Lead {
         let Some(turn) = self.0.take() else { return };
         if turn.lane(|lane| lane.goes_on(turn.number)) {
             let rest = Rest(Some(turn));
-            // Outside of any runtime those who wait are told so.
+            // Without a runtime, the waiting commands fail.
             if let Ok(runtime) = Handle::try_current() {
                 runtime.spawn(rest.go_on());
             }
@@ -353,8 +355,8 @@ impl Drop for Lead {
     }
 }
 
-/// The turn of those who wait. Where its runtime goes down they are told so, and the next to ask begins
-/// another.
+/// A turn for waiting commands. If its runtime shuts down, they fail, and the next caller begins
+/// another turn.
 struct Rest(Option<Turn>);
 
 impl Rest {

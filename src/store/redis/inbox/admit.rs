@@ -1,4 +1,4 @@
-//! What rates and order keys let be taken of what was chosen.
+//! Applies rates and order keys to chosen entries.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,26 +12,26 @@ use super::order::OrderCommand;
 use super::order_kept::{OrderKept, OrderOutcome};
 use super::rates::Rates;
 
-/// The providers whose rates have refused these.
+/// The providers whose rates refused these.
 pub(super) fn refusing(refused: &[Candidate]) -> HashSet<Name> {
     let providers = refused.iter().filter_map(|it| it.route.rated());
     providers.cloned().collect()
 }
 
-/// The order keys that are held for what is to be taken, by their entry.
+/// The order keys that are held for entries to be taken, by their entry.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
-    /// Those that were free, and how each is given back.
+    /// Keys that were free, and how each is given back.
     pub(super) new: HashMap<String, OrderCommand>,
-    /// Those that were held for the entry already.
+    /// Keys that were already held for the entry.
     pub(super) before: HashMap<String, OrderKept>,
-    /// Why none could be held, where that is so.
+    /// Why no key could be held, if so.
     pub(super) refused: Option<StoreError>,
 }
 
 impl RedisInbox {
-    /// As many of these as the rates of their providers let through, and the others. Where the rates may not be asked
-    /// for, since who keeps them has not answered of late, none has a share.
+    /// Splits these into those that the rates of their providers admit, and the others. If the rates may not be
+    /// queried, because their server has not answered recently, none is admitted.
     pub(super) async fn let_through(
         &self,
         chosen: Vec<Candidate>,
@@ -48,7 +48,7 @@ impl RedisInbox {
         }
         for (provider, wanted) in used.iter_mut() {
             if let Some(rate) = rates.of(provider, RateOf::Provider) {
-                // What cannot be told is not let through.
+                // Entries whose rate is unknown are not admitted.
                 *wanted = match may_ask {
                     true => self.granted(provider, rate, *wanted).await,
                     false => 0,
@@ -78,7 +78,7 @@ impl RedisInbox {
         })
     }
 
-    /// Gives back what was used of rates for what was not taken.
+    /// Gives back the use of rates for entries that were not taken.
     pub(super) async fn give_rates_back(&self, rates: &Rates, unused: BTreeMap<Name, usize>) {
         for (provider, unused) in unused {
             let rate = rates.of(&provider, RateOf::Provider);
@@ -91,8 +91,8 @@ impl RedisInbox {
         }
     }
 
-    /// Holds the order keys of these; hands on those that may run, the holds by their entry, and those that may not:
-    /// also those whose key could not be held, which keep back no other.
+    /// Holds the order keys of these. Returns the entries that may run, the holds by their entry, and the entries
+    /// that may not run. The last include those whose key could not be held, which keep back no others.
     pub(super) async fn hold(
         &self,
         take: &Take,
@@ -143,8 +143,8 @@ impl RedisInbox {
         (may_run, holds, not_now)
     }
 
-    /// Frees the keys that were held for entries by somebody else before, where these have ended meanwhile: who
-    /// has ended them has found a younger hold, and left it.
+    /// Frees keys that somebody else had held before for entries that have since ended: ending them found a
+    /// younger hold, and left it.
     pub(super) async fn leave(&self, chosen: &[Candidate], holds: &Holds) {
         let left = chosen.iter().filter_map(|candidate| {
             let kept = holds.before.get(&candidate.place.id())?;

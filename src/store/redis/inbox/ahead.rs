@@ -1,8 +1,8 @@
-//! What a look has found beyond what was taken: takes that follow need no look of their own.
+//! Keeps due entries that a scan found beyond those taken, so that following takes need no scan of their own.
 //!
-//! Nothing of it is relied on. Whoever takes an entry says how it was seen, and gets it as long as it is so; an order
-//! key is held before. What is kept in mind is due before all that was not seen in the partitions that have answered,
-//! and is forgotten soon.
+//! None of this is relied on. A take names each entry's state as it was seen, and gets the entry only if it is
+//! unchanged; the order key is held before. The entries kept here are due before any that was not seen in the
+//! partitions that have answered, and they are forgotten soon.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -16,33 +16,33 @@ use super::order_kept::{OrderHash, OrderKept};
 use super::passed_over::PassedOver;
 use super::rates::Rates;
 
-/// For so long from its end it is taken from what a look has found: what is new of another route waits no longer.
+/// How long takes use the results of a scan, counted from its end: new entries of another route wait no longer.
 pub(super) const LASTS: Duration = Duration::from_millis(200);
 
-/// What is due of the routes of a take.
+/// The due entries of the routes of a take.
 #[derive(Debug, Default)]
 pub(super) struct DueNow {
-    /// By route, in the order of each: what may run.
+    /// The entries that may run, by route, each route in order.
     pub(super) runnable: Vec<VecDeque<Candidate>>,
-    /// What a newer event of its order key makes stale.
+    /// Entries that a newer event of their order key makes stale.
     pub(super) overtaken: Vec<Candidate>,
-    /// Order keys whose entries are held back, and by whom.
+    /// Order keys whose entries are held back, and by which hold.
     pub(super) held_back: HashMap<OrderHash, OrderKept>,
-    /// Whether there are some before which others of their order keys may have come: another look tells.
+    /// Whether earlier entries of the same order keys may precede some of these: another scan finds out.
     pub(super) waits: bool,
-    /// By route, until when all that was due then has been seen.
+    /// For each route, the time up to which all due entries were seen.
     pub(super) seen_until: Vec<u64>,
-    /// What may run once its order key is free.
+    /// Entries that may run once their order key is free.
     passed_over: PassedOver,
 }
 
 impl DueNow {
-    /// Keeps one in mind that waits for its order key, if it has one: it comes before the others of it that wait.
+    /// Remembers an entry with an order key that waits for it, before others of that key.
     pub(super) fn pass_over(&mut self, route: usize, candidate: Candidate) {
         self.passed_over.add(route, candidate);
     }
 
-    /// Has nothing of this order key run before another look.
+    /// Lets no entry of this order key run before another scan.
     pub(super) fn leave_out(&mut self, key: OrderHash) {
         self.passed_over.leave_out(key);
     }
@@ -51,7 +51,7 @@ impl DueNow {
         self.passed_over.is_left_out(key)
     }
 
-    /// Those that are taken next, of each route in turn, beginning with one that `first` tells.
+    /// The entries to take next, from the routes in turn, beginning with the route `first`.
     pub(super) fn choose(
         &mut self,
         first: usize,
@@ -68,7 +68,7 @@ impl DueNow {
         chosen.into_iter().filter_map(next).collect()
     }
 
-    /// So many more, which are taken where others were faster with the first; of those that `may`.
+    /// Up to `most` further entries that `may` replace those of the first that others took earlier.
     pub(super) fn spare(
         &mut self,
         most: usize,
@@ -94,7 +94,7 @@ impl DueNow {
         spare
     }
 
-    /// Puts back what was chosen and is not taken.
+    /// Puts back an entry that was chosen but not taken.
     pub(super) fn put_back(&mut self, route: usize, candidate: Candidate) {
         if let Some(runnable) = self.runnable.get_mut(route) {
             let place = runnable.partition_point(|it| it.turn() < candidate.turn());
@@ -102,7 +102,7 @@ impl DueNow {
         }
     }
 
-    /// Offers nothing more of these providers, whose rates are used up: a later one would go before what was refused.
+    /// Offers no more entries of these providers, whose rates are used up: a later one would overtake those refused.
     pub(super) fn hold_back(&mut self, providers: &HashSet<Name>) {
         let is_held = |it: &Candidate| it.route.rated().is_some_and(|it| providers.contains(it));
         for (route, some) in self.runnable.iter_mut().enumerate() {
@@ -113,8 +113,8 @@ impl DueNow {
         }
     }
 
-    /// Has the first of each of these order keys run that was passed over. Not where one before it is to run: refused
-    /// because another worker had the key for a moment, it would be gone past.
+    /// Lets the first passed-over entry of each of these order keys run, unless an earlier one is about to run: that
+    /// one may have been refused because another worker briefly had the key, and would be overtaken.
     pub(super) fn let_run(&mut self, freed: &HashSet<OrderHash>) {
         let runnable = self.runnable.iter().flatten();
         let waiting: HashSet<_> = runnable.filter_map(|it| Some(it.order?.hash)).collect();
@@ -125,7 +125,7 @@ impl DueNow {
         }
     }
 
-    /// Forgets those before which others may be due that were not seen.
+    /// Forgets entries before which others may be due that were not seen.
     fn forget_unsure(&mut self) {
         let until = |route: usize| self.seen_until.get(route).copied().unwrap_or(0);
         for (route, some) in self.runnable.iter_mut().enumerate() {
@@ -136,13 +136,13 @@ impl DueNow {
     }
 }
 
-/// What one look has found, and what is left of it.
+/// The results of one scan that are left.
 #[derive(Debug)]
 pub(super) struct Ahead {
     pub(super) due: DueNow,
     pub(super) rates: Rates,
     looked_at: Instant,
-    /// As [`Hints`](super::hints::Hints) count them.
+    /// As counted by [`Hints`](super::hints::Hints).
     changes: u64,
 }
 
@@ -156,7 +156,7 @@ impl Ahead {
         }
     }
 
-    /// Whether it is too early to look again.
+    /// Whether it is too early to scan again.
     pub(super) fn is_young(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.looked_at) < LASTS
     }
@@ -165,7 +165,7 @@ impl Ahead {
         self.changes == changes && self.is_young(now)
     }
 
-    /// Whether a take of so many gets from here what a look would find for it.
+    /// Whether a take of this many entries gets the same from here as from a scan.
     pub(super) fn serves(&self, limit: usize) -> bool {
         let mut left = limit;
         for route in &self.due.runnable {
@@ -175,13 +175,13 @@ impl Ahead {
     }
 }
 
-/// What is left of looks, by the routes that they were for.
+/// The results of scans that are left, by the routes that they were for.
 #[derive(Debug, Default)]
 pub(super) struct Looks(HashMap<Box<[Route]>, Ahead>);
 
 impl Looks {
-    /// Order keys that are free may be held by the next of their entries; and where there is something new of a route
-    /// of which nothing is left, it has its turn.
+    /// Lets the next entries of freed order keys run. Forgets results with an exhausted route for which there is
+    /// something new, so that this route gets its turn.
     pub(super) fn note(&mut self, noted: &Noted) {
         let Noted {
             freed,
@@ -200,7 +200,7 @@ impl Looks {
         }
     }
 
-    /// What a take of so many gets without another look, if it does.
+    /// The results for a take of this many entries without another scan, if they suffice.
     pub(super) fn take(
         &mut self,
         routes: &[Route],
@@ -212,10 +212,10 @@ impl Looks {
         self.0.remove(routes).filter(|ahead| ahead.serves(limit))
     }
 
-    /// Keeps in mind what a take has left.
+    /// Keeps what a take has left.
     pub(super) fn keep(&mut self, take: &Take, mut ahead: Ahead) {
         ahead.due.forget_unsure();
-        // What is taken for so short a time is due again before it is forgotten.
+        // Entries taken for so short a time are due again before these results are forgotten.
         let is_short = take.lease < LASTS;
         if !is_short && (ahead.serves(1) || !ahead.due.passed_over.is_empty()) {
             self.0.insert(take.routes.as_slice().into(), ahead);
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    /// Entries of the first route that are due at these times, and seen until this one.
+    /// Entries of the first route that are due at these times, and seen until `seen_until`.
     fn ahead(times: &[u64], seen_until: u64, now: Instant) -> Ahead {
         let due = DueNow {
             runnable: vec![
@@ -338,7 +338,7 @@ mod tests {
             noted.new.insert(Route::parse(new).unwrap());
             assert_eq!(served(&noted), is_served, "{new}");
         }
-        // Some commands know the provider alone.
+        // Some commands know only the provider.
         for (new, is_served) in [("acme", true), ("shop", false)] {
             let mut noted = Noted::default();
             noted.new_of_providers.insert(Name::new(new).unwrap());
@@ -360,7 +360,7 @@ mod tests {
             noted.freed.insert([7; 16]);
             looks.note(&noted);
         };
-        // The key may be said to be free more often than it is held.
+        // The key may be reported free more often than it is held.
         free(&mut looks);
         free(&mut looks);
         let mut ahead = looks.take(&routes(), 3, now, 0).unwrap();
@@ -377,7 +377,7 @@ mod tests {
         for at in 1..=1_024 {
             due.pass_over(0, candidate(at, Some(if at == 1 { 7 } else { 8 })));
         }
-        // One more than may be: the older one of its key is forgotten, too.
+        // One over the limit: the older one of its key is forgotten, too.
         due.pass_over(0, candidate(2_000, Some(7)));
         due.let_run(&HashSet::from([[7; 16]]));
         assert_eq!(due.choose(0, 9, 1_000).len(), 0);

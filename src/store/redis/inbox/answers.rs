@@ -1,4 +1,4 @@
-//! What the scripts of the inbox answer.
+//! Reads the answers of the inbox's scripts.
 
 use bytes::Bytes;
 use redis::Value;
@@ -49,10 +49,10 @@ fn order(words: &mut Words) -> Result<Option<OrderSeen>, Fault> {
 }
 
 pub(super) enum ToldOfAccept {
-    /// What became of an event, and the order whose key its entry no longer holds; an inbox that is full is
-    /// an error of its own.
+    /// The result for an event, and the order whose key its entry no longer holds; a full inbox is an error
+    /// of its own.
     Became(Result<Accepted, StoreError>, Option<OrderSeen>),
-    /// It is known by this route, and its order is to be told as one of that.
+    /// It is known by this route, for which its order must be given.
     KnownBy(Route),
 }
 
@@ -112,7 +112,7 @@ pub(super) fn begin_answer(value: Value) -> Result<Answer<Begun>, Fault> {
     Ok(Answer { outcome, now })
 }
 
-/// Whether it was held, and its order and until when it is known, where it holds its order key no more.
+/// Whether it was held; and, if its order key is freed, its order and until when that is known.
 pub(super) type ToldOfFinish = (Held, Option<(OrderSeen, UnixTime)>);
 
 pub(super) fn finish_answer(value: Value) -> Result<Answer<ToldOfFinish>, Fault> {
@@ -151,7 +151,7 @@ pub(super) fn forget_answer(value: Value) -> Result<Answer<(bool, Option<OrderSe
     Ok(Answer { outcome, now })
 }
 
-/// What came of it, and the order whose key is free where the entry is discarded.
+/// The result, and the order whose key is free if the entry is discarded.
 pub(super) type ToldOfMove = (Moved, Option<OrderSeen>);
 
 pub(super) fn move_answer(value: Value) -> Result<Answer<ToldOfMove>, Fault> {
@@ -183,7 +183,7 @@ pub(super) fn move_answer(value: Value) -> Result<Answer<ToldOfMove>, Fault> {
     Ok(Answer { outcome, now })
 }
 
-/// What entries hold and how their attempts failed, of so many that were asked for.
+/// Entries and how their attempts failed, out of this many that were requested.
 pub(super) fn look_answer(value: Value, asked: usize) -> Result<Answer<Vec<Looked>>, Fault> {
     let mut words = words(value)?;
     let now = time(words.next().as_ref())?;
@@ -199,14 +199,14 @@ pub(super) fn look_answer(value: Value, asked: usize) -> Result<Answer<Vec<Looke
 /// An entry and its history, as far as there are any.
 pub(super) type Looked = (Option<Bytes>, Option<Bytes>);
 
-/// What partitions have that is due.
+/// The due entries of partitions.
 pub(super) struct Peeked {
     pub(super) now: UnixTime,
-    /// How many of them were looked at.
+    /// How many partitions were scanned.
     pub(super) partitions: usize,
-    /// Those of them whose index is of another type.
+    /// Those whose index is of another type.
     pub(super) broken: Vec<usize>,
-    /// Which partition, which route, and the member of the index.
+    /// The partition, the route, and the member of the index.
     pub(super) due: Vec<(usize, usize, Vec<u8>)>,
 }
 
@@ -234,19 +234,19 @@ pub(super) fn peek_answer(value: Value) -> Result<Answer<Peeked>, Fault> {
     Ok(Answer { outcome, now })
 }
 
-/// What became of an entry that was to be taken.
+/// The result for an entry that was to be taken.
 #[derive(Debug)]
 pub(super) enum TakenOrNot {
     Taken(Bytes, Option<Bytes>),
-    /// It was written, and is not for this worker.
+    /// It was changed, and is not for this worker.
     Changed,
-    /// A newer one of its order key was completed.
+    /// A newer event of its order key was completed.
     Stale,
     /// Its attempts are used up.
     Buried,
-    /// It was not as it was seen.
+    /// It was not in the state in which it was seen.
     Missed,
-    /// Others that were offered were enough.
+    /// Enough other entries were taken.
     Spared,
     Unreadable,
 }
@@ -288,7 +288,7 @@ pub(super) fn take_answer(value: Value, asked: usize) -> Result<Answer<Vec<Taken
     Ok(Answer { outcome, now })
 }
 
-/// How many there are queued, waiting, taken or begun, dead, done, discarded, stale, and mismatched.
+/// How many are queued, waiting, taken or begun, dead, done, discarded, stale, and mismatched.
 pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 8]>, Fault> {
     let mut words = words(value)?;
     let now = time(words.next().as_ref())?;
@@ -300,7 +300,7 @@ pub(super) fn count_answer(value: Value) -> Result<Answer<[u64; 8]>, Fault> {
     Ok(Answer { outcome, now })
 }
 
-/// What a script answers that says of each of several entries whether it is held.
+/// The answer of a script that reports for each of several entries whether it is held.
 pub(super) fn extend_answer(value: Value, asked: usize) -> Result<Answer<Vec<Held>>, Fault> {
     renew_answer(value, asked)
 }
@@ -308,7 +308,7 @@ pub(super) fn extend_answer(value: Value, asked: usize) -> Result<Answer<Vec<Hel
 /// Members of an index.
 pub(super) fn members(value: Value) -> Result<Vec<Vec<u8>>, Fault> {
     let words = match value {
-        // A set is another kind of answer in the newer protocol.
+        // In the newer protocol, a set is another kind of answer.
         Value::Array(words) | Value::Set(words) => words,
         _ => return Err(STRANGE),
     };
@@ -327,7 +327,7 @@ mod tests {
         Value::BulkString(text.into())
     }
 
-    /// What a take of one entry is read as, of these words behind the first.
+    /// Reads a take of one entry from these words after the first.
     fn taken(words: &[Value]) -> Option<(Bytes, Option<Bytes>)> {
         let answer = [&[Value::Int(1)], words].concat();
         let answer = Value::Array(vec![Value::Int(5), Value::Array(answer)]);

@@ -59,23 +59,24 @@ impl RedisInboxBuilder {
         self.map(|store| store.deadline(deadline))
     }
 
-    /// Over how many hash tags the entries of the namespace are spread, so that a cluster can share them
-    /// out: at most 1,024.
+    /// The number of hash tags over which the entries of the namespace are spread, so that a cluster can
+    /// distribute them: at most 1,024.
     ///
-    /// The number is written into Redis when the namespace is first used, and stays; every inbox and every
-    /// [`RedisStore`](crate::RedisStore) of the namespace has it. Unless set it is the one that is found there; a new
-    /// namespace gets 256 in a cluster, and 8 on one server. Another number than is found there is refused.
+    /// The number is written to Redis when the namespace is first used, and does not change; every inbox and every
+    /// [`RedisStore`](crate::RedisStore) of the namespace uses it. Unless set, the number found there is used; a new
+    /// namespace gets 256 in a cluster, and 8 on one server. A number that differs from the one found there is
+    /// refused.
     ///
-    /// A worker asks all of them for what is due: on a cluster by a call for each, so that a namespace that holds an
-    /// inbox alone does well with some ten for each master. Where one server is to become a cluster, set what that will
-    /// want.
+    /// A worker scans all of them for due entries, in a cluster with one call for each. So some ten for each master
+    /// are a good number for a namespace that holds only an inbox. If one server is to become a cluster, set the
+    /// number for that cluster.
     pub fn partitions(self, partitions: u32) -> Self {
         self.map(|store| store.partitions(partitions))
     }
 
     /// How many entries that are not done or discarded the namespace holds; a million unless set.
     ///
-    /// Beyond that new events are told "not now". Each partition holds its share, rounded up.
+    /// Beyond that, new events get the not-now status. Each partition holds its share, rounded up.
     pub fn capacity(mut self, entries: u64) -> Self {
         self.capacity = entries;
         self
@@ -95,13 +96,13 @@ impl RedisInboxBuilder {
         self.map(|store| store.client_certificate(certificate, key))
     }
 
-    /// As [`RedisStoreBuilder::refuse_at_risk`](crate::store::RedisStoreBuilder::refuse_at_risk): what an inbox
-    /// has accepted exists nowhere else, so that production wants this.
+    /// As [`RedisStoreBuilder::refuse_at_risk`](crate::store::RedisStoreBuilder::refuse_at_risk). Set it in
+    /// production: accepted events of an inbox exist nowhere else.
     pub fn refuse_at_risk(self) -> Self {
         self.map(RedisStoreBuilder::refuse_at_risk)
     }
 
-    /// The inbox, without a word to Redis: the connection is made by the first call.
+    /// The inbox, without contacting Redis: the first call makes the connection.
     ///
     /// # Errors
     ///
@@ -112,19 +113,19 @@ impl RedisInboxBuilder {
 
     /// The inbox, connected, with the settings of Redis checked and logged.
     ///
-    /// Where Redis cannot be reached it says so in the log and goes on, as
+    /// If Redis cannot be reached, it logs that and continues, as
     /// [`RedisStoreBuilder::connect`](crate::store::RedisStoreBuilder::connect) does.
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); Redis refuses the connection; the namespace has another number of
-    /// partitions; and what [`refuse_at_risk`](Self::refuse_at_risk) refuses.
+    /// As [`build`](Self::build), and also if Redis refuses the connection, the namespace has
+    /// another number of partitions, or [`refuse_at_risk`](Self::refuse_at_risk) applies.
     pub async fn connect(self) -> Result<RedisInbox, RedisConnectError> {
         Ok(RedisInbox::on(self.store.connect().await?, self.capacity))
     }
 
-    /// The inbox of a namespace that is in use, with the partitions that it has; `None` where no store or inbox has
-    /// used it yet, and where it has more partitions than one with an inbox. Nothing is made that is not there; see
+    /// The inbox of a namespace that is in use, with its number of partitions; `None` if no store or inbox has used
+    /// it yet, or it has more partitions than an inbox supports. Nothing is created; see
     /// [`RedisStoreBuilder::join`](crate::store::RedisStoreBuilder::join).
     ///
     /// # Errors

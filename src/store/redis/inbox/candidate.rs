@@ -9,7 +9,7 @@ pub(super) struct Candidate {
     pub(super) route: Route,
     pub(super) place: EntryPlace,
     pub(super) paused: String,
-    /// As it stands in the index.
+    /// The member of the index.
     pub(super) member: Vec<u8>,
     pub(super) at: u64,
     pub(super) size: usize,
@@ -21,7 +21,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// By what its turn is told from those of others.
+    /// The values by which entries are ordered.
     pub(super) fn turn(&self) -> (u64, &str) {
         (self.at, &self.place.name)
     }

@@ -1,4 +1,4 @@
-//! The scripts of the inbox, put together from their files.
+//! The scripts of the inbox, assembled from their files.
 
 /// A script that reads or writes any entry.
 macro_rules! entries {
@@ -23,14 +23,14 @@ macro_rules! indexes {
     };
 }
 
-/// What an acceptance is asked with, behind its keys.
+/// The arguments of an acceptance, after its keys.
 macro_rules! accept_words {
     () => {
         "fingerprint, has_own_id, revive_every, names, route, size, content, room, order_key, order"
     };
 }
 
-/// How the record of a store beside the inbox is read. What else ../record.lua defines has other names here.
+/// Reads the record of a store in the same namespace. Other names of ../record.lua are changed here.
 macro_rules! read_record {
     () => {
         concat!(
@@ -41,21 +41,21 @@ macro_rules! read_record {
     };
 }
 
-/// What a beginning is asked with, behind its keys.
+/// The arguments of a beginning, after its keys.
 macro_rules! begin_words {
     () => {
         "taken, token, lease"
     };
 }
 
-/// What an end is asked with, behind its keys.
+/// The arguments of an end, after its keys.
 macro_rules! finish_words {
     () => {
         "token, verdict, span, reason"
     };
 }
 
-/// A new event, and one that is known.
+/// Accepts an event, whether new or known.
 pub(crate) const ACCEPT: &str = concat!(
     include_str!("../layout.lua"),
     include_str!("layout.lua"),
@@ -66,9 +66,9 @@ pub(crate) const ACCEPT: &str = concat!(
     include_str!("accept.lua"),
 );
 
-/// Which entries are due.
+/// Finds due entries.
 pub(crate) const PEEK: &str = indexes!("peek.lua");
-/// Entries that were due.
+/// Takes entries that were due.
 pub(crate) const TAKE: &str = concat!(
     include_str!("../layout.lua"),
     include_str!("layout.lua"),
@@ -84,7 +84,7 @@ pub(crate) const BEGIN: &str = concat!(
     concat!("local keys, ", begin_words!(), " = KEYS, unpack(ARGV)\n"),
     include_str!("begin.lua"),
 );
-/// More time.
+/// Extends leases.
 pub(crate) const EXTEND: &str = entries!("extend.lua");
 /// The end of an attempt.
 pub(crate) const FINISH: &str = concat!(
@@ -95,22 +95,22 @@ pub(crate) const FINISH: &str = concat!(
     concat!("local keys, ", finish_words!(), " = KEYS, unpack(ARGV)\n"),
     include_str!("finish.lua"),
 );
-/// What an operator asks for.
+/// Carries out a command of an operator.
 pub(crate) const MOVE: &str = entries!("move.lua");
-/// An entry's end.
+/// Removes an entry.
 pub(crate) const FORGET: &str = entries!("forget.lua");
-/// What entries hold.
+/// Reads entries.
 pub(crate) const LOOK: &str = entries!("look.lua");
-/// How many entries there are.
+/// Counts entries.
 pub(crate) const COUNT: &str = indexes!("count.lua");
-/// What is kept of order keys.
+/// Reads and changes the state of order keys.
 pub(crate) const ORDER: &str = concat!(
     include_str!("../layout.lua"),
     include_str!("layout.lua"),
     include_str!("order.lua"),
     include_str!("orders.lua"),
 );
-/// Acceptances, beginnings, ends and order keys that go together.
+/// Acceptances, beginnings, ends and order keys in one call.
 pub(crate) const EACH: &str = concat!(
     include_str!("../layout.lua"),
     include_str!("layout.lua"),
@@ -131,7 +131,7 @@ pub(crate) const EACH: &str = concat!(
     "local function order_alone(keys, ...) return { now, order(keys[1], ...) } end\n",
     include_str!("each.lua"),
 );
-/// Whether a provider is paused.
+/// Pauses or resumes a provider.
 pub(crate) const PAUSE: &str = include_str!("pause.lua");
 /// The rates of providers.
 pub(crate) const RATE: &str = indexes!("rate.lua");

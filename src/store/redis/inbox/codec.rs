@@ -1,4 +1,4 @@
-//! Reads entries and members of the index; `layout.lua` says how they are laid out.
+//! Reads entries and members of the index, whose layout is described in `layout.lua`.
 
 use std::time::Duration;
 
@@ -22,17 +22,17 @@ const UNTRUE: u8 = 128;
 pub(crate) struct Stored {
     pub(crate) entry: Entry,
     pub(crate) route: Route,
-    /// The event, where the Redis key only hashes it.
+    /// The event, if the Redis key only hashes it.
     pub(crate) key: Option<EventKey>,
-    /// Where the value was read as a whole and holds any.
+    /// The content, if the whole value was read and holds any.
     pub(crate) content: Option<Content>,
     /// Whether it holds its order key.
     pub(crate) holds: bool,
     pub(crate) order: Option<OrderSeen>,
 }
 
-/// Reads a value, or as much of it as stands before its content; `None` where it is not one that this
-/// version writes.
+/// Reads a value, or the part of it before its content; `None` if this version does not write such a
+/// value.
 pub(crate) fn decode(mut value: Bytes, history: Option<Bytes>) -> Option<Stored> {
     if value.try_get_u8().ok()? != VERSION {
         return None;
@@ -112,7 +112,7 @@ const HAS_VERSION: u8 = 1;
 const HOLDS_BACK: u8 = 2;
 const FORCED: u8 = 4;
 
-/// A version whose bytes compare as its number does.
+/// A version as bytes that sort like its number.
 pub(crate) type VersionBytes = [u8; 8];
 
 const SIGN: u64 = 1 << 63;
@@ -127,7 +127,7 @@ fn version(bytes: VersionBytes) -> Version {
     Version::new(i64::from_be_bytes(bits.to_be_bytes()))
 }
 
-/// What is to be seen of the order of an entry without its order key.
+/// The order of an entry, without its order key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OrderSeen {
     pub(crate) hash: [u8; 16],
@@ -137,7 +137,7 @@ pub(crate) struct OrderSeen {
 }
 
 impl OrderSeen {
-    /// Whether it is older than what was completed, and nobody wants it run all the same.
+    /// Whether it is older than the completed version, and was not forced to run nevertheless.
     pub(crate) fn is_overtaken(&self, applied: Option<VersionBytes>) -> bool {
         let version = self.version.filter(|_| !self.forced);
         version
@@ -146,7 +146,7 @@ impl OrderSeen {
     }
 }
 
-/// An order as it stands in entry and index.
+/// Encodes an order for entry and index.
 pub(crate) fn encode_order(order: &Order, hash: [u8; 16]) -> Vec<u8> {
     let mut flags = 0;
     for (flag, is_set) in [
@@ -160,7 +160,7 @@ pub(crate) fn encode_order(order: &Order, hash: [u8; 16]) -> Vec<u8> {
     [&[flags][..], &version, &hash].concat()
 }
 
-/// Reads the same.
+/// Reads an order as `encode_order` writes it.
 pub(crate) fn decode_seen(value: &mut impl Buf) -> Option<OrderSeen> {
     let flags = value.try_get_u8().ok()?;
     let bytes = value.try_get_u64().ok()?.to_be_bytes();
@@ -207,7 +207,7 @@ fn sixteen(value: &mut impl Buf) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-/// A text behind its length.
+/// Reads a text with its length before it.
 fn short_text(value: &mut Bytes) -> Option<String> {
     let length = usize::from(value.try_get_u16().ok()?);
     text(value, length)
@@ -220,8 +220,8 @@ fn text(value: &mut Bytes, length: usize) -> Option<String> {
     String::from_utf8(value.split_to(length).into()).ok()
 }
 
-/// Route and event key as they stand in a value; an entry that is longer than these lengths tell is
-/// refused by who reads it.
+/// Encodes route and event key for a value; readers refuse an entry that is longer than these
+/// lengths say.
 pub(super) fn encode_names(route: &Route, key: Option<&str>) -> Vec<u8> {
     let (route, key) = (route.as_str(), key.unwrap_or_default());
     let size = route.len().saturating_add(key.len()).saturating_add(6);
@@ -233,7 +233,7 @@ pub(super) fn encode_names(route: &Route, key: Option<&str>) -> Vec<u8> {
     out
 }
 
-/// The content as it stands in a value.
+/// Encodes the content for a value.
 pub(super) fn encode_content(content: &Content) -> Vec<u8> {
     let Content { envelope, body } = content;
     let mut out = Vec::with_capacity(content.size().saturating_add(4));
@@ -244,7 +244,7 @@ pub(super) fn encode_content(content: &Content) -> Vec<u8> {
     out
 }
 
-/// An entry that is due, as the index has it.
+/// A due entry as it is in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Due {
     pub(crate) at: u64,
@@ -253,7 +253,7 @@ pub(crate) struct Due {
     pub(crate) name: String,
 }
 
-/// Reads a member of a certain route.
+/// Reads a member of this route.
 pub(crate) fn decode_due(member: &[u8], route: &str) -> Option<Due> {
     let mut rest = member.get(2..)?.strip_prefix(route.as_bytes())?;
     if rest.try_get_u8().ok()? != 0 {
@@ -272,7 +272,7 @@ pub(crate) fn decode_due(member: &[u8], route: &str) -> Option<Due> {
     })
 }
 
-/// The name in a member of any kind, and the time, where there is one.
+/// The name in a member of any kind, and the time, if it has one.
 pub(crate) fn decode_member(member: &[u8]) -> Option<(Option<u64>, &str)> {
     let (kind, mut rest) = member.split_first()?;
     let mut at = None;

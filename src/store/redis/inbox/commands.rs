@@ -26,7 +26,7 @@ use super::order::OrderCommand;
 use super::place::{EntryPlace, PartitionPlace};
 use super::{RedisInbox, answers, codec, gatherer, scripts};
 
-/// How many extensions go in one script call: others get their turn between two.
+/// How many extensions go in one script call: other calls get their turn in between.
 const EXTENSIONS_PER_CALL: usize = 100;
 
 impl RedisInbox {
@@ -40,7 +40,7 @@ impl RedisInbox {
         let group = |it: &(&Extend, EntryPlace)| if in_slots { it.1.partition } else { 0 };
         let groups = in_groups(&placed, group, EXTENSIONS_PER_CALL, usize::MAX, |_| 0);
         let calls = (groups.into_iter()).map(|numbers| self.extend_some(&placed, numbers));
-        // All to their end, also where one fails: it must not stop the others.
+        // Each call runs to its end, even if one fails: it must not stop the others.
         let answers: Result<Vec<_>, _> = join_all(calls).await.into_iter().collect();
         let mut held: Vec<_> = answers?.into_iter().flatten().collect();
         held.sort_unstable_by_key(|(number, _)| *number);
@@ -62,15 +62,16 @@ impl RedisInbox {
         Ok(numbers.into_iter().zip(held).collect())
     }
 
-    /// Says in all partitions whether a provider is paused, and whether that has changed anything. The first one says
-    /// who is paused: it is told of a pause before the others, and of its end behind them, so that none is unseen.
+    /// Pauses or resumes a provider in all partitions, and says whether that changed anything. The first partition is
+    /// used to list paused providers. It is paused before the others and resumed after them, so that a pause in any
+    /// partition is listed.
     async fn set_paused_in_all(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
         let Some((first, others)) = self.partitions().split_first() else {
             return Ok(false);
         };
         let mut changed = paused && self.set_paused_in(first, provider, true).await?;
         let telling = (others.iter()).map(|place| self.set_paused_in(place, provider, paused));
-        // All to their end, also where one fails.
+        // Each runs to its end, even if one fails.
         for told in join_all(telling).await {
             changed |= told?;
         }
@@ -93,7 +94,7 @@ impl RedisInbox {
 }
 
 impl RedisInbox {
-    /// What becomes of an event, and the order whose key its entry no longer holds.
+    /// Accepts an event. Returns the result, and the order whose key its entry no longer holds.
     async fn accepted(
         &self,
         accept: &Accept,
@@ -130,8 +131,8 @@ impl RedisInbox {
 }
 
 impl Inbox for RedisInbox {
-    /// The servers of the URL as they are written there, the database and the namespace; a given
-    /// connection is known by itself.
+    /// The servers as in the URL, the database and the namespace; a given connection has an
+    /// identity of its own.
     fn identity(&self) -> Option<StoreIdentity> {
         Some(self.store.identity.of_inbox())
     }
@@ -143,10 +144,10 @@ impl Inbox for RedisInbox {
         let (accepted, left) = self.accepted(accept, &place).await?;
         let left = left.map(|order| OrderCommand::free(order.hash, &place).ended_after(sent));
         self.free_orders(left.as_slice()).await;
-        // Also of a duplicate: the reply to the first may be lost.
+        // For a duplicate too: the reply to the first may be lost.
         self.hints.new_of(&accept.route);
         if let Ok(Accepted::Corrected | Accepted::Revived) = accepted {
-            // What is known keeps the route by which it came first.
+            // A known entry keeps its first route.
             self.hints.new_of_provider(accept.key.provider());
         }
         self.tell();
@@ -203,7 +204,7 @@ impl Inbox for RedisInbox {
         let _ = timeout(limit, self.news.notified()).await;
     }
 
-    /// Over a connection that is made in the runtime that renews; none where one was given.
+    /// Uses a connection that is made in the runtime that renews; `None` if a connection was given.
     fn for_renewals(&self) -> Option<SharedInbox> {
         let renewing = self.store.renewing.as_ref()?;
         let store = RedisStore {
@@ -261,8 +262,8 @@ impl Inbox for RedisInbox {
         Ok(moved)
     }
 
-    /// A mark of the command stays for as long as the call may take: where it is sent again, it still says
-    /// that there was an entry.
+    /// A mark of the command stays for as long as the call may take: if the command is sent again, it
+    /// still reports that there was an entry.
     async fn forget(&self, key: &EventKey) -> Result<bool, StoreError> {
         self.ready().await?;
         self.forget_where(key, false).await
@@ -278,11 +279,11 @@ impl Inbox for RedisInbox {
         self.counted().await
     }
 
-    /// Each partition is told, so that a worker reads it in the step in which it takes.
+    /// Each partition stores the pause, so that a take reads it in the same step.
     async fn set_paused(&self, provider: &Name, paused: bool) -> Result<bool, StoreError> {
         self.ready().await?;
         let changed = self.set_paused_in_all(provider, paused).await;
-        // Also where some were not told.
+        // Even if it failed in some partitions.
         self.hints.changed();
         self.tell();
         changed

@@ -1,4 +1,4 @@
-//! What is due, and may run.
+//! Finds due entries that may run.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
@@ -20,25 +20,26 @@ use super::rates::Rates;
 use super::turn::{LeftBehind, MoreBehind, Turn};
 use super::{Conn, RedisInbox, scripts};
 
-/// One script looks at so many partitions, and finds about so many entries, at most.
+/// The most partitions that one script scans, and about how many entries it finds at most.
 const PARTITIONS_PER_CALL: usize = 64;
 const FOUND_PER_CALL: usize = 400;
-/// It is looked for so many of all routes together at least: the takes that follow need no look of their own. Of one
-/// route that is six of each kind in each of 256 partitions, so that a call looks at as many partitions as it may.
+/// The least number of entries that a scan looks for across all routes: following takes then need no scan of their
+/// own. For one route, that is six of each kind in each of 256 partitions, so that one call scans as many partitions
+/// as it may.
 const AHEAD: usize = 320;
-/// How many of one kind are looked at behind those that may not run.
+/// How many entries of one kind are read at once after entries that may not run.
 const BEHIND_PER_CALL: usize = 200;
-/// How many in all, for one take.
+/// How many are read in total for one take.
 const MOST_BEHIND: usize = 20_000;
 
-/// What some partitions have that is due.
+/// The due entries of some partitions.
 struct Seen {
-    /// Each with the number of its route.
+    /// Each entry with the number of its route.
     found: Vec<(usize, Candidate)>,
     behind: Vec<MoreBehind>,
     /// Partitions whose index is of another type.
     broken: Vec<u32>,
-    /// When the first of them was looked at.
+    /// When the first of the partitions was scanned.
     first: Option<UnixTime>,
     now: UnixTime,
 }
@@ -55,7 +56,7 @@ impl Default for Seen {
     }
 }
 
-/// How many of each route are looked for.
+/// How many entries of each route to look for.
 fn look_for(take: &Take) -> usize {
     let ahead = match take.lone {
         true => 1,
@@ -65,7 +66,7 @@ fn look_for(take: &Take) -> usize {
 }
 
 impl RedisInbox {
-    /// What is due, and the rates that are set.
+    /// Finds due entries and the rates that are set.
     pub(super) async fn due(
         &self,
         take: &Take,
@@ -74,12 +75,12 @@ impl RedisInbox {
         let mut learned = Learned::default();
         let mut known = None;
         learned.due.runnable = vec![VecDeque::new(); take.routes.len()];
-        // Of each route there are three kinds.
+        // There are three kinds of entries for each route.
         let at_once = FOUND_PER_CALL / 3;
         for (number, routes) in take.routes.chunks(at_once).enumerate() {
             let first = number.saturating_mul(at_once);
             let seen = turn.rates.clone();
-            // Who does not answer would hold up each look until its deadline.
+            // A server that does not answer would delay each scan until its deadline.
             let may_ask = self.may_ask(RATES_STAND_IN, turn);
             let rates = async {
                 match (known.take(), &seen) {
@@ -96,14 +97,14 @@ impl RedisInbox {
                 now,
                 ..
             } = peeked?;
-            // Where they do not answer, what was seen last holds.
+            // If the rates cannot be read, those seen last apply.
             let rates: Rates = rates.or_else(|error| seen.ok_or(error))?;
             turn.rates = Some(rates.clone());
             found
                 .iter_mut()
                 .for_each(|(route, _)| *route = route.saturating_add(first));
-            // Where the last look has passed over as many as it may, this one goes on: what is behind them
-            // would never be found.
+            // If the last scan has passed over as many entries as it may, this one continues after them:
+            // later entries would never be found otherwise.
             let which = (take.lone, Box::from(routes));
             let left = turn.left_behind.remove(&which);
             let goes_on = left.is_some();
@@ -134,7 +135,7 @@ impl RedisInbox {
                 let seen_until = &mut learned.due.seen_until;
                 seen_until.extend(routes.map(|route| until.of(route)));
             } else {
-                // What was passed over is not kept in mind.
+                // Entries that were passed over are not remembered.
                 let routes = routes.len();
                 (learned.due.seen_until).extend(std::iter::repeat_n(0, routes));
             }
@@ -163,7 +164,7 @@ impl RedisInbox {
         Ok((learned.due, known.unwrap_or_default()))
     }
 
-    /// The first that are due of some routes in all partitions, each with the number of its route.
+    /// The first due entries of some routes in all partitions, each with the number of its route.
     async fn peek(
         &self,
         take: &Take,
@@ -173,7 +174,7 @@ impl RedisInbox {
         let mut broken = BTreeSet::new();
         let all = self.partitions().len();
         let look_for = look_for(take);
-        // Keys are spread evenly: of the first few in all, hardly ever more are in one partition.
+        // Keys are spread evenly: one partition hardly ever has more of the first few.
         let share = match all {
             1 => look_for,
             _ => look_for.saturating_mul(4).div_ceil(all).saturating_add(1),
@@ -184,14 +185,14 @@ impl RedisInbox {
             let in_slots = self.in_slots();
             let at_once = match in_slots {
                 true => 1,
-                // As many as one call can have the entries of.
+                // As many as have entries that fit in one call.
                 false => (FOUND_PER_CALL / wanted).clamp(1, PARTITIONS_PER_CALL),
             };
             let asked = self.partitions().iter();
             let asked = asked.filter(|it| self.may_ask(it.partition, turn));
             let asked: Vec<_> = asked.cloned().collect();
             if asked.is_empty() {
-                // None has answered of late.
+                // No partition has answered recently.
                 return Err(StoreError::new(StoreErrorKind::Unavailable));
             }
             let asking = asked.chunks(at_once);
@@ -214,7 +215,7 @@ impl RedisInbox {
                 all.now = all.now.max(seen.now);
             }
             turn.note_broken(broken);
-            // The clocks of several masters tell not which event came first.
+            // The clocks of several masters cannot say which event arrived first.
             all.first = all.first.filter(|_| !in_slots);
             return Ok(all);
         }
@@ -242,7 +243,7 @@ impl RedisInbox {
             seen.first = seen.first.or(Some(at)).min(Some(at));
             let broken = broken.into_iter().filter_map(|number| rest.get(number));
             seen.broken.extend(broken.map(|place| place.partition));
-            // Entries of one kind come one after the other.
+            // Entries of one kind are contiguous.
             let (mut count, mut last) = (0_usize, None);
             for (partition, number, member) in due {
                 let place = rest.get(partition).ok_or_else(strange)?;
@@ -261,7 +262,7 @@ impl RedisInbox {
                         last: member.clone(),
                     });
                 }
-                // What cannot be read there is no member that this version writes.
+                // An unreadable member was not written by this version.
                 if let Some(candidate) = self.candidate(place, route, member) {
                     seen.found.push((number, candidate));
                 }
@@ -297,8 +298,8 @@ impl RedisInbox {
         })
     }
 
-    /// Looks behind what may not run, until as many are found that may as are asked for. Says whether it has come so
-    /// far; it ends as well where it has looked at as many as it may.
+    /// Reads on after entries that may not run, until enough entries are found that may. Returns whether it came
+    /// that far; it also stops after reading as many as it may.
     async fn look_behind(
         &self,
         take: &Take,
@@ -310,7 +311,7 @@ impl RedisInbox {
         let mut looked_at = 0_usize;
         while let Some(place) = learned.next_look(take, behind) {
             if looked_at >= MOST_BEHIND {
-                // Waiting has an end: they run in the order in which they were found.
+                // The wait must end: they run in the order in which they were found.
                 let until = SeenUntil::default();
                 self.sort_out(Vec::new(), (rates, now), &until, turn, learned)
                     .await?;

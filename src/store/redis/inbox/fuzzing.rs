@@ -1,4 +1,4 @@
-//! What the readers of the inbox make of what Redis holds.
+//! Applies the readers of the inbox to values from Redis.
 
 use bytes::Bytes;
 
@@ -10,19 +10,19 @@ use super::codec;
 /// An entry as it was read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Read {
-    /// All but its content.
+    /// The entry without its content.
     pub entry: Entry,
-    /// Whose it is.
+    /// The route of the entry.
     pub route: Route,
-    /// The event, where the value names it.
+    /// The event, if the value names it.
     pub key: Option<EventKey>,
-    /// Envelope and body, where the value holds them.
+    /// Envelope and body, if the value holds them.
     pub content: Option<Content>,
     /// Whether it holds its order key.
     pub holds: bool,
 }
 
-/// The value of an entry, and that of its history.
+/// Reads the value of an entry and that of its history.
 pub fn entry(value: Bytes, history: Option<Bytes>) -> Option<Read> {
     let stored = codec::decode(value, history)?;
     Some(Read {
@@ -34,13 +34,13 @@ pub fn entry(value: Bytes, history: Option<Bytes>) -> Option<Read> {
     })
 }
 
-/// A member of an index that is due: its time, its size and its name.
+/// Reads a member of the index for a due entry: its time, its size and its name.
 pub fn due(member: &[u8], route: &str) -> Option<(u64, usize, String)> {
     let due = codec::decode_due(member, route)?;
     Some((due.at, due.size, due.name))
 }
 
-/// Time and name of a member of any kind.
+/// Reads the time and name of a member of any kind.
 pub fn member(member: &[u8]) -> Option<(Option<u64>, &str)> {
     codec::decode_member(member)
 }

@@ -1,7 +1,7 @@
 use crate::store::error::StoreError;
 
-/// The numbers of these items in groups that go in one call each: of one slot where a call must keep to
-/// one, of so many items and so many bytes. A larger item goes alone.
+/// The numbers of these items in groups that each go in one call: of one slot if a call must stay in
+/// one slot, and limited in items and bytes. A larger item goes alone.
 pub(super) fn in_groups<T>(
     items: &[T],
     group: impl Fn(&T) -> u32,
@@ -29,8 +29,8 @@ pub(super) fn in_groups<T>(
     groups
 }
 
-/// What was answered, unless nothing was: one master of a cluster that is down keeps nothing of the others
-/// back.
+/// The successful answers, or an error if there are none: a cluster master that is down does not hide the
+/// answers of the others.
 pub(super) fn answered<T>(results: Vec<Result<T, StoreError>>) -> Result<Vec<T>, StoreError> {
     let (mut answers, mut failure) = (Vec::with_capacity(results.len()), None);
     for result in results {

@@ -7,25 +7,25 @@ use crate::inbox::Route;
 
 use super::order_kept::OrderHash;
 
-/// So many order keys are noted at most, and so many routes: of others the next look tells.
+/// The most order keys and routes that are noted: a scan finds the others.
 const MOST: usize = 1_024;
 
-/// What commands of this process say to who takes: hints, since other processes say nothing.
+/// What commands of this process report to takes: only hints, since other processes do not.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    /// How often something was changed by which other entries may be taken than those that were seen.
+    /// How often a change has allowed other entries to be taken than those that were seen.
     changes: AtomicU64,
     noted: Mutex<Noted>,
 }
 
-/// What has come since it was asked for last.
+/// The news since it was last read.
 #[derive(Debug, Default)]
 pub(super) struct Noted {
     /// Order keys that were freed.
     pub(super) freed: HashSet<OrderHash>,
-    /// Routes of which there is something new to take.
+    /// Routes that have something new to take.
     pub(super) new: HashSet<Route>,
-    /// Providers of one of whose routes there is.
+    /// Providers with a route that has something new to take.
     pub(super) new_of_providers: HashSet<Name>,
 }
 
@@ -34,7 +34,7 @@ impl Hints {
         self.changes.load(Ordering::Acquire)
     }
 
-    /// What was seen before holds no more.
+    /// Notes that earlier results of scans are no longer valid.
     pub(super) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
@@ -48,7 +48,7 @@ impl Hints {
         }
     }
 
-    /// There may be something new to take of this route.
+    /// Notes that this route may have something new to take.
     pub(super) fn new_of(&self, route: &Route) {
         let mut noted = self.lock();
         if noted.new.len() < MOST && !noted.new.contains(route) {
@@ -56,7 +56,7 @@ impl Hints {
         }
     }
 
-    /// There may be something new to take of some route of this provider.
+    /// Notes that some route of this provider may have something new to take.
     pub(super) fn new_of_provider(&self, provider: &Name) {
         let mut noted = self.lock();
         if noted.new_of_providers.len() < MOST && !noted.new_of_providers.contains(provider) {
@@ -64,7 +64,7 @@ impl Hints {
         }
     }
 
-    /// What has come since the last time.
+    /// Takes the news since the last time.
     pub(super) fn take(&self) -> Noted {
         std::mem::take(&mut *self.lock())
     }

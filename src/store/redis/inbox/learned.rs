@@ -1,4 +1,4 @@
-//! What a take has learned of what is due, and what of that may run.
+//! Collects what a take learns about due entries, and which of them may run.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -15,29 +15,29 @@ use super::place::OrderPlace;
 use super::rates::Rates;
 use super::turn::{MoreBehind, Turn};
 
-/// What was learned in the course of a take.
+/// The knowledge that a take collects.
 #[derive(Default)]
 pub(super) struct Learned {
     pub(super) orders: HashMap<OrderHash, OrderKept>,
-    /// Order keys that were asked for in vain: they are not asked for again, since what was seen of them was held back.
+    /// Order keys whose state could not be read: they are not read again, since their entries were held back.
     pub(super) untold: HashSet<OrderHash>,
-    /// Order keys whose state cannot be read.
+    /// Order keys with an invalid state.
     pub(super) unreadable: BTreeSet<OrderHash>,
     pub(super) due: DueNow,
-    /// Order keys of which one entry may run.
+    /// Order keys that have an entry that may run.
     chosen: HashSet<OrderHash>,
     /// Whether something was passed over.
     passed_over: bool,
-    /// What is due later than what was seen of all: an earlier one of the same order key may be there.
+    /// Entries that are due after the time seen so far: an earlier one of the same key may exist.
     pub(super) unsure: Vec<(usize, Candidate)>,
 }
 
-/// Until when all that was due then has been seen.
+/// The time up to which all due entries were seen.
 #[derive(Default)]
 pub(super) struct SeenUntil {
-    /// When the first partition was looked at, where one clock counts for all.
+    /// When the first partition was scanned, if one clock applies to all.
     first: Option<UnixTime>,
-    /// By route, where looks have ended.
+    /// By route, where scans have ended.
     ended: HashMap<usize, u64>,
 }
 
@@ -65,12 +65,12 @@ impl SeenUntil {
 }
 
 impl Learned {
-    /// Behind which of these it is to be looked next, if it is: behind the one that has come least far, for what was
-    /// seen elsewhere may run once this one has come as far.
+    /// Which of these places to continue after, if any: the one that has come least far, since entries seen
+    /// elsewhere may run once it has come as far.
     pub(super) fn next_look(&self, take: &Take, behind: &[MoreBehind]) -> Option<usize> {
         let runnable: usize = self.due.runnable.iter().map(VecDeque::len).sum();
         let any = self.passed_over && runnable < take.limit;
-        // The oldest of a route does not wait for good behind others that may run.
+        // The oldest entry of a route must not wait forever for others that may run.
         let is_stuck = |route: usize| {
             let oldest = self.due.runnable.get(route);
             let oldest = oldest.and_then(|some| some.iter().map(|it| it.at).min());
@@ -122,7 +122,7 @@ impl Learned {
             let rate = rates.of(candidate.route.provider(), RateOf::EachOrderKey);
             let used_until = UnixTime::from_micros(kept.used_until);
             let is_used_up = rate.is_some_and(|rate| !Limit::new(rate, used_until).lets(kept.now));
-            // Of several the first may run.
+            // Of several, the first may run.
             if is_used_up || !self.chosen.insert(order.hash) {
                 self.passed_over = true;
                 return self.due.pass_over(route, candidate);
@@ -135,19 +135,19 @@ impl Learned {
         if runnable.len() < candidate.route.rated().map_or(usize::MAX, left) {
             runnable.push_back(candidate);
         } else {
-            // Others of its order key come behind it.
+            // Others of its order key come after it.
             self.due.pass_over(route, candidate);
         }
     }
 }
 
 impl RedisInbox {
-    /// Whether a partition is to be asked: not where its master has not answered of late.
+    /// Whether to query a partition: not if its master has not answered recently.
     pub(super) fn may_ask(&self, partition: u32, turn: &Turn) -> bool {
         !self.in_slots() || turn.may_ask(partition)
     }
 
-    /// Tells what may run from what may not.
+    /// Decides which entries may run.
     pub(super) async fn sort_out(
         &self,
         mut found: Vec<(usize, Candidate)>,
@@ -173,7 +173,7 @@ impl RedisInbox {
         if !asked.is_empty() {
             let read: Vec<_> = asked.iter().copied().map(OrderCommand::read).collect();
             let kept = self.ask_orders(&read).await?;
-            // What is said of no key is not known: its entries are held back.
+            // If the state of a key is missing, its entries are held back.
             for (hash, kept) in asked.into_iter().zip(kept) {
                 match kept {
                     Some(kept) => {
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    /// A look at these, of which one may run by the rate of the provider.
+    /// Sorts these entries, of which the rate of the provider admits one.
     fn sorted(learned: &mut Learned, found: Vec<Candidate>) {
         let word = |text: &str| Value::BulkString(text.into());
         let rate = Value::Map(vec![(word("pacme"), word("1:1000000"))]);
@@ -255,7 +255,7 @@ mod tests {
         learned
     }
 
-    /// The times of those that are chosen once this order key is freed.
+    /// The times of the entries that are chosen once this order key is freed.
     fn once_freed(mut learned: Learned, key: u8) -> Vec<u64> {
         learned.due.let_run(&HashSet::from([[key; 16]]));
         let chosen = learned.due.choose(0, 9, 1_000);

@@ -1,4 +1,4 @@
-//! How often entries may be taken.
+//! Uses and gives back the rates of providers.
 
 use crate::event::Name;
 use crate::inbox::{Rate, RateOf};
@@ -39,8 +39,8 @@ impl RedisInbox {
         Ok(forget_answer(&changed)?)
     }
 
-    /// Uses the share of so many entries of a provider; says how many may be taken. Where the reply is lost, and it is
-    /// sent again, as many are used for nothing: no more are taken than the rate lets.
+    /// Uses the rate of a provider for this many entries, and returns how many may be taken. If the reply is lost and
+    /// the call is sent again, some of the rate is wasted, but no more entries are taken than the rate admits.
     pub(super) async fn use_rate(
         &self,
         provider: &Name,
@@ -61,7 +61,7 @@ impl RedisInbox {
         Ok(usize::try_from(granted).unwrap_or(0))
     }
 
-    /// Gives the share of so many entries back: once, however often it is sent.
+    /// Gives back the use of the rate for this many entries: once, however often it is sent.
     pub(super) async fn give_rate_back(
         &self,
         provider: &Name,

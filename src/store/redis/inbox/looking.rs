@@ -1,4 +1,4 @@
-//! What is read by who looks at an inbox.
+//! Reads for inspecting an inbox.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ use super::codec;
 use super::place::{EntryPlace, PartitionPlace};
 use super::{RedisInbox, scripts};
 
-/// One script looks at so many indexes, or at so many entries.
+/// How many indexes, or how many entries, one script reads.
 const INDEXES_PER_CALL: usize = 64;
 const ENTRIES_PER_CALL: usize = 100;
-/// So many members of an index are read at once.
+/// How many members of an index are read at once.
 const MEMBERS_PER_CALL: usize = 500;
-/// So many partitions are asked at one time.
+/// How many partitions are queried at a time.
 const PARTITIONS_AT_ONCE: usize = 32;
 
 impl RedisInbox {
@@ -50,7 +50,7 @@ impl RedisInbox {
         Ok((outcome, now))
     }
 
-    /// In the order of partitions and of the names in them: each entry keeps its place.
+    /// Lists entries by partition and by name within it, so each entry keeps its place.
     pub(super) async fn listed(&self, list: &List) -> Result<Vec<EntryView>, StoreError> {
         let after = list.after.as_ref().map(|key| self.place(key));
         let first = after.as_ref().map_or(0, |place| place.partition);
@@ -81,8 +81,8 @@ impl RedisInbox {
         Ok(views)
     }
 
-    /// The same of those that are dead, which stand in the index in the order of their names: no more is read than is
-    /// asked for, so that who goes through many page by page reads each once.
+    /// The same for dead entries, which are in the index in the order of their names. It reads no more than
+    /// requested, so that reading page by page reads each entry once.
     async fn dead(
         &self,
         list: &List,
@@ -136,7 +136,7 @@ impl RedisInbox {
         Ok(names)
     }
 
-    /// Tells of each member of one kind in the index of a partition, with its time where it has one.
+    /// Passes each member of one kind in the index of a partition to `each`, with its time if it has one.
     async fn members(
         &self,
         partition: &PartitionPlace,
@@ -158,8 +158,7 @@ impl RedisInbox {
         }
     }
 
-    /// Adds the views of the entries with these names that have the status that is asked for, until there are
-    /// enough.
+    /// Adds the views of the entries with these names that have the requested status, until there are enough.
     async fn views(
         &self,
         partition: &PartitionPlace,
@@ -247,7 +246,7 @@ impl RedisInbox {
     }
 }
 
-/// With what the members of entries with this status begin.
+/// The byte that members for entries with this status begin with.
 fn kind(status: EntryStatus) -> u8 {
     match status {
         EntryStatus::Queued => b'a',
@@ -261,7 +260,7 @@ fn kind(status: EntryStatus) -> u8 {
     }
 }
 
-/// Whether a name is that of an entry of this provider.
+/// Whether a name belongs to an entry of this provider.
 fn is_of(name: &str, provider: &Name) -> bool {
     let rest = name.strip_prefix(provider.as_str());
     rest.is_some_and(|rest| rest.starts_with([':', '@', '/', '?']))

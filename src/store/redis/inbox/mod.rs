@@ -2,11 +2,12 @@
 //!
 //! # Why there is no stream
 //!
-//! Each partition has one sorted set in which every entry stands once, in the order of bytes: by status, route
-//! and time. A worker asks it for what is due and takes that by name. A stream with a consumer group says who
-//! has read what, and an entry says that itself: its lease, its attempts and its due time are in it, and one
-//! script changes entry and index together. So there is no group that may be missing, no pending list beside
-//! the leases, no entry that is delivered and forgotten, and retries and take-over need no second queue.
+//! Each partition has one sorted set that holds every entry once, in the order of bytes: by status, route and
+//! time. A worker queries it for due entries and takes them by name. The consumer group of a stream records
+//! which consumer has read which message. An entry records that itself: it holds its lease, its attempts and
+//! its due time, and one script changes entry and index together. So no group can be missing, there is no
+//! pending list in addition to the leases, no entry is delivered and forgotten, and retries and take-over need
+//! no second queue.
 
 mod admit;
 mod ahead;
@@ -62,45 +63,47 @@ pub use self::builder::RedisInboxBuilder;
 /// An [`Inbox`](crate::inbox::Inbox) on Redis 6.2 or later, or Valkey: one server, the master that Sentinel names, or a
 /// cluster. Receivers and workers in any number of processes and machines share it.
 ///
-/// URLs, connections, time limits and settings are those of a [`RedisStore`]; an entry and the record of
-/// the same event stand in one slot, so that both may share a namespace: what was handled inline is a
-/// duplicate here, what is being handled is "not now", and what failed is queued.
+/// URLs, connections, time limits and settings are those of a [`RedisStore`]. An entry and the record of
+/// the same event are in one slot, so both may share a namespace: an event that was handled inline is a
+/// duplicate here, one that is being handled gets the not-now status, and one that failed is queued.
 ///
-/// Each command on an entry is one script call, a redrive behind a look at the entry, and may be sent again. What is accepted has no expiry: it stays
-/// until a worker or an operator has moved it on. What is done or discarded is dropped after its retention.
+/// Each command on an entry is one script call, and may be sent again; a redrive first reads the entry. An accepted
+/// event has no expiry: it stays until a worker or an operator has finished it. An entry that is done or discarded is
+/// dropped after its retention.
 ///
-/// A worker of the process that accepts an event is told at once; one of another process sees it when
-/// it next [looks](crate::worker::WorkerBuilder::poll_every).
+/// A worker in the process that accepts an event is notified at once; a worker of another process
+/// sees it at its next [poll](crate::worker::WorkerBuilder::poll_every).
 ///
 /// # What Redis must be set to
 ///
 /// The same as for a [`RedisStore`](crate::RedisStore#what-redis-must-be-set-to), and it matters more: **an event
-/// that was accepted was acknowledged, and its sender does not send it again.** With `appendonly no` a restart
-/// loses it, with another `maxmemory-policy` than `noeviction` a shortage of memory may, with `appendfsync
-/// everysec` a crash of the machine loses those of the last second, and a failover those that had not reached the
-/// replica. [`RedisInboxBuilder::refuse_at_risk`] refuses the first two. Where none of that may happen take
-/// [`SqliteInbox`](crate::inbox) or a database.
+/// that was accepted was acknowledged, and its sender does not send it again.** With `appendonly no`, a restart
+/// loses it. With a `maxmemory-policy` other than `noeviction`, a shortage of memory may lose it. With
+/// `appendfsync everysec`, a crash of the machine loses the events of the last second, and a failover loses those
+/// that had not reached the replica. [`RedisInboxBuilder::refuse_at_risk`] refuses the first two. If none of that
+/// may happen, use [`SqliteInbox`](crate::inbox) or a database.
 ///
-/// The README lists the rights that a Redis user of its own needs.
+/// The README lists the rights that a dedicated Redis user needs.
 ///
 /// # What it takes
 ///
-/// A queued event takes its body, its envelope and some 300 bytes, where its key is short. Each look for what is
-/// due asks every partition of the namespace: on one server in a few calls, on a cluster in one for
-/// each partition. What it finds beyond what is taken serves the takes of the next fifth of a second, so that a
-/// worker with much to do looks once for hundreds of entries. Beginnings and ends of attempts that come at one
-/// time go to Redis together.
+/// A queued event takes its body, its envelope and, if its key is short, some 300 bytes. Each scan for due
+/// entries queries every partition of the namespace: on one server in a few calls, in a cluster with one call
+/// for each partition. Entries found beyond those taken serve the takes of the next fifth of a second, so that a
+/// busy worker scans once for hundreds of entries. Beginnings and ends of attempts that arrive at the same time
+/// go to Redis together.
 ///
-/// Where the index of a partition is lost, as by an eviction, its entries wait until their events are
-/// delivered again, which puts them back. A sender that has its success does not do that: nothing else finds them.
+/// If the index of a partition is lost, for example by an eviction, its entries wait until their events are
+/// delivered again, which puts them back. A sender that got a success does not do that, and nothing else finds
+/// them.
 ///
 /// # Where it promises less than others
 ///
-/// On a cluster each master has a clock, and is asked by itself: of two events of one order key that are accepted within
-/// one look, or while clocks differ, or while a master does not answer, the later one may run first; so it may anywhere
-/// where a look has passed over 20,000 events that are held back. The earlier one is then stale, if the later one has a
-/// higher version. A [rate](crate::inbox::Inbox::set_rate) that another process sets
-/// where none was is kept from the next look on.
+/// In a cluster, each master has its own clock and is queried separately. So of two events of one order key, the
+/// later one may run first if both are accepted within one scan, while clocks differ, or while a master does not
+/// answer. The same may happen on any server if a scan has passed over 20,000 events that are held back. The earlier
+/// event is then stale, if the later one has a higher version. If another process sets a
+/// [rate](crate::inbox::Inbox::set_rate) where there was none, it applies from the next scan on.
 ///
 /// ```no_run
 /// use tower_webhook::inbox::RedisInbox;
@@ -113,18 +116,18 @@ pub use self::builder::RedisInboxBuilder;
 /// ```
 #[derive(Clone)]
 pub struct RedisInbox {
-    /// How Redis is reached, and where records stand.
+    /// The connection to Redis, and the layout of its keys.
     store: RedisStore,
     /// Sends beginnings, ends and commands on one order key over this connection.
     gatherer: Arc<Gatherer>,
     capacity: u64,
-    /// Once their number is known.
+    /// Set once their number is known.
     partitions: Arc<OnceLock<Box<[PartitionPlace]>>>,
-    /// Told when there may be something to take.
+    /// Notified when there may be something to take.
     news: Arc<Notify>,
-    /// Whose turn it is to take, and what was found out.
+    /// Locked by the current take, with the knowledge of earlier ones.
     turn: Arc<Mutex<Turn>>,
-    /// What commands of this process say to it.
+    /// Hints from commands of this process to takes.
     hints: Arc<Hints>,
 }
 
@@ -134,17 +137,17 @@ impl RedisInbox {
     /// # Errors
     ///
     /// A URL that cannot be used, TLS without a crypto provider, or a Redis that refuses the connection.
-    /// One that cannot be reached is no error: the inbox connects when it can.
+    /// A Redis that cannot be reached is no error: the inbox connects when it can.
     pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
         Self::builder(url).connect().await
     }
 
-    /// An inbox on this Redis, with settings of its own.
+    /// A builder for an inbox on this Redis, to change its settings.
     pub fn builder(url: impl Into<String>) -> RedisInboxBuilder {
         RedisInboxBuilder::new(RedisStore::builder(url))
     }
 
-    /// An inbox on a connection that the process has already; see [`RedisConnection`].
+    /// An inbox on a connection that the process already has; see [`RedisConnection`].
     ///
     /// ```no_run
     /// use tower_webhook::inbox::RedisInbox;
@@ -173,23 +176,23 @@ impl RedisInbox {
         }
     }
 
-    /// Asks every master for its settings and says what they put at risk: what an inbox loses does not run at
-    /// all.
+    /// Reads every master's settings and reports what they put at risk: an event that an inbox loses never
+    /// runs.
     ///
     /// # Errors
     ///
-    /// Redis cannot be asked.
+    /// Redis cannot be queried.
     pub async fn check(&self) -> Result<RedisReport, StoreError> {
         Ok(self.store.check().await?.of_inbox())
     }
 
-    /// The partitions, once it is known how many there are: before that no place can be told.
+    /// The partitions, once their number is known: before that, no place can be computed.
     async fn ready(&self) -> Result<&[PartitionPlace], StoreError> {
         self.store.ready().await?;
         Ok(self.partitions())
     }
 
-    /// The same behind [`ready`](Self::ready), and none before.
+    /// The partitions after [`ready`](Self::ready); none before it.
     fn partitions(&self) -> &[PartitionPlace] {
         let layout = &self.store.layout;
         match layout.partitions().known() {
@@ -202,8 +205,8 @@ impl RedisInbox {
         EntryPlace::of(&self.store.layout, key)
     }
 
-    /// The mark of a command in a partition. It stays for as long as the call may take: where it is sent again, it
-    /// finds what it has done.
+    /// The mark of a command in a partition. It stays for as long as the call may take: if the command is sent
+    /// again, it finds its first result.
     fn mark(&self, partition: u32) -> Result<Mark, StoreError> {
         let kept = self.store.link.deadline().saturating_add(MARK_OUTLASTS);
         Ok(Mark {
@@ -212,13 +215,13 @@ impl RedisInbox {
         })
     }
 
-    /// How many entries that are not over each partition holds.
+    /// How many unfinished entries each partition may hold.
     fn room(&self) -> u64 {
         let partitions = u64::try_from(self.partitions().len()).unwrap_or(1).max(1);
         self.capacity.div_ceil(partitions)
     }
 
-    /// Calls a script whose answer tells the time.
+    /// Calls a script whose answer contains the time.
     async fn call<T>(
         &self,
         partition: u32,
@@ -242,12 +245,12 @@ impl RedisInbox {
         Ok(self.store.noted(partition, sent, read(value)?).outcome)
     }
 
-    /// Whether one call must keep to one slot.
+    /// Whether one call must stay in one slot.
     fn in_slots(&self) -> bool {
         self.store.in_slots.load(Ordering::Relaxed)
     }
 
-    /// Whether that was found out just now, by a cluster behind one address: it is to be asked again then.
+    /// Whether a cluster behind one address was detected just now: the call must then be repeated.
     fn crossed<T>(&self, in_slots: bool, answer: &Result<T, StoreError>) -> bool {
         let crossed = !in_slots && answer.as_ref().is_err_and(spans_slots);
         if crossed {
@@ -260,10 +263,10 @@ impl RedisInbox {
         answers.iter().any(|answer| self.crossed(in_slots, answer))
     }
 
-    /// There may be something to take.
+    /// Notifies takes that there may be something new.
     fn tell(&self) {
         self.news.notify_waiters();
-        // For who is about to wait.
+        // For a task that is about to wait.
         self.news.notify_one();
     }
 }
@@ -274,7 +277,7 @@ fn gatherer(store: &RedisStore) -> Arc<Gatherer> {
 }
 
 impl fmt::Debug for RedisInbox {
-    /// Shows the hosts, and neither user nor password.
+    /// Shows the hosts, but neither user nor password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             store,

@@ -1,8 +1,8 @@
-//! Order keys: which entry holds each, and what was completed of it.
+//! Order keys: which entry holds each, and which version of it was completed.
 //!
-//! An order key may stand in another slot than its entries, so that the two are never written in one step. The key
-//! is held before its entry is taken, and freed after it has ended. An entry says itself whether it holds its
-//! key: a hold that a death has left behind is found out by who is held back, and freed.
+//! An order key may be in another slot than its entries, so the two are never written in one step. The key is held
+//! before its entry is taken, and freed after it has ended. The entry itself says whether it holds its key: a hold
+//! left behind by a crash is detected by entries that are held back, and freed.
 
 use std::collections::HashMap;
 use std::slice;
@@ -28,9 +28,9 @@ use super::rates::share_and_slack;
 use super::scripts::ORDER;
 use super::turn::Turn;
 
-/// So many order keys are asked by one script.
+/// How many order keys one script call handles.
 const ORDERS_PER_CALL: usize = 100;
-/// So many holds are doubted at a time.
+/// How many holds are verified at a time.
 const DOUBTED_AT_ONCE: usize = 100;
 /// A command on an order key.
 #[derive(Debug, Clone)]
@@ -40,9 +40,9 @@ pub(super) struct OrderCommand {
     entry: String,
     token: Option<Token>,
     completed: Option<(VersionBytes, UnixTime)>,
-    /// Share of a rate, and its slack.
+    /// The share of a rate, and its slack.
     rate: Option<(u64, u64)>,
-    /// When the command was sent that has ended the entry.
+    /// When the command that ended the entry was sent.
     ended_after: Option<Instant>,
 }
 
@@ -63,7 +63,7 @@ impl OrderCommand {
         Self::new("read", hash, String::new())
     }
 
-    /// Lets no other entry be taken, where none is; with this token the hold can be given back.
+    /// Takes the hold if it is free, so that no other entry is taken; this token can give it back.
     pub(super) fn hold(
         hash: OrderHash,
         entry: &EntryPlace,
@@ -85,13 +85,13 @@ impl OrderCommand {
         }
     }
 
-    /// Lets others be taken, where this entry holds.
+    /// Frees the key if this entry holds it, so that others can be taken.
     pub(super) fn free(hash: OrderHash, entry: &EntryPlace) -> Self {
         Self::new("free", hash, entry.id())
     }
 
-    /// The same, but for a hold that is younger than this moment, at which the command that ends the entry was
-    /// not sent yet: the entry has come back meanwhile, and another worker has taken it.
+    /// The same, except for a hold that is younger than this moment, just before the command that ends the
+    /// entry was sent: the entry has returned since, and another worker has taken it.
     pub(super) fn ended_after(self, sent: Instant) -> Self {
         Self {
             ended_after: Some(sent),
@@ -107,7 +107,7 @@ impl OrderCommand {
         }
     }
 
-    /// Frees it, and it was completed.
+    /// Frees the key, and notes the completed version.
     pub(super) fn complete(order: &OrderSeen, entry: &EntryPlace, known_until: UnixTime) -> Self {
         Self {
             completed: order.version.map(|version| (version, known_until)),
@@ -116,7 +116,7 @@ impl OrderCommand {
     }
 }
 
-/// With what each is told of when its entry has ended.
+/// Calls with the given text for when the entry of each command has ended.
 fn call(
     commands: &[(&OrderCommand, OrderPlace)],
     ended: impl Fn(&OrderCommand, u32) -> String,
@@ -185,7 +185,7 @@ fn kept(word: Value, now: UnixTime) -> Result<OrderKept, Fault> {
         },
         holder: match holder.is_empty() {
             true => None,
-            // One that is no text is no entry, and holds all the same.
+            // A holder that is no text names no entry, but still holds the key.
             false => Some(String::from_utf8_lossy(&holder).into_owned()),
         },
         token: match token.is_empty() {
@@ -199,8 +199,9 @@ fn kept(word: Value, now: UnixTime) -> Result<OrderKept, Fault> {
 }
 
 impl RedisInbox {
-    /// When the command was sent that has ended the entry, by the clock that dates the holds of its key: a call that
-    /// comes late, or again, says the same. How long ago, below zero, where that clock has told nothing yet.
+    /// When the command that ended the entry was sent, by the clock that dates the holds of its key: a late or
+    /// repeated call then gives the same time. If that clock is not known yet, how long ago it was, as a negative
+    /// number.
     fn ended(&self, command: &OrderCommand, partition: u32) -> String {
         let Some(sent) = command.ended_after else {
             return String::new();
@@ -218,7 +219,7 @@ impl RedisInbox {
         })
     }
 
-    /// Does these, in as few calls as can be; the answers are in their order, and none where there was none.
+    /// Carries these out in as few calls as possible. The answers are in their order, `None` if missing.
     pub(super) async fn ask_orders(
         &self,
         commands: &[OrderCommand],
@@ -266,7 +267,7 @@ impl RedisInbox {
         Ok(numbers.into_iter().zip(kept).collect())
     }
 
-    /// Does what follows from the end of entries. Where it cannot be done now, whoever is held back does it.
+    /// Frees order keys after the end of entries. If that fails, a held-back entry does it later.
     pub(super) async fn free_orders(&self, commands: &[OrderCommand]) {
         if commands.is_empty() {
             return;
@@ -280,7 +281,7 @@ impl RedisInbox {
         }
     }
 
-    /// What is kept of one order key that was completed.
+    /// The newest completed version of one order key.
     pub(super) async fn applied(
         &self,
         order: &OrderSeen,
@@ -290,9 +291,9 @@ impl RedisInbox {
         Ok(kept.ok_or_else(strange)?.applied)
     }
 
-    /// Frees the keys among these that are held by an entry that holds them no more, as where a worker
-    /// died in between. Says whether there were any. Not those of which somebody would have to tell who has not
-    /// answered of late.
+    /// Frees those of these keys whose holder no longer holds them, for example because a worker died in
+    /// between. Says whether there were any. Keys whose state or holder is on a master that has not answered
+    /// recently are left out.
     pub(super) async fn free_abandoned(
         &self,
         held_back: &HashMap<OrderHash, OrderKept>,
@@ -306,7 +307,7 @@ impl RedisInbox {
             let may_ask = asked.iter().all(|it| self.may_ask(*it, turn));
             may_ask.then_some((*hash, kept, place))
         });
-        // Others have their turn another time: a map has no order.
+        // The others get their turn another time, since the order of a map is arbitrary.
         let doubted: Vec<_> = doubted.take(DOUBTED_AT_ONCE).collect();
         match self.free_unless_held(&doubted).await {
             Ok(freed) => {
@@ -315,7 +316,7 @@ impl RedisInbox {
                 }
                 freed
             }
-            // A take has other things to do.
+            // The take has other work to do.
             Err(error) => {
                 tracing::debug!(%error, "order keys are doubted again in a while");
                 false
@@ -323,7 +324,7 @@ impl RedisInbox {
         }
     }
 
-    /// Frees those of these keys that are held as was seen, by an entry that does not hold them.
+    /// Frees those of these keys that are still held as seen, by entries that do not hold them.
     pub(super) async fn free_unless_held(
         &self,
         doubted: &[(OrderHash, &OrderKept, EntryPlace)],
@@ -334,7 +335,7 @@ impl RedisInbox {
             let (looked, now) = match looked {
                 Ok(looked) => looked,
                 Err(error) => {
-                    // Of the others it is known.
+                    // The others may still be verified.
                     tracing::debug!(%error, "who holds an order key cannot be asked now");
                     continue;
                 }
@@ -354,7 +355,7 @@ impl RedisInbox {
                 },
                 _ => OrderCommand::free(*hash, place),
             };
-            // Somebody may be about to take the entry by now.
+            // Another worker may be about to take the entry by now.
             free.push(command.having_seen(kept));
         }
         if free.is_empty() {

@@ -1,20 +1,20 @@
-//! What is due and waits for its order key.
+//! Due entries that wait for their order keys.
 
 use std::collections::{HashMap, HashSet};
 
 use super::candidate::Candidate;
 use super::order_kept::OrderHash;
 
-/// So many are kept in mind.
+/// How many are remembered.
 const MOST: usize = 1_024;
 
-/// What may run once its order key is free, by that key: all that was seen of it, or nothing.
+/// Entries that may run once their order key is free, by that key: all that were seen of it, or none.
 #[derive(Debug, Default)]
 pub(super) struct PassedOver {
-    /// Each with the number of its route.
+    /// Each entry with the number of its route.
     by_key: HashMap<OrderHash, Vec<(usize, Candidate)>>,
     count: usize,
-    /// Keys of which something was seen that is not kept in mind: no entry behind it may run before another look.
+    /// Keys with entries that were seen but not remembered: no later entry of theirs may run before another scan.
     left_out: HashSet<OrderHash>,
 }
 
@@ -36,7 +36,7 @@ impl PassedOver {
         of_key.push((route, candidate));
     }
 
-    /// Keeps nothing of this key in mind.
+    /// Forgets the entries of this key, and remembers no more.
     pub(super) fn leave_out(&mut self, key: OrderHash) {
         let forgotten = self.by_key.remove(&key).map_or(0, |some| some.len());
         self.count = self.count.saturating_sub(forgotten);
@@ -47,7 +47,7 @@ impl PassedOver {
         self.left_out.contains(key)
     }
 
-    /// Takes out the one of this key whose turn comes first.
+    /// Takes out the first entry of this key in order.
     pub(super) fn take_first(&mut self, key: &OrderHash) -> Option<(usize, Candidate)> {
         let of_key = self.by_key.get_mut(key)?;
         let places = of_key.iter().enumerate();
@@ -60,7 +60,7 @@ impl PassedOver {
         Some(taken)
     }
 
-    /// Forgets those of which this does not hold: later ones than those of which it does.
+    /// Forgets entries for which this is false: they are later than the others.
     pub(super) fn retain(&mut self, holds: impl Fn(usize, &Candidate) -> bool) {
         for of_key in self.by_key.values_mut() {
             of_key.retain(|(route, candidate)| holds(*route, candidate));

@@ -1,4 +1,4 @@
-//! Where an entry stands in Redis.
+//! The Redis keys of an entry.
 
 use sha2::{Digest, Sha256};
 
@@ -6,26 +6,26 @@ use crate::event::{EventKey, OrderKey};
 use crate::inbox::Route;
 use crate::store::redis::keys::Layout;
 
-/// Where one command leaves a mark that it was carried out, and for how long.
+/// The key under which a command leaves a mark that it was carried out, and how long the mark stays.
 #[derive(Debug)]
 pub(super) struct Mark {
     pub(super) key: String,
     pub(super) millis: u64,
 }
 
-/// The partition in which the rates of all are kept.
+/// The partition that stores the rates of all.
 pub(super) const RATES_STAND_IN: u32 = 0;
 
-/// The keys of one entry. All are of one slot, and so of one script, as the record of a store beside it
-/// is.
+/// The keys of one entry. Like the record of a store in the same namespace, all are in one slot, and
+/// thus within reach of one script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EntryPlace {
     pub(super) partition: u32,
-    /// The record of a store beside the inbox.
+    /// The record of a store in the same namespace.
     pub(super) record: String,
-    /// What tells it from others of its partition.
+    /// The name that is unique within its partition.
     pub(super) name: String,
-    /// The encoded event key, where the name only hashes it.
+    /// The encoded event key, if the name only hashes it.
     pub(super) hashed: Option<String>,
     pub(super) entry: String,
     pub(super) history: String,
@@ -41,14 +41,14 @@ pub(super) struct PartitionPlace {
     pub(super) paused: String,
 }
 
-/// Where it is kept what is known of an order key.
+/// The key that holds the state of an order key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OrderPlace {
     pub(super) partition: u32,
     pub(super) key: String,
 }
 
-/// What tells order keys apart: each is one of a route.
+/// The hash that identifies an order key of a route.
 pub(super) fn order_hash(route: &Route, order: &OrderKey) -> [u8; 16] {
     let mut digest = Sha256::new();
     digest.update(route.as_str());
@@ -80,7 +80,7 @@ fn key(layout: &Layout, partition: u32, rest: &[&str]) -> String {
 impl EntryPlace {
     pub(super) fn of(layout: &Layout, event: &EventKey) -> Self {
         let place = layout.place(event);
-        // No more than what stands behind the hash tag.
+        // Only the text after the hash tag.
         let name = place.key.split_once("}:").map_or("", |(_, name)| name);
         let mut own = Self::named(layout, place.partition, name.to_owned());
         own.hashed = place.name;
@@ -88,12 +88,12 @@ impl EntryPlace {
         own
     }
 
-    /// How an order key names the entry that holds it.
+    /// The name of the entry that an order key stores for its holder.
     pub(super) fn id(&self) -> String {
         format!("{}:{}", self.partition, self.name)
     }
 
-    /// The entry that is named so.
+    /// The entry with that name.
     pub(super) fn of_id(layout: &Layout, id: &str) -> Option<Self> {
         let (partition, name) = id.split_once(':')?;
         let partition = partition.parse().ok()?;
@@ -123,7 +123,7 @@ impl PartitionPlace {
         }
     }
 
-    /// Where the rates of all partitions are kept.
+    /// The key that holds the rates of all partitions.
     pub(super) fn rates(layout: &Layout) -> String {
         key(layout, RATES_STAND_IN, &["~r"])
     }

@@ -53,7 +53,7 @@ impl Rates {
             for of in [RateOf::Provider, RateOf::EachOrderKey] {
                 let provider = field.strip_prefix(letter(of));
                 let provider = provider.and_then(|name| Name::new(name.to_owned()).ok());
-                // What a later version has set is for workers of that version.
+                // A setting of a later version is for workers of that version.
                 let (Some(provider), Some(rate)) = (provider, parse(text)) else {
                     continue;
                 };
@@ -73,8 +73,8 @@ impl Rates {
     }
 }
 
-/// The share of one entry, and how far in the future the use of a rate may end so that one more is let
-/// through, in microseconds.
+/// The share of one entry, and how far in the future the use of a rate may end for one more entry to
+/// be admitted, in microseconds.
 pub(super) fn share_and_slack(rate: Rate) -> (u64, u64) {
     let mut limit = Limit::new(rate, UnixTime::EPOCH);
     limit.take_one(UnixTime::EPOCH);

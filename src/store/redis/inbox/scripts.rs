@@ -37,7 +37,7 @@ source!(RATE, "rate");
 source!(PAUSE, "pause");
 source!(EACH, "each");
 
-/// The call of a script about one entry.
+/// A call that concerns one entry.
 fn about(source: &'static Source, place: &EntryPlace, args: usize) -> Call {
     let call = Call::on(source, 3, args);
     call.word(&place.entry)
@@ -107,7 +107,7 @@ pub(super) fn finish(finish: &Finish, place: &EntryPlace) -> Call {
         .word(&*reason)
 }
 
-/// Buries what is held with this token.
+/// Buries an entry that is held with this token.
 pub(super) fn bury(token: Token, place: &EntryPlace, reason: &str) -> Call {
     about(&FINISH, place, 4)
         .word(token.as_bytes().as_slice())
@@ -185,7 +185,7 @@ pub(super) fn look(places: &[EntryPlace], whole: bool) -> Call {
     call.word(u8::from(whole))
 }
 
-/// Asks partitions for what is due, up to so many of each kind and route.
+/// Queries partitions for due entries, up to this many of each kind and route.
 pub(super) fn peek(
     partitions: &[PartitionPlace],
     routes: &[Route],
@@ -204,7 +204,7 @@ pub(super) fn peek(
     })
 }
 
-/// Takes so many of these.
+/// Takes `wanted` of these.
 pub(super) fn take(take: &Take, candidates: &[Candidate], wanted: usize) -> Call {
     let count = candidates.len();
     let args = count.saturating_mul(5).saturating_add(7);

@@ -1,4 +1,4 @@
-//! What a worker takes.
+//! Takes entries for a worker.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -23,33 +23,33 @@ use super::rates::Rates;
 use super::turn::Turn;
 use super::{RedisInbox, scripts};
 
-/// One script takes so many entries, and so many bytes of content; the first may be larger.
+/// The most entries, and bytes of content, that one script takes; the first entry may be larger.
 const TAKEN_PER_CALL: usize = 100;
 const BYTES_PER_CALL: usize = 1 << 20;
-/// So often it is looked again where others have taken all that was seen, and so often at least what a look has found is
-/// gone on with where nothing was taken of it yet.
+/// How often to scan again if others have taken all entries that were seen, and how many rounds at least use the
+/// results of a scan from which nothing was taken yet.
 const ROUNDS: u32 = 8;
 
-/// What a round of taking came to.
+/// The result of a round of taking.
 #[derive(Debug, Default)]
 struct Round {
     taken: Vec<Taken>,
-    /// The numbers of those that were not wanted any more.
+    /// The numbers of entries that were no longer needed.
     spared: Vec<usize>,
-    /// Whether some were skipped: behind them there may be others.
+    /// Whether some were skipped: there may be others after them.
     skipped: bool,
-    /// Before how many others were faster.
+    /// How many others had taken first.
     missed: usize,
     /// The order keys of those.
     missed_orders: Vec<OrderHash>,
-    /// Whether another look may tell of more.
+    /// Whether another scan may find more.
     waits: bool,
     /// Why order keys could not be held.
     refused: Option<StoreError>,
 }
 
 impl Round {
-    /// What both came to, where nothing was taken in the first.
+    /// The combined result of both, if the first took nothing.
     fn and(self, next: Self) -> Self {
         Self {
             skipped: self.skipped || next.skipped,
@@ -66,7 +66,7 @@ impl RedisInbox {
         if take.limit == 0 || take.routes.is_empty() {
             return Ok(Vec::new());
         }
-        // Two at once would see the same entries, and each would take half of what it may.
+        // Two takes at once would see the same entries, and each would get half of its limit.
         let mut turn = self.turn.lock().await;
         turn.looks.note(&self.hints.take());
         let (mut looks, mut skipped) = (0, false);
@@ -83,7 +83,7 @@ impl RedisInbox {
                 None => {
                     looks = if skipped { 1 } else { looks + 1 };
                     let (due, rates) = self.due(take, &mut turn).await?;
-                    // From its end on: one that takes long would serve no take.
+                    // Counted from the end of the scan: otherwise, a long scan would serve no takes.
                     Ahead::new(due, rates, Instant::now(), changes)
                 }
             };
@@ -106,8 +106,8 @@ impl RedisInbox {
         }
     }
 
-    /// Takes of what was found until something is taken: what comes first may be held back by a rate, or have been
-    /// taken by others, and another look would find the same.
+    /// Takes from the results until something is taken: the first entries may be held back by a rate or taken by
+    /// others, and another scan would find the same.
     async fn take_found(
         &self,
         take: &Take,
@@ -138,7 +138,7 @@ impl RedisInbox {
         let Ahead { due, rates, .. } = ahead;
         let held_back = std::mem::take(&mut due.held_back);
         let mut overtaken = std::mem::take(&mut due.overtaken);
-        // What is held back is not left to those who have nothing else to do.
+        // Holds are verified here too, not only by workers that are otherwise idle.
         let has_work = due.runnable.iter().any(|route| !route.is_empty());
         if has_work && !held_back.is_empty() && turn.doubts() {
             self.free_abandoned(&held_back, turn).await;
@@ -170,8 +170,8 @@ impl RedisInbox {
                 ..Round::default()
             });
         }
-        // After an error keys stay held: an entry that was taken all the same tells so, and others are freed
-        // by who is held back.
+        // After an error, keys stay held: an entry that was taken nevertheless says that it holds its key,
+        // and other keys are freed by entries that are held back.
         let sent = Instant::now();
         let outcomes = self.take_chosen(take, &chosen, wanted).await?;
         let (mut round, free) = (self.sort(take, &chosen, outcomes, &mut holds, &mut used)).await?;
@@ -181,7 +181,7 @@ impl RedisInbox {
                 due.put_back(route, candidate.clone());
             }
         }
-        // What is seen of these keys is not as it was: another one may come first by now.
+        // The state of these keys has changed since it was seen: another entry may come first now.
         for key in &round.missed_orders {
             due.leave_out(*key);
         }
@@ -192,8 +192,9 @@ impl RedisInbox {
         Ok(round)
     }
 
-    /// So many of what is due that are offered beside those that are chosen: on one server one call takes as many as
-    /// are wanted, whichever others were faster with. None that a rate or an order key could hold back.
+    /// Further due entries that are offered in addition to the chosen ones: on one server, one call then takes as
+    /// many as are wanted, even if others have already taken some. Entries that a rate or an order key could hold
+    /// back are excluded.
     fn spare(
         &self,
         take: &Take,
@@ -215,7 +216,7 @@ impl RedisInbox {
         })
     }
 
-    /// Hands on what was taken, and says what is to be done about order keys.
+    /// Returns the entries that were taken, and the commands to carry out on order keys.
     async fn sort(
         &self,
         take: &Take,
@@ -281,7 +282,7 @@ impl RedisInbox {
         Ok((round, free))
     }
 
-    /// Takes so many of these, where they still are as they were seen. The answers are in their order.
+    /// Takes this many of these, if they are still as they were seen. The answers are in their order.
     async fn take_chosen(
         &self,
         take: &Take,
@@ -308,7 +309,7 @@ impl RedisInbox {
                     continue;
                 }
                 match answer {
-                    // What was taken is handed on all the same: nobody else would hear of it.
+                    // Taken entries are returned nevertheless: nobody else would learn of them.
                     Err(error) if !outcomes.is_empty() => {
                         tracing::warn!(%error, "some of the entries that are due could not be taken");
                     }
@@ -320,7 +321,7 @@ impl RedisInbox {
         }
     }
 
-    /// Takes those with these numbers in one call.
+    /// Takes the entries with these numbers in one call.
     async fn take_some(
         &self,
         take: &Take,
@@ -338,7 +339,7 @@ impl RedisInbox {
         Ok(numbers.into_iter().zip(outcomes).collect())
     }
 
-    /// Buries what was taken and cannot be read. Where that fails it is done once its lease is over.
+    /// Buries a taken entry that cannot be read. If that fails, it is done after its lease.
     async fn set_aside(&self, take: &Take, candidate: &Candidate) {
         told(candidate);
         let call = scripts::bury(take.token, &candidate.place, "it cannot be read");

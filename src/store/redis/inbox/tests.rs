@@ -1,4 +1,4 @@
-//! The inbox on real servers: the contract, the rules of an entry, and what is left of it after faults.
+//! The inbox on real servers: the contract, the rules of an entry, and its state after faults.
 
 mod faults;
 mod found;
@@ -55,7 +55,7 @@ async fn inbox(server: &Server, partitions: u32) -> RedisInbox {
     builder.connect().await.unwrap()
 }
 
-/// Has so many entries of this provider taken a day.
+/// Limits the taking of this provider's entries to this many a day.
 async fn limited(inbox: &RedisInbox, provider: &Name, entries: u32) -> Rate {
     let rate = Rate::new(entries, DAY).unwrap();
     let set = inbox.set_rate(provider, RateOf::Provider, Some(rate));
@@ -98,13 +98,13 @@ fn bury() -> Verdict {
     }
 }
 
-/// The ids of what is taken.
+/// The ids of the entries that are taken.
 async fn taken(inbox: &RedisInbox, limit: usize) -> Vec<String> {
     let taken = inbox.take(&take(limit)).await.unwrap();
     taken.into_iter().map(|it| it.key.to_string()).collect()
 }
 
-/// An inbox whose user has all rights but those that are taken away later.
+/// An inbox whose user has all rights except those that are removed later.
 async fn as_user(server: &Server) -> (RedisInbox, impl Fn(&[&str])) {
     let set = |rights: &[&str]| {
         let user = ["ACL", "SETUSER", "app", "reset", "on", ">pw", "~wh:*"];

@@ -9,14 +9,14 @@ use super::order_kept::OrderHash;
 use super::place::PartitionPlace;
 use super::rates::Rates;
 
-/// For so long a partition that did not answer is not asked for what is due, and a worker that has enough to do
-/// doubts no holds of order keys.
+/// How long a partition that did not answer is not scanned, and how long a busy worker waits before it verifies
+/// holds of order keys again.
 const RESTS: Duration = Duration::from_secs(5);
 
-/// So many more than are wanted are offered at most.
+/// How many more entries than wanted are offered at most.
 const MOST_SPARE: usize = 64;
 
-/// Where a look at one kind of entries of one route in one partition has ended, with more behind it.
+/// Where a scan of one kind of entries of one route in one partition has ended, with more after it.
 #[derive(Debug)]
 pub(super) struct MoreBehind {
     pub(super) route: usize,
@@ -25,45 +25,45 @@ pub(super) struct MoreBehind {
 }
 
 impl MoreBehind {
-    /// When what was seen last is due.
+    /// The due time of the last entry seen.
     pub(super) fn at(&self, routes: &[Route]) -> Option<u64> {
         let route = routes.get(self.route)?;
         Some(codec::decode_due(&self.last, route.as_str())?.at)
     }
 }
 
-/// What looks have left behind that passed over as many entries as they may.
+/// Where scans have ended that passed over as many entries as they may.
 #[derive(Debug, Default)]
 pub(super) struct LeftBehind {
     pub(super) places: Vec<MoreBehind>,
-    /// The order keys of what was passed over, no more than there are entries: whoever looks from there on does not see
-    /// it, and runs none of them.
+    /// The order keys of entries that were passed over, at most as many as there are entries: a scan that continues
+    /// from there does not see those entries, and runs none of these keys.
     pub(super) orders: HashSet<OrderHash>,
 }
 
-/// What takes have found out.
+/// The knowledge from earlier takes.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// Until when partitions are left alone.
+    /// Until when partitions are not queried.
     resting: BTreeMap<u32, Instant>,
-    /// When holds of order keys were doubted last.
+    /// When holds of order keys were last verified.
     doubted: Option<Instant>,
-    /// Where looks for entries of some routes have ended.
+    /// Where scans for entries of some routes have ended.
     pub(super) left_behind: HashMap<(bool, Box<[Route]>), LeftBehind>,
     /// Partitions whose index is of another type.
     broken: BTreeSet<u32>,
-    /// Where the state of order keys stands that cannot be read.
+    /// Keys that hold an invalid state of an order key.
     unreadable: BTreeSet<String>,
-    /// The rates as they were seen last.
+    /// The rates that were last read.
     pub(super) rates: Option<Rates>,
-    /// What is left of what looks have found.
+    /// The remaining results of scans.
     pub(super) looks: Looks,
-    /// How many more are offered than are wanted, since others are faster.
+    /// How many more entries are offered than wanted, since others may take some first.
     pub(super) spare: usize,
 }
 
 impl Turn {
-    /// Tells of each partition whose index is of another type, once until it is good again.
+    /// Logs each partition whose index is of another type, once until it is repaired.
     pub(super) fn note_broken(&mut self, broken: BTreeSet<u32>) {
         for partition in broken.difference(&self.broken) {
             tracing::error!(
@@ -75,7 +75,7 @@ impl Turn {
         self.broken = broken;
     }
 
-    /// Tells of each order key whose state cannot be read, once until that is good again.
+    /// Logs each order key whose state cannot be read, once until it is repaired.
     pub(super) fn note_unreadable(&mut self, unreadable: BTreeSet<String>) {
         for key in unreadable.difference(&self.unreadable) {
             tracing::error!(
@@ -91,7 +91,7 @@ impl Turn {
         until.is_none_or(|until| *until <= Instant::now())
     }
 
-    /// Whether holds of order keys are doubted in the midst of work: not each time.
+    /// Whether a busy worker verifies holds of order keys now, which it does only sometimes.
     pub(super) fn doubts(&mut self) -> bool {
         let doubts = self.doubted.is_none_or(|last| last.elapsed() >= RESTS);
         if doubts {
@@ -100,7 +100,7 @@ impl Turn {
         doubts
     }
 
-    /// So many were taken by others since they were seen: of as many more one is offered the next time.
+    /// Notes how many others took since they were seen: the next take offers more accordingly.
     pub(super) fn note_missed(&mut self, missed: usize) {
         self.spare = match missed {
             0 => self.spare / 2,

@@ -1,4 +1,4 @@
-//! Which connection is asked, and what is known of it.
+//! The current connection and its state.
 
 use std::future::{Ready, ready};
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::store::error::StoreErrorKind;
 use super::super::connection::Conn;
 use super::super::error::Fault;
 
-/// The waits before another attempt where the server cannot be reached.
+/// The waits before another attempt if the server cannot be reached.
 pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 pub(super) const LONGEST_WAIT: Duration = Duration::from_millis(200);
-/// For so long a connection that was refused for good is not tried again.
+/// How long after a permanent refusal no connection is tried.
 const REFUSAL_STANDS: Duration = Duration::from_secs(1);
-/// So many calls without an answer make a connection suspect, and no more often than this is
-/// another one sought.
+/// How many calls without an answer make a connection suspect, and how often at most another one is
+/// then tried.
 const SUSPECT_AFTER: u32 = 3;
 const SUSPECT_EVERY: Duration = Duration::from_secs(1);
 
@@ -26,23 +26,23 @@ pub(super) type Connection = Either<Ready<Result<Conn, Fault>>, Connecting>;
 
 #[derive(Default)]
 pub(super) struct Line {
-    /// Tells this connection from those before it.
+    /// Distinguishes this connection from those before it.
     pub(super) number: u64,
     connecting: Option<Connecting>,
     since: Option<Instant>,
-    /// Calls without an answer since the last that had one.
+    /// Calls without an answer since the last answered one.
     unanswered: u32,
     sought: Option<Instant>,
-    /// Why the last call was asked again, until one is answered.
+    /// Why the last call was sent again, until one is answered.
     pub(super) fault: Option<Fault>,
 }
 
 impl Line {
-    /// The connection, or one that is being made; `None` where another one is to be.
+    /// The connection, or one that is being made; `None` if another one must be made.
     pub(super) fn connection(&self) -> Option<Connection> {
         let connecting = self.connecting.as_ref()?;
         let stands = match connecting.peek() {
-            // What most calls find: no need to wait for what is there.
+            // The usual case: an existing connection needs no wait.
             Some(Ok(conn)) => return Some(Either::Left(ready(Ok(conn.clone())))),
             None => true,
             Some(Err(fault)) => {
@@ -64,7 +64,7 @@ impl Line {
         self.unanswered = 0;
     }
 
-    /// How long a failure to connect stands counts from its end.
+    /// A failure to connect is remembered for a time counted from its end.
     pub(super) fn failed(&mut self) {
         self.since = Some(Instant::now());
     }
@@ -76,8 +76,8 @@ impl Line {
         }
     }
 
-    /// Drops a connection that is no good. One that was made a moment ago and `answers` stays: all
-    /// who are turned away would make another each, only to be turned away again.
+    /// Drops a connection that failed. A recently made one that `answers` stays: otherwise all
+    /// rejected callers would make another each, only to be rejected again.
     pub(super) fn give_up_on(&mut self, number: u64, answers: bool) {
         let young = (self.since).is_some_and(|since| since.elapsed() < LONGEST_WAIT);
         if self.number == number && self.is_made() && !(answers && young) {
@@ -85,7 +85,7 @@ impl Line {
         }
     }
 
-    /// Counts a call that was not answered, and says whether another connection is to be sought now.
+    /// Counts a call that was not answered, and says whether to try another connection now.
     pub(super) fn is_suspect(&mut self, number: u64) -> bool {
         if self.number != number {
             return false;

@@ -1,15 +1,15 @@
-//! Commands in one call.
+//! Several commands in one call.
 
 use redis::{Arg, Value};
 
 use super::super::error::Fault;
 use super::{Call, STRANGE, Source};
 
-/// What stands before the keys of a call: the command, the script's hash and the number of keys.
+/// The number of words before the keys of a call: the command, the script's hash and the number of keys.
 const BEFORE_KEYS: usize = 3;
 
 impl Call {
-    /// These commands together, by a script that knows each by its name; in a cluster all of one partition.
+    /// These commands in one script that knows each by its name; in a cluster, all of one partition.
     pub(crate) fn each<'a>(
         each: &'static Source,
         calls: impl ExactSizeIterator<Item = &'a Self> + Clone,
@@ -25,7 +25,7 @@ impl Call {
             .fold((0_usize, 0_usize), |(keys, args), call| {
                 let own = words(call).count().saturating_sub(BEFORE_KEYS);
                 let keys = keys.saturating_add(call.keys);
-                // The name of each stands before its words.
+                // The name of each precedes its arguments.
                 let args = args.saturating_add(own.saturating_sub(call.keys));
                 (keys, args.saturating_add(1))
             });
@@ -44,7 +44,7 @@ impl Call {
         all
     }
 
-    /// How many bytes its words have.
+    /// The total size of its words in bytes.
     pub(crate) fn size(&self) -> usize {
         let sizes = self.by_hash.args_iter().map(|word| match word {
             Arg::Simple(word) => word.len(),
@@ -54,7 +54,7 @@ impl Call {
     }
 }
 
-/// What each of so many commands was answered.
+/// The answers to this many commands.
 pub(crate) fn each_answer(value: Value, asked: usize) -> Result<Vec<Result<Value, Fault>>, Fault> {
     match value {
         Value::Array(answers) if answers.len() == asked => {
@@ -64,7 +64,7 @@ pub(crate) fn each_answer(value: Value, asked: usize) -> Result<Vec<Result<Value
     }
 }
 
-/// None of the commands is answered with a text: it is that of an error.
+/// No command has a text as its answer, so a text is an error.
 fn own_answer(value: Value) -> Result<Value, Fault> {
     let Value::BulkString(text) = value else {
         return Ok(value);

@@ -1,9 +1,9 @@
-//! How many calls things take.
+//! The number of calls for each operation.
 
 use super::support::Cluster;
 use super::*;
 
-/// How often these servers were called like this.
+/// How often this command was called on these servers.
 pub(in crate::store::redis) fn calls<'a>(
     servers: impl IntoIterator<Item = &'a Server>,
     of: &str,
@@ -21,7 +21,7 @@ pub(in crate::store::redis) fn calls<'a>(
     servers.into_iter().map(of_one).sum()
 }
 
-/// So many claims of one holder.
+/// This many claims of one holder.
 pub(super) fn claims(count: u32) -> Vec<Claim> {
     let provider = Name::new("acme").unwrap();
     let token = Token::random().unwrap();
@@ -52,7 +52,7 @@ async fn a_claim_is_one_round_trip_and_so_is_a_finish_and_a_hundred_renewals() {
     let release = |claim: &Claim| Release::new(claim.key.clone(), claim.token, PATIENCE);
     let renewals: Vec<_> = claims.iter().map(renewal).collect();
     let calls = || (calls([&server], "eval"), calls([&server], "evalsha"));
-    // Redis has not seen the scripts: each is sent as a whole once, and nobody notices.
+    // Redis does not know the scripts: each is sent whole once, unnoticed by callers.
     store.claim(&claims[0]).await.unwrap();
     store.renew(&renewals[..1]).await.unwrap();
     store.release(&release(&claims[0])).await.unwrap();
@@ -83,7 +83,7 @@ async fn in_a_cluster_there_is_a_call_for_each_partition() {
     let partitions = renewals.iter().map(|one| store.place(&one.key).partition);
     let partitions = partitions.collect::<std::collections::HashSet<_>>().len();
     assert!((30..50).contains(&partitions), "{partitions}");
-    // The masters get to know the script.
+    // The masters learn the script.
     store.renew(&renewals).await.unwrap();
     let before = calls(&cluster.masters, "evalsha");
     assert_eq!(store.renew(&renewals).await.unwrap(), [Held::Held; 50]);
@@ -166,7 +166,7 @@ async fn those_who_wait_for_one_key_share_one_poll() {
         tokio::task::yield_now().await;
     }
     store.claim(&claim).await.unwrap();
-    // One who leaves ends the poll.
+    // A waiting task that leaves ends the poll.
     store.wait(&key, Duration::from_millis(1)).await;
     while store.waiting.keys() > 0 {
         tokio::task::yield_now().await;
@@ -181,7 +181,7 @@ async fn a_hundred_lookups_are_one_round_trip() {
     for claim in &claims {
         store.claim(claim).await.unwrap();
     }
-    // The last one was never claimed, the first one is asked for twice.
+    // The last one was never claimed, and the first one is requested twice.
     let never = EventKey::new(Name::new("acme").unwrap(), ["never"]).unwrap();
     let keys = claims.iter().map(|claim| &claim.key);
     let keys: Vec<_> = keys.chain([&claims[0].key, &never]).cloned().collect();
@@ -198,7 +198,7 @@ async fn a_hundred_lookups_are_one_round_trip() {
     assert_eq!(last, [never]);
     let wanted: Vec<_> = known.iter().map(Some).chain([None]).collect();
     assert_eq!(found, wanted);
-    // Something else under the key of one is no answer of "never seen".
+    // A value of another type under one key must not count as "never seen".
     let place = store.place(&keys[7]).key;
     server.ask(&["DEL", &place]);
     server.ask(&["LPUSH", &place, "a list"]);

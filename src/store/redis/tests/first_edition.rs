@@ -1,5 +1,5 @@
-//! Receivers of the first edition and of this one side by side on one Redis. The scripts of the first
-//! are kept as they were.
+//! Receivers of the first edition and of this one together on one Redis. The scripts of the first
+//! edition are unchanged.
 
 use redis::{Cmd, Value};
 
@@ -14,7 +14,7 @@ const PEEK: &str = include_str!("first_edition/peek.lua");
 const BRIEF: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(600);
 
-/// What the first edition makes of a call with these words.
+/// The answer of the first edition to a call with these arguments.
 async fn then(store: &RedisStore, code: &str, key: &str, words: &[&[u8]]) -> Value {
     let mut eval = Cmd::new();
     eval.arg("EVAL").arg(code).arg(1).arg(key);
@@ -85,7 +85,7 @@ async fn side_by_side(store: &RedisStore, key: &EventKey) {
         outcome(then(store, CLAIM, &place.key, &words).await)
     };
 
-    // What is claimed by this edition is so for the first one, with its content and its end.
+    // A claim of this edition is also one for the first edition, with its content and its end.
     let first = claim(1, 7, BRIEF);
     let ClaimOutcome::Claimed(grant) = store.claim(&first).await.unwrap() else {
         panic!("it is new");
@@ -99,7 +99,7 @@ async fn side_by_side(store: &RedisStore, key: &EventKey) {
     store.claim(&first).await.unwrap();
     store.wait(key, LONG).await;
 
-    // Its end over, the first edition takes it, and counts on. It writes no length.
+    // After its end, the first edition takes it, and continues the count. It writes no length.
     let ClaimOutcome::Claimed(second) = old_claim(2, 8).await else {
         panic!("the lease is over");
     };
@@ -115,7 +115,7 @@ async fn side_by_side(store: &RedisStore, key: &EventKey) {
     let renewed = scripts::renew_answer(renewed, 1).unwrap();
     assert_eq!(renewed.outcome, [Held::Held]);
 
-    // And it finishes it for both.
+    // It also finishes it for both.
     let head = [1, 2 | 8 | if name.is_empty() { 0 } else { 64 }];
     let (fence, attempt) = (second.fence.to_be_bytes(), second.attempt.to_be_bytes());
     let grant = [fence.as_slice(), &attempt].concat();

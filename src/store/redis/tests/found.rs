@@ -1,4 +1,4 @@
-//! A namespace of which nobody has said how many partitions it has.
+//! A namespace whose number of partitions was not set here.
 
 use super::support::Cluster;
 use super::*;
@@ -21,7 +21,7 @@ async fn a_new_one_has_eight_partitions_on_one_server_and_256_in_a_cluster() {
     of_it.connect().await.unwrap();
 }
 
-/// What is asked first, of a store that has not said a word to Redis, is asked of the right place.
+/// The first call of a store that has not yet contacted Redis goes to the right place.
 #[tokio::test]
 async fn whatever_is_asked_first_finds_what_is_there() {
     let server = Server::start();
@@ -44,7 +44,7 @@ async fn whatever_is_asked_first_finds_what_is_there() {
         assert_eq!(new().renew(&[renew]).await.unwrap(), [Held::Held]);
         let complete = completion(claim);
         assert_eq!(new().complete(&complete).await.unwrap(), Held::Held);
-        // Nobody has to wait for what is done.
+        // A record that is done ends a wait at once.
         let long = Duration::from_secs(600);
         let waited = tokio::time::timeout(PATIENCE, async { new().wait(&key, long).await });
         waited.await.unwrap();
@@ -60,7 +60,7 @@ async fn whatever_is_asked_first_finds_what_is_there() {
     assert_eq!(server.ask(&["GET", "wh:default:partitions"]), "100");
 }
 
-/// Of the first attempt.
+/// The completion of a first attempt.
 fn completion(claim: &Claim) -> Complete {
     let grant = Grant {
         attempt: 1,

@@ -1,4 +1,4 @@
-//! Commands that come at one time, and go together.
+//! Commands that arrive at the same time, and go together.
 
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -37,7 +37,7 @@ fn kinds<T>(answers: &[Result<T, StoreError>]) -> Vec<Option<StoreErrorKind>> {
     answers.iter().map(kind).collect()
 }
 
-/// With these scripts known, so that each call is one.
+/// Loads these scripts first, so that each call is counted once.
 async fn warm(server: &Server, partitions: u32) -> RedisStore {
     for code in [code::CLAIM, code::COMPLETE, code::EACH] {
         server.ask(&["SCRIPT", "LOAD", code]);
@@ -97,7 +97,7 @@ async fn what_is_wrong_with_one_is_told_to_it_alone() {
         store.claim(claim).await.unwrap();
     }
     let key = |number: usize| store.place(&all[number].key).key;
-    // In the places behind those who go alone.
+    // At positions after the commands that go alone.
     server.ask(&["DEL", &key(2)]);
     server.ask(&["HSET", &key(2), "a", "b"]);
     server.ask(&["SET", &key(3), "a"]);
@@ -126,7 +126,7 @@ async fn who_has_an_answer_does_not_wait_for_those_that_may_get_one_yet() {
     let outcome = store.claim(&all[1]).await.unwrap();
     let done = completion(&all[1], &outcome);
     store.complete(&done).await.unwrap();
-    // What is missing may be there at the next try.
+    // A missing replica may be there at the next try.
     server.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
     let asking = all.iter().enumerate();
     let mut asking: FuturesUnordered<_> = asking
@@ -171,7 +171,7 @@ async fn a_caller_that_goes_away_takes_nobody_with_it() {
     let server = Server::start();
     let store = warm(&server, 256).await;
     let all = claims(40);
-    // The server answers nothing before all have asked, and some have gone.
+    // The server answers nothing until all have been queued, and some callers have gone.
     server.freeze();
     let mut asking: Vec<_> = all
         .iter()
@@ -180,7 +180,7 @@ async fn a_caller_that_goes_away_takes_nobody_with_it() {
     for claim in &mut asking {
         assert!(claim.as_mut().now_or_never().is_none());
     }
-    // The first have sent what they ask; the others wait. Some of both go.
+    // The first commands are sent, and the others wait. Some callers of both leave.
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
@@ -188,7 +188,7 @@ async fn a_caller_that_goes_away_takes_nobody_with_it() {
     server.thaw();
     let answers = join_all(asking).await;
     assert_eq!(kinds(&answers), vec![None; 30]);
-    // The two were sent, and are what they were; the others who left have asked nothing.
+    // The two that were sent took effect; the others that left were not sent.
     support::until("the two are claimed", || {
         server.ask(&["DBSIZE"]).parse() == Ok(30 + 2 + 1)
     });
@@ -204,7 +204,7 @@ async fn a_batch_that_the_server_died_with_is_sent_again() {
         let (store, all) = (store.clone(), all.clone());
         async move { claim_all(&store, &all).await }
     });
-    // Until nothing is left to do but to wait for the server.
+    // Until the only thing left is to wait for the server.
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
@@ -223,7 +223,7 @@ async fn a_batch_that_the_server_died_with_is_sent_again() {
 async fn what_is_sent_again_is_sent_for_nobody_who_has_gone() {
     for (count, gone) in [(10, 5), (1, 1)] {
         let mut server = Server::with(&["--appendonly", "yes", "--appendfsync", "always"]);
-        // Those of one delivery, which go together from the first one on.
+        // Claims of one delivery, which go together from the first one on.
         let store = RedisStore {
             company: Company::Expected,
             ..warm(&server, 256).await
@@ -241,7 +241,7 @@ async fn what_is_sent_again_is_sent_for_nobody_who_has_gone() {
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
-        // Whoever goes may give back what it has asked for.
+        // A caller that goes may give back what it asked for.
         asking.drain(..gone);
         server.kill();
         server.restart();
@@ -283,7 +283,7 @@ async fn a_cluster_gathers_for_each_partition() {
         .map(|of| calls(&cluster.masters, of))
         .iter()
         .sum();
-    // Of each partition two alone and the others together, and scripts that are not known yet.
+    // For each partition, two alone and the others together, and scripts that are not yet known.
     assert!(asked <= 2 * (2 + 1) * 2, "{asked} calls");
     let completions = all.iter().zip(&answers);
     let completions = completions.map(|(claim, it)| completion(claim, it.as_ref().unwrap()));
@@ -336,7 +336,7 @@ async fn a_cluster_behind_one_address_is_found_out_by_claims_that_go_together() 
             .contains("cluster_state:ok")
     });
     let store = store(&server, 256).await;
-    // More than go in one call: several find it out at a time.
+    // More than fit in one call: several calls detect it at the same time.
     let first = claims(400);
     assert_eq!(kinds(&claim_all(&store, &first).await), vec![None; 400]);
     let refused = || server.info("errorstat_CROSSSLOT");

@@ -1,4 +1,4 @@
-//! Random histories on Redis, and what the rules say of them.
+//! Random histories on Redis, compared with the rules.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::amount::short_or_long;
 use crate::store::command::ContentType;
 use crate::store::record::Command;
 
-/// What Redis did, next to what the rules say.
+/// The state in Redis, next to that of the rules.
 struct Pair {
     store: RedisStore,
     records: HashMap<EventKey, Record>,
@@ -47,7 +47,7 @@ impl Pair {
         Fingerprint::from_bytes([self.dice.one_of(&CONTENTS); 16])
     }
 
-    /// Short ones end between two steps, and now and then within one.
+    /// Short ones end between two steps, and occasionally within one.
     fn span(&mut self) -> Duration {
         Duration::from_micros(self.dice.one_of(&[0, 1, 300, 1_500, 4_000, 60_000_000]))
     }
@@ -99,7 +99,7 @@ impl Pair {
         }
     }
 
-    /// Lets the rules decide as Redis did, at the time that Redis went by.
+    /// Applies the rules to what Redis did, at the time that Redis used, and compares the outcomes.
     #[track_caller]
     fn agrees<C: Command>(&mut self, command: &C, answer: &Answer<C::Outcome>, what: &str)
     where
@@ -161,8 +161,8 @@ impl Pair {
         }
     }
 
-    /// Puts a record there whose numbers no history of today leads to: a fence ahead of the clock,
-    /// the last attempt that can be counted, a lease from before the clock was set back.
+    /// Writes a record with numbers that no history of this version reaches: a fence ahead of the
+    /// clock, the last attempt that can be counted, a lease from before the clock was set back.
     async fn plant(&mut self) {
         let key = self.key();
         let (token, fingerprint) = (self.token(), self.content());
@@ -217,8 +217,8 @@ impl Pair {
         }
     }
 
-    /// Claims and completions that come at one time, several of one key among them: the first go alone,
-    /// and the others in one call.
+    /// Claims and completions that arrive at the same time, several of them on one key: the first go
+    /// alone, and the others in one call.
     async fn some_together(&mut self) {
         let commands: Vec<_> = (0..3 + self.dice.roll(12))
             .map(|_| match self.dice.roll(2) {
@@ -248,13 +248,13 @@ impl Pair {
         }
     }
 
-    /// A kind that was not seen so many times yet.
+    /// A kind that was not yet seen this many times.
     fn lacks(&self, times: u32) -> Option<&'static str> {
         let seen = |kind| self.seen.get(kind).copied().unwrap_or_default();
         KINDS.into_iter().find(|kind| seen(*kind) < times)
     }
 
-    /// Every record as Redis keeps it is the one of the rules.
+    /// Checks that every record in Redis is the one of the rules.
     async fn compare(&mut self) {
         for key in &self.keys {
             let call = Call::lookup(&self.store.place(key));
@@ -277,7 +277,7 @@ impl Pair {
     }
 }
 
-/// What a history has to meet before it tells something.
+/// The kinds that a history must contain to be significant.
 const KINDS: [&str; 13] = [
     "claim Claimed, written",
     "claim InProgress",
@@ -302,7 +302,7 @@ async fn redis_does_what_the_rules_say_on_random_histories() {
         // One partition, so that renewals of several keys go in one call.
         let mut pair = Pair::new(store(&server, 1).await);
         let mut number = 0;
-        // On a slow machine more leases have ended by the next step, and some kinds need more steps.
+        // On a slow machine, more leases end by the next step, and some kinds need more steps.
         while number < steps || (pair.lacks(times).is_some() && number < 10 * steps) {
             pair.step().await;
             if number % 4 == 0 {

@@ -1,4 +1,4 @@
-//! How much a record takes of Redis, and for how long.
+//! How much memory a record takes in Redis, and for how long.
 
 use super::*;
 

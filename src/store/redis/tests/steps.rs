@@ -17,7 +17,7 @@ fn claimed(lease: Option<Duration>) -> Record {
     }
 }
 
-/// How long the lease of a key still is, by the clock of Redis.
+/// How much longer the lease of a key lasts, by the clock of Redis.
 async fn left(store: &RedisStore, key: &EventKey) -> Duration {
     let value = store.link.call(&Call::lookup(&store.place(key))).await;
     let Answer { outcome, now } = scripts::lookup_answer(value.unwrap()).unwrap();
@@ -41,7 +41,7 @@ async fn who_waits_for_a_lease_that_ends_too_far_ahead_waits_no_longer_than_it_i
             let left = left(&store, key).await;
             assert!(left <= told && left > length / 2, "{left:?}");
 
-            // Nobody knows how long this one was.
+            // The length of this one is unknown.
             put(&store, key, &claimed(None)).await;
             let told = store.link.call(&peek).await.unwrap();
             let told = Duration::from_micros(scripts::peek_answer(&told).unwrap());

@@ -17,7 +17,7 @@ fn key(which: u8) -> EventKey {
     EventKey::new(Name::new("acme").unwrap(), [format!("evt_{which}")]).unwrap()
 }
 
-/// One of the commands, of one of a few holders, on one of a few events.
+/// A command of one of a few holders on one of a few events.
 fn order(kind: u8, which: u8, who: u8) -> Order {
     let (key, token) = (key(which), Token::from_bytes([who; 16]));
     let (fingerprint, retention) = (Fingerprint::of(&[who % 2]), 10 * MINUTE);
@@ -64,7 +64,7 @@ fn placed(kind: u8, which: u8, who: u8) -> Placed {
     Placed::new(&Name::new("live").unwrap(), order(kind, which, who))
 }
 
-/// A table, as a database would have it.
+/// Applies the changes to a table, as a database would.
 fn carry_out(table: &mut Found, changes: Vec<Change>) {
     let at = |place: &Place| (place.namespace.to_string(), place.key.clone());
     for change in changes {

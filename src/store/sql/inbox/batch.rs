@@ -1,4 +1,4 @@
-//! Several commands on entries in one transaction: rows in, changes and answers out.
+//! Several commands on entries in one transaction: rows are read, changes and answers are returned.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::order::{Answer, Applied, Order, Verdict};
 use super::order_keys::{OrderAt, OrderKeys};
 use super::row::EntryRow;
 
-/// A command, and where its entry is.
+/// A command and the place of its entry.
 #[derive(Debug)]
 pub(in crate::store) struct Placed {
     pub(in crate::store) namespace: crate::event::Name,
@@ -33,31 +33,31 @@ impl Placed {
 /// A namespace and the key of a row in it.
 pub(in crate::store) type At = (String, String);
 
-/// A row that is there.
+/// An existing row.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct FoundRow {
     pub(in crate::store) id: i64,
     pub(in crate::store) route: String,
     pub(in crate::store) size: i64,
-    /// `None` where no version of this crate has written it.
+    /// `None` if no version of this crate has written it.
     pub(in crate::store) entry: Option<Entry>,
 }
 
-/// What there is already.
+/// The existing rows and related state.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Found {
     pub(in crate::store) rows: HashMap<At, FoundRow>,
-    /// What a store beside the inbox has of events that are accepted.
+    /// The records of accepted events in a store beside the inbox.
     pub(in crate::store) records: HashMap<At, Record>,
-    /// What is kept of the order keys of these rows.
+    /// The state of the order keys of these rows.
     pub(in crate::store) order_keys: OrderKeys,
-    /// The number of the next new row; none of those that are there has it, or a larger one.
+    /// The number of the next new row; all existing numbers are smaller.
     pub(in crate::store) next_id: i64,
-    /// How many more entries there is room for.
+    /// For how many more entries there is room.
     pub(in crate::store) room: u64,
 }
 
-/// A row that is to be.
+/// A row to write.
 #[derive(Debug)]
 pub(in crate::store) struct NewRow {
     pub(in crate::store) id: i64,
@@ -67,19 +67,19 @@ pub(in crate::store) struct NewRow {
     pub(in crate::store) row: EntryRow,
 }
 
-/// What is to be written.
+/// The changes to write.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Changes {
-    /// Rows that go, before any other change.
+    /// Rows to remove, before any other change.
     pub(in crate::store) removed: Vec<(i64, Place)>,
     pub(in crate::store) rows: Vec<NewRow>,
     pub(in crate::store) contents: Vec<(i64, Content)>,
-    /// Content that is needed no more.
+    /// Contents that are no longer needed.
     pub(in crate::store) dropped: Vec<i64>,
     pub(in crate::store) order_keys: OrderKeys,
-    /// Rows that go, and of which it cannot be read whether they hold an order key.
+    /// Removed rows whose order keys cannot be read: any key that they hold is freed.
     pub(in crate::store) freed: Vec<i64>,
-    /// By how much there are more entries now that are not over.
+    /// By how much the number of unfinished entries has grown.
     pub(in crate::store) opened: i64,
 }
 
@@ -99,16 +99,16 @@ impl Changes {
     }
 }
 
-/// An entry as it stands after some commands.
+/// The state of an entry after some commands.
 struct Slot<'a> {
-    /// Which command was the first about it.
+    /// The number of the first command on it.
     number: usize,
     place: &'a Place,
     found: Option<&'a FoundRow>,
     current: Current,
     route: Option<String>,
     content: Option<Content>,
-    /// Whether it is a row of its own, and not the one that was found.
+    /// Whether it is a new row instead of the one that was found.
     is_new: bool,
     changed: bool,
 }
@@ -121,8 +121,8 @@ enum Current {
 
 pub(in crate::store) type Answers = Vec<Option<Result<Answer, StoreError>>>;
 
-/// What each command about an entry comes to, one after the other, and what is to be written so that it
-/// is so. A command about none has no answer here.
+/// The results of commands on entries, carried out one after the other, and the changes to write. A
+/// command that concerns no entry has no answer here.
 pub(in crate::store) fn decide(
     orders: &[&Placed],
     found: &mut Found,
@@ -146,7 +146,7 @@ pub(in crate::store) fn decide(
         ..Changes::default()
     };
     let mut next_id = found.next_id;
-    // In the order in which they came.
+    // In the order in which they arrived.
     let mut written: Vec<_> = slots.into_values().filter(|slot| slot.changed).collect();
     written.sort_by_key(|slot| slot.number);
     for slot in written {
@@ -192,7 +192,7 @@ impl<'a> Slot<'a> {
             }
             Current::Unreadable => return Some(Err(unreadable())),
         };
-        // Only a row that was there before may hold its order key.
+        // Only a row that existed before may hold its order key.
         let held = self.found.filter(|_| !self.is_new).zip(entry);
         let at = held.and_then(|(row, entry)| {
             let at = OrderAt::of(&self.place.namespace, &row.route, entry)?;

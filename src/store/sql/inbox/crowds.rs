@@ -1,4 +1,4 @@
-//! Routes on which so much is held back that no look goes through all of it.
+//! Routes with so many held-back entries that no scan goes through all of them.
 
 use std::collections::HashMap;
 #[cfg(test)]
@@ -9,42 +9,42 @@ use std::time::Duration;
 use crate::event::Name;
 use crate::inbox::Route;
 
-/// Whose entries, and whether those whose workers died again and again.
+/// The namespace and route, and whether it is for entries whose workers died repeatedly.
 pub(in crate::store) type LookAt = (Name, Route, bool);
 
-/// Where an entry stands in the order in which entries are due: its time, and its number.
+/// An entry's position in the order in which entries are due: its time and its number.
 pub(in crate::store) type Turn = (i64, i64);
 
-/// Before and behind all of them.
+/// Before and after all of them.
 pub(in crate::store) const FIRST: Turn = (i64::MIN, i64::MIN);
 pub(in crate::store) const LAST: Turn = (i64::MAX, i64::MAX);
 
-/// A look that takes longer goes through too much.
+/// A scan that takes longer goes through too many entries.
 const SLOW: Duration = Duration::from_millis(50);
-/// How many entries one look goes through on such a route.
+/// How many entries one scan of such a route goes through.
 const WINDOW: u32 = 4_000;
 
-/// Where a look begins.
+/// Where a scan starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum Part {
-    /// At the first that is due.
+    /// At the first due entry.
     Front,
-    /// On crowded routes alone, where the last one ended.
+    /// Only on crowded routes: where the last scan ended.
     Behind,
 }
 
-/// Routes on which a look was slow, for an order key that is held has many entries that wait.
+/// Routes on which a scan was slow, because a held order key has many waiting entries.
 ///
-/// Each look at such a route is bounded. One begins at the front, where the next entry of that key comes first. Where
-/// it finds nothing, another one goes on behind, from where the last one ended, so that the others have their turn too.
+/// Each scan of such a route is bounded. One starts at the front, where the next entry of that key comes first. If it
+/// finds nothing, another one continues from where the last one ended, so that the other entries get their turn too.
 pub(in crate::store) struct Crowds {
-    /// How far the looks behind the front have come.
+    /// How far the scans after the front have come.
     come_to: Mutex<HashMap<LookAt, Turn>>,
     slow: Duration,
     window: u32,
 }
 
-/// Whether every look is taken for a slow one.
+/// Whether every scan counts as slow.
 #[cfg(test)]
 pub(in crate::store) static NARROW: AtomicBool = AtomicBool::new(false);
 
@@ -59,7 +59,7 @@ impl Default for Crowds {
 }
 
 impl Crowds {
-    /// Those on which a look takes so long, and how many entries it goes through then.
+    /// Routes count as crowded if a scan takes this long; a scan then goes through this many entries.
     pub(in crate::store) fn of(slow: Duration, window: u32) -> Self {
         Self {
             come_to: Mutex::default(),
@@ -72,7 +72,7 @@ impl Crowds {
         self.window.into()
     }
 
-    /// Behind which entry a look begins, and whether the route is crowded; none where no such look is made.
+    /// After which entry a scan starts, and whether the route is crowded; `None` if there is no such scan.
     pub(in crate::store) fn begin(&self, part: Part, at: &LookAt) -> Option<(Turn, bool)> {
         let come_to = self.all().get(at).copied();
         match part {
@@ -81,15 +81,15 @@ impl Crowds {
         }
     }
 
-    /// A look that nothing bounded took so long, and found as many as were asked for or not.
+    /// Notes the duration of an unbounded scan, and whether it found as many entries as requested.
     pub(in crate::store) fn took(&self, at: &LookAt, long: Duration, found_all: bool) {
         if long >= self.slow && !found_all {
             self.all().entry(at.clone()).or_insert(FIRST);
         }
     }
 
-    /// A look went as far as to here, and found as many as were asked for or not. Says whether another one goes on
-    /// behind it.
+    /// Notes how far a scan came, and whether it found as many entries as requested. Returns whether another scan
+    /// continues after it.
     pub(in crate::store) fn looked(
         &self,
         part: Part,
@@ -100,7 +100,7 @@ impl Crowds {
         let mut all = self.all();
         let is_over = until == LAST;
         if part == Part::Front && (found_all || is_over) {
-            // So few are due, or the first are free.
+            // Few entries are due, or the first ones are free.
             all.remove(at);
         } else if let Some(come_to) = all.get_mut(at).filter(|_| !found_all) {
             *come_to = match is_over {
@@ -113,7 +113,7 @@ impl Crowds {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<LookAt, Turn>> {
-        // Nothing can fail half-way while it is held.
+        // No code that holds the lock can fail half-way.
         self.come_to.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -137,15 +137,15 @@ mod tests {
         assert_eq!((front(), behind()), ((FIRST, false), None));
         crowds.took(&at, Duration::from_millis(50), false);
         assert_eq!((front(), behind()), ((FIRST, true), Some((FIRST, true))));
-        // A look at the front, and then behind it.
+        // A scan at the front, and then one after it.
         assert!(crowds.looked(Part::Front, &at, (7, 10), false));
         assert!(crowds.looked(Part::Behind, &at, (7, 20), false));
         assert!(crowds.looked(Part::Front, &at, (7, 10), false));
         assert_eq!(behind(), Some(((7, 20), true)));
-        // What it leaves is found by the next one.
+        // The next scan finds the entries that it leaves.
         assert!(!crowds.looked(Part::Behind, &at, (7, 30), true));
         assert_eq!(behind(), Some(((7, 20), true)));
-        // Nothing is behind.
+        // There is nothing after it.
         assert!(!crowds.looked(Part::Behind, &at, LAST, false));
         assert_eq!((front(), behind()), ((FIRST, true), Some((FIRST, true))));
         assert!(!crowds.looked(Part::Front, &at, (7, 10), true));

@@ -1,4 +1,4 @@
-//! What an inbox does with its entries, whatever the database.
+//! The operations of an inbox on its entries, for any database.
 
 use futures_util::future::join_all;
 
@@ -14,17 +14,17 @@ use crate::store::sql::place::{Place, of_provider};
 use super::batch::Placed;
 use super::order::{Answer, Order, mixed_up};
 
-/// A table of entries in one namespace, and what can be asked of it.
+/// A table of entries in one namespace, and its queries.
 pub(in crate::store) trait Entries: Sync {
     /// How far a count has come.
     type Counted: Send;
 
     fn namespace_name(&self) -> &Name;
 
-    /// Wakes whoever waits in this process: there may be something to take.
+    /// Wakes tasks that wait in this process, because there may be something to take.
     fn tell(&self);
 
-    /// Carries commands out and gives their answers, in their order.
+    /// Carries commands out and returns their answers, in their order.
     fn write(
         &self,
         orders: Vec<Placed>,
@@ -36,7 +36,7 @@ pub(in crate::store) trait Entries: Sync {
         place: Place,
     ) -> impl Future<Output = Result<Option<EntryView>, StoreError>> + Send;
 
-    /// Those that are asked for in some thousand rows behind this key; and the last of those keys, if there
+    /// The matching entries among some thousand rows after this key; and the last of those keys, if there
     /// may be more.
     fn some(
         &self,
@@ -44,8 +44,8 @@ pub(in crate::store) trait Entries: Sync {
         behind: String,
     ) -> impl Future<Output = Result<(Vec<EntryView>, Option<String>), StoreError>> + Send;
 
-    /// How many entries with each status there are in some thousand rows; and how far that is, if there may
-    /// be more.
+    /// How many entries with each status there are among some thousand rows; and how far that is, if there
+    /// may be more.
     fn count(
         &self,
         behind: Option<Self::Counted>,
@@ -78,7 +78,7 @@ pub(in crate::store) async fn take(
     match run(entries, Order::Take(take.clone())).await? {
         Answer::Taken(taken, has_more) => {
             if has_more {
-                // Whoever asks is about to wait.
+                // The caller is about to wait.
                 entries.tell();
             }
             Ok(taken)
@@ -158,7 +158,7 @@ pub(in crate::store) async fn list(
     Ok(views)
 }
 
-/// Behind which key the next one of this provider may stand, from this one on; `None` where none can.
+/// The key after which the next entry of this provider may be; `None` if there can be none.
 fn next_of(provider: &Name, behind: String) -> Option<String> {
     let mut ranges = of_provider(provider).into_iter();
     let (first, _) = ranges.find(|(_, end)| behind < *end)?;
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(next("").as_deref(), Some("acme/"));
         assert_eq!(next("aaa:9").as_deref(), Some("acme/"));
         assert_eq!(next("acme/mail:3").as_deref(), Some("acme/mail:3"));
-        // Another provider stands between.
+        // Another provider is in between.
         assert_eq!(next("acme2:3").as_deref(), Some("acme:"));
         assert_eq!(next("acme:3").as_deref(), Some("acme:3"));
         assert_eq!(next("acme@t:3").as_deref(), Some("acme@t:3"));

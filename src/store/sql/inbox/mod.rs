@@ -1,7 +1,7 @@
-//! What the inboxes on SQL databases have in common.
+//! Shared code of the inboxes on SQL databases.
 //!
-//! As with records, a command reads its row, asks the rules, and writes what they say: rows go in, changes
-//! come out.
+//! As with records, a command reads its row, applies the rules, and writes the result: rows are read,
+//! changes are returned.
 
 mod batch;
 mod crowds;

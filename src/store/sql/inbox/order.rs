@@ -1,4 +1,4 @@
-//! A command on an inbox that is on its way to the database, and what it comes to.
+//! A command on an inbox on its way to the database, and its result.
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
@@ -26,36 +26,36 @@ pub(in crate::store) enum Order {
     SetRate(Name, RateOf, Option<Rate>),
 }
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) enum Answer {
     Accepted(Accepted),
     Begun(Begun),
     Held(Held),
-    /// It held, and has left its order key.
+    /// The claim was held, and has freed its order key.
     Freed,
     Moved(Moved),
-    /// And whether the next one finds more to skip, or to take.
+    /// The entries, and whether the next take finds more to skip or to take.
     Taken(Vec<Taken>, bool),
     /// Whether it changed anything.
     Changed(bool),
 }
 
-/// What becomes of the row.
+/// The change to the row.
 #[derive(Debug)]
 pub(in crate::store) enum Verdict {
     Leave,
     Write(Entry),
-    /// With this content.
+    /// Writes this content too.
     WriteContent(Entry, Content),
     Remove,
 }
 
-/// What a command comes to.
+/// The outcome of a command.
 #[derive(Debug)]
 pub(in crate::store) struct Applied {
     pub(in crate::store) verdict: Verdict,
-    /// What becomes of the order key of the entry as it was.
+    /// The change to the order key of the entry as it was.
     pub(in crate::store) order: Option<OrderChange>,
     pub(in crate::store) answer: Answer,
 }
@@ -71,7 +71,7 @@ impl Applied {
 }
 
 impl Order {
-    /// The key of the entry that it is about, if it is about one.
+    /// The key of the entry that the command concerns, if any.
     pub(in crate::store) fn key(&self) -> Option<&EventKey> {
         match self {
             Self::Accept(accept) => Some(&accept.key),
@@ -86,8 +86,8 @@ impl Order {
         }
     }
 
-    /// What the rules say; `None` for what is about no entry. `record` is what a store beside the inbox
-    /// has of the event, `order` what is kept of the order key of the entry.
+    /// Applies the rules; `None` for a command that concerns no entry. `record` is the record of the
+    /// event in a store beside the inbox, `order` the state of the order key of the entry.
     pub(in crate::store) fn apply(
         &self,
         entry: Option<&Entry>,
@@ -171,7 +171,7 @@ fn told<C: EntryCommand>(
     }
 }
 
-/// Each command has an answer of its own kind; no other one comes back.
+/// An error, because each command has an answer of its own kind and gets no other one.
 pub(in crate::store) fn mixed_up<T>() -> Result<T, StoreError> {
     Err(StoreError::new(StoreErrorKind::Corrupt).with_source("the answer to another command"))
 }

@@ -1,4 +1,4 @@
-//! What is kept of order keys, in rows of their own.
+//! The state of order keys, in rows of their own.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,7 +17,7 @@ pub(in crate::store) struct OrderAt {
 }
 
 impl OrderAt {
-    /// Where the order key of this entry is, if it has one.
+    /// The order key of this entry, if it has one.
     pub(in crate::store) fn of(namespace: &Name, route: &str, entry: &Entry) -> Option<Self> {
         let order = entry.order.as_ref()?;
         Some(Self {
@@ -28,7 +28,7 @@ impl OrderAt {
     }
 }
 
-/// An order key and who holds it, out of a row with both; `None` where this version would have written another.
+/// An order key and its holder, from a row with both; `None` if this version would have written another row.
 pub(in crate::store) fn held_order_key(
     namespace: &Name,
     key: &str,
@@ -39,7 +39,7 @@ pub(in crate::store) fn held_order_key(
     Some(HeldOrderKey::new(OrderKey::parse(order)?, holder))
 }
 
-/// What is kept of some order keys, and which of it is to be written. The holder is the number of a row.
+/// The state of some order keys, and which of them must be written. The holder is the number of a row.
 #[derive(Debug, Default)]
 pub(in crate::store) struct OrderKeys {
     states: HashMap<OrderAt, OrderState<i64>>,
@@ -56,7 +56,7 @@ impl OrderKeys {
         self.changed.insert(at, state);
     }
 
-    /// Does what a command on the row with this number came to.
+    /// Applies the result of a command on the row with this number.
     pub(in crate::store) fn change(
         &mut self,
         at: Option<OrderAt>,
@@ -76,7 +76,7 @@ impl OrderKeys {
         self.changed.is_empty()
     }
 
-    /// What was read.
+    /// The states that were read.
     pub(in crate::store) fn of(states: HashMap<OrderAt, OrderState<i64>>) -> Self {
         Self {
             states,
@@ -84,7 +84,7 @@ impl OrderKeys {
         }
     }
 
-    /// What is to be written: a row from now on, or that there is none.
+    /// The rows to write; `None` removes a row.
     pub(in crate::store) fn changed(
         self,
         now: UnixTime,
@@ -104,7 +104,7 @@ impl OrderKeys {
     }
 }
 
-/// What is kept of an order key, as the columns of its row. Times are in microseconds.
+/// The state of an order key, as the columns of its row. Times are in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct OrderRow {
     pub(in crate::store) holder: Option<i64>,
@@ -116,7 +116,7 @@ pub(in crate::store) struct OrderRow {
 }
 
 impl OrderRow {
-    /// Reads what is kept. `kept_until` follows from the rest.
+    /// Reads the state. `kept_until` follows from the rest.
     pub(in crate::store) fn state(self) -> OrderState<i64> {
         let until = self.applied_until.and_then(from_micros);
         OrderState {

@@ -1,4 +1,4 @@
-//! How often entries may be taken.
+//! Rates at which entries may be taken.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ impl RateRow {
         }
     }
 
-    /// Never changed: rows that were written before are read by it.
+    /// Never changed, because it is needed to read existing rows.
     pub(in crate::store) fn number(of: RateOf) -> i64 {
         match of {
             RateOf::Provider => 1,
@@ -37,7 +37,7 @@ impl RateRow {
         }
     }
 
-    /// Reads it; `None` for what a later version has set: it is for workers of that version.
+    /// Reads the rate; `None` for one of a later version, which is for workers of that version.
     fn limit(&self) -> Option<((Name, RateOf), Limit)> {
         let of = [RateOf::Provider, RateOf::EachOrderKey]
             .into_iter()
@@ -50,7 +50,7 @@ impl RateRow {
     }
 }
 
-/// The rates that are set, and what is used of them so far.
+/// The rates that are set, and their use so far.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Limits {
     limits: BTreeMap<(Name, RateOf), Limit>,
@@ -86,7 +86,7 @@ impl Limits {
         self.limits.into_iter().map(view).collect()
     }
 
-    /// What was used, where that is to be written: whose, which, and the time.
+    /// The use of rates to be written: provider, kind and time.
     pub(in crate::store) fn used(&self) -> impl Iterator<Item = (&Name, i64, i64)> {
         let of_all = |(_, of): &&(Name, RateOf)| *of == RateOf::Provider;
         let used = self.limits.keys().filter(of_all).filter(|_| self.changed);

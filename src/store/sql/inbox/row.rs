@@ -12,7 +12,7 @@ const QUEUED: i64 = 1;
 const TAKEN: i64 = 2;
 const BEGUN: i64 = 3;
 const DONE: i64 = 4;
-/// Indexes and queries name it too.
+/// Indexes and queries use this number too.
 pub(in crate::store) const DEAD: i64 = 5;
 const DISCARDED: i64 = 6;
 const STALE: i64 = 7;
@@ -21,7 +21,7 @@ const MISMATCHED: i64 = 8;
 const DEAD_HOLD_BACK: i64 = 1;
 const FORCED: i64 = 2;
 
-/// The columns of an entry beside those that say which it is. Times and spans are in microseconds.
+/// The columns of an entry, except those that identify it. Times and spans are in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct EntryRow {
     pub(in crate::store) state: i64,
@@ -30,7 +30,7 @@ pub(in crate::store) struct EntryRow {
     pub(in crate::store) lease: Option<i64>,
     pub(in crate::store) attempts: i64,
     pub(in crate::store) deaths: i64,
-    /// Its 64 bits; a fence that is a time is the same number.
+    /// The 64 bits of the fence; a fence that is a time is the same number.
     pub(in crate::store) fence: i64,
     pub(in crate::store) fingerprint: Vec<u8>,
     pub(in crate::store) corrected: bool,
@@ -134,7 +134,7 @@ fn decoded(history: Option<&str>) -> Option<History> {
 }
 
 impl EntryRow {
-    /// The order of the entry; `None` where it is not one that this version writes.
+    /// The order of the entry; `None` if this version does not write such an order.
     #[expect(
         clippy::option_option,
         reason = "a row may have none, or one that is unreadable"
@@ -150,7 +150,7 @@ impl EntryRow {
         Some(Some(Box::new(order)))
     }
 
-    /// Reads the entry; `None` where it is not one that this version writes.
+    /// Reads the entry; `None` if this version does not write such an entry.
     pub(in crate::store) fn entry(&self) -> Option<Entry> {
         let token = match &self.token {
             Some(bytes) => Some(Token::from_bytes(bytes.as_slice().try_into().ok()?)),

@@ -1,4 +1,4 @@
-//! What a worker takes of what is due.
+//! Decides which due entries a worker takes.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub(in crate::store) struct Due {
 }
 
 impl Due {
-    /// Reads what stands in a row; `None` where no version of this crate has written it.
+    /// Reads a row; `None` if no version of this crate has written it.
     pub(in crate::store) fn read(
         namespace: &Name,
         route: &Route,
@@ -48,12 +48,12 @@ impl Due {
 }
 
 impl Due {
-    /// Where its order key is, if it has one.
+    /// The place of its order key, if it has one.
     pub(in crate::store) fn order_at(&self) -> Option<OrderAt> {
         OrderAt::of(&self.place.namespace, self.route.as_str(), &self.entry)
     }
 
-    /// Its row, as this entry from now on.
+    /// Its row with this entry.
     fn row(self, entry: &Entry) -> NewRow {
         NewRow {
             id: self.id,
@@ -65,19 +65,19 @@ impl Due {
     }
 }
 
-/// Of what is due by route, what is to be taken.
+/// Chooses the entries to take from those that are due, by route.
 pub(in crate::store) fn chosen(routes: Vec<Vec<Due>>, take: &Take) -> Vec<Due> {
     let size = |due: &Due| usize::try_from(due.size).unwrap_or(usize::MAX);
     fair(routes, take.first_route(), take.limit, take.max_bytes, size)
 }
 
-/// A take that is under way.
+/// A take in progress.
 pub(in crate::store) struct Taking<'a> {
     pub(in crate::store) take: &'a Take,
     pub(in crate::store) now: UnixTime,
     pub(in crate::store) limits: Limits,
     pub(in crate::store) taken: Vec<Taken>,
-    /// Whether some were skipped: behind them there may be others.
+    /// Whether some were skipped: there may be others after them.
     pub(in crate::store) skipped: bool,
 }
 
@@ -92,8 +92,8 @@ impl<'a> Taking<'a> {
         }
     }
 
-    /// How many entries of a route may be taken now, until when what was taken before may use the rate of
-    /// their order keys up, and until when it can.
+    /// How many entries of a route may be taken now, until when entries taken before may use up the rate
+    /// of their order keys, and until when it can be used up.
     pub(in crate::store) fn bounds(&self, route: &Route) -> (i64, i64, i64) {
         let limit = self.limits.get(route, RateOf::Provider);
         let left = limit.map_or(usize::MAX, |limit| limit.left(self.now));
@@ -104,7 +104,7 @@ impl<'a> Taking<'a> {
         (most, free.unwrap_or(i64::MAX), used.unwrap_or(i64::MAX))
     }
 
-    /// Takes these entries with their contents, and gives what is to be written.
+    /// Takes these entries with their contents, and returns the changes to write.
     pub(in crate::store) fn take(
         &mut self,
         chosen: Vec<Due>,
@@ -146,7 +146,7 @@ impl<'a> Taking<'a> {
                     tell_stale(&due.key);
                 }
                 (TakeOutcome::Buried, ..) => self.skipped = true,
-                // What is written is set aside for who takes such ones.
+                // A written entry is set aside for takes of lone entries.
                 (TakeOutcome::NotNow, _, aside) => self.skipped |= aside.is_some(),
             }
             if let Some(limit) = all {
@@ -163,7 +163,7 @@ impl<'a> Taking<'a> {
     }
 }
 
-/// An entry whose content is lost.
+/// An entry whose content is lost, as dead.
 fn without_content(entry: &Entry, now: UnixTime) -> Entry {
     let failed = FailedAttempt::new(entry.attempts, now, "its content is lost");
     let history = entry.history.iter().cloned().chain([failed]).collect();

@@ -1,4 +1,4 @@
-//! What the tests of inboxes on SQL databases have in common.
+//! Shared code of the tests of inboxes on SQL databases.
 
 pub(in crate::store) mod crowds;
 pub(in crate::store) mod histories;
@@ -45,7 +45,7 @@ pub(in crate::store) fn begin(taken: &Take, id: &str) -> Begin {
     Begin::new(key(id), taken.token, Token::random().unwrap(), LEASE)
 }
 
-/// What was handled inline in the same database is a duplicate.
+/// An event that was handled inline in the same database is a duplicate.
 pub(in crate::store) async fn inline_is_known(store: &impl Store, inbox: &impl Inbox) {
     let claim = |id: &str| {
         let token = Token::random().unwrap();

@@ -1,4 +1,4 @@
-//! Random histories of several that know several keys, on a store and on the rules over a plain map.
+//! Random histories of several holders and keys, on a store and on the rules over a plain map.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::store::{RecordView, Store};
 
 const KEYS: u8 = 5;
 
-/// What one of several does about one of several keys.
+/// An action of one of several holders on one of several keys.
 #[derive(Debug, Clone)]
 pub(in crate::store) enum Deed {
     Claim {
@@ -46,7 +46,7 @@ pub(in crate::store) enum Deed {
     Forget {
         key: u8,
     },
-    /// So many seconds pass, or the clock is set back by as many.
+    /// This many seconds pass, or the clock is set back by as many.
     Pass(i64),
 }
 
@@ -69,7 +69,7 @@ pub(in crate::store) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(deed, 1..60)
 }
 
-/// Some stand in the table as they are, others as a hash.
+/// Some are in the table as they are, others as a hash.
 fn key(number: u8) -> EventKey {
     let provider = Name::new("acme").unwrap();
     let tenant = (number % 2 == 1).then(|| Name::new("shop").unwrap());
@@ -117,7 +117,7 @@ impl Plain {
     }
 }
 
-/// Does the same to the store, which is empty and goes by this clock, and to the plain map.
+/// Carries the same out on the store, which is empty and uses this clock, and on the plain map.
 pub(in crate::store) async fn compare(store: &impl Store, clock: &ManualClock, deeds: Vec<Deed>) {
     let mut plain = Plain::default();
     let secs = Duration::from_secs;

@@ -56,28 +56,28 @@ impl SqliteInboxBuilder {
         self
     }
 
-    /// How long any call may take, whatever the disk does; 1 s unless set, at most a day. For half of
-    /// it SQLite waits where another process has locked the file.
+    /// How long any call may take, whatever the disk does; 1 s unless set, at most a day. If another
+    /// process has locked the file, SQLite waits for half of that time.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.file.deadline = deadline;
         self
     }
 
-    /// How many entries that are not done, discarded or stale the file holds, in all its namespaces; a million
-    /// unless set. Beyond that new events are told "not now". Where several processes accept, each
-    /// learns within 10 s what the others have accepted: until then it may go beyond it.
+    /// How many entries that are not done, discarded or stale the file holds, across all its namespaces; a
+    /// million unless set. Beyond that, new events get the not-now status. If several processes accept, each
+    /// learns within 10 s what the others have accepted; until then, the limit may be exceeded.
     pub fn capacity(mut self, entries: u64) -> Self {
         self.capacity = entries;
         self
     }
 
-    /// The clock that leases, delays and retentions go by, for tests; the system's unless set.
+    /// The clock for leases, delays and retentions, for tests; the system's unless set.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.file.clock = Arc::new(clock);
         self
     }
 
-    /// The inbox: the file is opened, made where there is none, set up and checked.
+    /// The inbox: opens the file, creates it if necessary, sets it up and checks it.
     ///
     /// # Errors
     ///

@@ -18,14 +18,13 @@ use crate::store::sqlite::writer::{CarriedOut, Commands};
 use super::schema::INBOX;
 use super::{looking, order_keys, rates, statements, take};
 
-/// How often at most it is counted how full the inbox is: other processes may have filled it, or made
-/// room.
+/// How often at most entries are counted: other processes may have filled the inbox, or made room.
 const COUNT_EVERY: Duration = Duration::from_secs(10);
 const COUNT_FULL_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct EntryCommands {
     capacity: u64,
-    /// How many entries are not over, as far as this process knows.
+    /// How many unfinished entries there are, as far as this process knows.
     open: u64,
     counted: Instant,
     crowds: Crowds,
@@ -51,7 +50,7 @@ impl EntryCommands {
 impl Commands for EntryCommands {
     type Order = Placed;
     type Answer = Answer;
-    /// By how much there are more entries now that are not over.
+    /// By how much the number of unfinished entries has grown.
     type Effect = i64;
 
     const THREAD: &'static str = "webhook-inbox";
@@ -60,7 +59,7 @@ impl Commands for EntryCommands {
     const PRUNE: &'static [&'static str] = &[PRUNE_CONTENT, PRUNE, PRUNE_ORDER];
 
     async fn set_up(&mut self, conn: &mut SqliteConnection) -> Result<(), Fault> {
-        // The records' tables too: what was handled inline is no new event.
+        // The records' tables too: an event that was handled inline is not new.
         migrate(conn, &RECORDS).await?;
         migrate(conn, &INBOX).await?;
         self.count(conn).await
@@ -131,7 +130,7 @@ impl Commands for EntryCommands {
     }
 }
 
-/// What there is of the entries that these commands are about.
+/// The existing state that these commands need.
 async fn find(conn: &mut SqliteConnection, placed: &[&Placed], room: u64) -> Result<Found, Fault> {
     let rows: HashMap<_, _> = statements::read(conn, placed).await?.into_iter().collect();
     let places = placed.iter().filter_map(|placed| placed.place.as_ref());
@@ -147,7 +146,7 @@ async fn find(conn: &mut SqliteConnection, placed: &[&Placed], room: u64) -> Res
         room,
         ..Found::default()
     };
-    // Only what is not known here may be known to a store beside it.
+    // Only an event that is unknown here may be known to a store in the same file.
     let places = placed.iter().filter_map(|placed| match &placed.order {
         Order::Accept(_) => placed.place.as_ref(),
         _ => None,
@@ -197,7 +196,7 @@ OR EXISTS (
     SELECT 1 FROM tower_webhook_inbox_order INDEXED BY tower_webhook_inbox_order_end
     WHERE kept_until IS NOT NULL AND kept_until <= ?1)";
 
-/// Of what is over only what was stale has content still.
+/// Of entries that are over, only stale ones still have content.
 const PRUNE_CONTENT: &str = "\
 DELETE FROM tower_webhook_inbox_content WHERE id IN (
     SELECT id FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
@@ -214,7 +213,7 @@ DELETE FROM tower_webhook_inbox WHERE id IN (
     SELECT id FROM tower_webhook_inbox INDEXED BY tower_webhook_inbox_end
     WHERE kept_until IS NOT NULL AND kept_until <= ?1 ORDER BY kept_until LIMIT ?2)";
 
-/// Every statement that looks for what is over.
+/// Every statement that looks for entries that are over.
 #[cfg(test)]
 pub(super) fn all() -> Vec<String> {
     [IS_OVER, PRUNE_CONTENT, PRUNE, PRUNE_ORDER]

@@ -1,4 +1,4 @@
-//! Which events hold an order key.
+//! Finds the events that hold an order key.
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
@@ -10,7 +10,7 @@ use crate::store::sql::inbox::held_order_key;
 use crate::store::sql::micros;
 use crate::store::sqlite::error::Fault;
 
-/// What runs or is to be tried again is due later; what is dead holds its key back if it was asked to.
+/// Running entries and retries are due later; a dead entry holds its key only on request.
 const HELD: &str = "\
 SELECT looked.key, looked.name, looked.order_key FROM (
     SELECT * FROM (
@@ -25,7 +25,7 @@ CROSS JOIN tower_webhook_inbox_order AS held
     ON held.namespace = ?1 AND held.route = ?2 AND held.order_key = looked.order_key
 WHERE held.holder = looked.id LIMIT ?4";
 
-/// Up to so many, of some thousand entries.
+/// Up to this many, out of some thousand entries.
 pub(super) async fn held(
     conn: &mut SqliteConnection,
     namespace: &Name,

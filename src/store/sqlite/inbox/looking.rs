@@ -1,4 +1,4 @@
-//! What is read by who looks at an inbox.
+//! Reads for inspecting an inbox.
 
 use bytes::Bytes;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -57,7 +57,7 @@ pub(super) async fn one(
     Ok(Some(view.body(body)))
 }
 
-/// So many rows are looked at by one statement: some milliseconds.
+/// How many rows one statement reads: some milliseconds of work.
 const AT_ONCE: i64 = 5_000;
 
 fn select_some(status: EntryStatus) -> String {
@@ -71,8 +71,8 @@ fn select_some(status: EntryStatus) -> String {
     )
 }
 
-/// Entries with one status in some thousand rows behind this key; and the last of those keys, if there
-/// may be more.
+/// Entries with one status among some thousand rows after this key; and the last of those keys, if
+/// there may be more.
 pub(super) async fn some(
     conn: &mut SqliteConnection,
     namespace: &Name,
@@ -98,8 +98,8 @@ pub(super) async fn some(
     Ok((views.filter(wanted).collect(), last))
 }
 
-/// How many entries with each status there are in some thousand rows behind this number; and the last of
-/// those numbers, if there was one.
+/// How many entries with each status there are among some thousand rows after this number; and the last
+/// of those numbers, if any.
 pub(super) async fn count(
     conn: &mut SqliteConnection,
     namespace: &Name,
@@ -138,7 +138,7 @@ SELECT count(*) FILTER (WHERE ours AND state = 1 AND attempts = 0),
 FROM (SELECT id, namespace = ?1 AS ours, state, attempts, due, kept_until
       FROM tower_webhook_inbox WHERE id > ?2 ORDER BY id LIMIT ?4)";
 
-/// How many entries of all namespaces there are that are not over.
+/// How many unfinished entries there are in all namespaces.
 pub(super) async fn open(conn: &mut SqliteConnection) -> Result<u64, Fault> {
     let (due, dead): (i64, i64) = sqlx::query_as(OPEN).fetch_one(conn).await?;
     Ok(u64::try_from(due.saturating_add(dead)).unwrap_or(0))

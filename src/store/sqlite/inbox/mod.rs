@@ -35,25 +35,25 @@ use self::entry_commands::EntryCommands;
 
 pub use self::builder::SqliteInboxBuilder;
 
-/// An [`Inbox`] in a SQLite file: what it has accepted survives a restart and a crash of the machine, and
-/// there is nothing to install.
+/// An [`Inbox`] in a SQLite file: accepted events survive a restart and a crash of the machine, and there
+/// is nothing to install.
 ///
 /// It is for one machine. Receivers and workers in any number of its processes may use one file, which
 /// must be on a local disk. Each commit is on the disk before it is acknowledged (`synchronous=FULL`, a
-/// write-ahead log), and commands that come at the same time share a commit. What is said of
-/// [`SqliteStore`](crate::SqliteStore) about the file, its errors and its threads holds here too.
+/// write-ahead log), and commands that arrive at the same time share a commit. The documentation of
+/// [`SqliteStore`](crate::SqliteStore) about the file, its errors and its threads applies here too.
 ///
-/// Its tables are `tower_webhook_inbox` and four beside it; they may stand in the file of a
-/// [`SqliteStore`](crate::SqliteStore). Where that has a record of an event in the same namespace, the event is
-/// not accepted anew: one that was handled inline is a duplicate.
+/// Its tables are `tower_webhook_inbox` and four related ones; they may be in the file of a
+/// [`SqliteStore`](crate::SqliteStore). If that store has a record of an event in the same namespace, the event
+/// is not accepted anew: one that was handled inline is a duplicate.
 ///
-/// A worker of the process that accepts an event is told at once; one of another process sees it when
-/// it next [looks](crate::worker::WorkerBuilder::poll_every).
+/// A worker in the process that accepts an event is notified at once; a worker of another process
+/// sees it at its next [poll](crate::worker::WorkerBuilder::poll_every).
 ///
 /// # Time
 ///
-/// Delays, leases and retentions go by the clock of the machine, read when a commit is made. A clock that
-/// is set back keeps what is due, and what dead workers held, for as much longer.
+/// Delays, leases and retentions use the clock of the machine, which is read at each commit. Setting the
+/// clock back delays due entries, and those held by dead workers, by as much.
 ///
 /// ```
 /// use tower_webhook::inbox::SqliteInbox;
@@ -73,21 +73,21 @@ pub use self::builder::SqliteInboxBuilder;
 pub struct SqliteInbox {
     database: Arc<Database<EntryCommands>>,
     namespace: Name,
-    /// Told when there may be something to take.
+    /// Notified when there may be something to take.
     news: Arc<Notify>,
 }
 
 impl SqliteInbox {
-    /// An inbox in this file, which is made where there is none; see [`SqliteInboxBuilder::connect`].
+    /// An inbox in this file, which is created if necessary; see [`SqliteInboxBuilder::connect`].
     ///
     /// # Errors
     ///
-    /// A file that cannot be opened, made or written, or that this version cannot work with.
+    /// A file that cannot be opened, created or written, or that this version cannot work with.
     pub async fn connect(path: impl Into<PathBuf>) -> Result<Self, SqliteConnectError> {
         Self::builder(path).connect().await
     }
 
-    /// An inbox in this file, with settings of its own.
+    /// A builder for an inbox in this file, to change its settings.
     pub fn builder(path: impl Into<PathBuf>) -> SqliteInboxBuilder {
         SqliteInboxBuilder::new(path.into())
     }
@@ -109,7 +109,7 @@ impl SqliteInbox {
         }
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         self.database.path()
     }
@@ -140,7 +140,7 @@ impl Entries for SqliteInbox {
 
     fn tell(&self) {
         self.news.notify_waiters();
-        // For who is about to wait.
+        // For a task that is about to wait.
         self.news.notify_one();
     }
 
@@ -215,7 +215,7 @@ impl Inbox for SqliteInbox {
         let _ = timeout(limit, self.news.notified()).await;
     }
 
-    /// The work is done in threads of the inbox's own.
+    /// The work is done in the inbox's own threads.
     fn for_renewals(&self) -> Option<SharedInbox> {
         Some(SharedInbox::new(self.clone()))
     }

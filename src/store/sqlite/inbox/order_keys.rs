@@ -1,4 +1,4 @@
-//! What is kept of order keys, in rows of their own.
+//! The state of order keys, in rows of their own.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +11,7 @@ use crate::store::sqlite::error::Fault;
 
 use super::statements::{MOST_ROWS, repeated};
 
-/// Reads what is kept of these.
+/// Reads the state of these order keys.
 pub(super) async fn read(
     conn: &mut SqliteConnection,
     places: BTreeSet<OrderAt>,
@@ -19,7 +19,7 @@ pub(super) async fn read(
     let places: Vec<_> = places.into_iter().collect();
     let mut states = HashMap::with_capacity(places.len());
     for places in places.chunks(MOST_ROWS) {
-        // Filled up to a power of two with the last one again.
+        // Padded to a power of two by repeating the last place.
         let wanted = places.len().next_power_of_two();
         let mut query = sqlx::query(AssertSqlSafe(select(wanted)));
         let last = places.last().into_iter().cycle();
@@ -48,7 +48,7 @@ pub(super) async fn read(
     Ok(OrderKeys::of(states))
 }
 
-/// Writes what was changed. What need not be kept is removed.
+/// Writes changed keys, and removes those that need not be kept.
 pub(super) async fn write(
     conn: &mut SqliteConnection,
     order_keys: OrderKeys,

@@ -1,4 +1,4 @@
-//! How often entries may be taken.
+//! Rates at which entries may be taken.
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -25,7 +25,7 @@ const USE: &str = "\
 UPDATE tower_webhook_inbox_rates SET used_until = ?4
 WHERE namespace = ?1 AND provider = ?2 AND rate_of = ?3";
 
-/// The rates that are set, and what was used of them.
+/// The rates that are set, and their use.
 pub(super) async fn all(
     conn: &mut SqliteConnection,
     namespace: &Name,
@@ -46,7 +46,7 @@ pub(super) async fn all(
     rows.into_iter().map(rate).collect()
 }
 
-/// Sets or lifts a rate, and says whether that changed anything.
+/// Sets or removes a rate, and says whether that changed anything.
 pub(super) async fn set(
     conn: &mut SqliteConnection,
     namespace: &Name,
@@ -64,7 +64,7 @@ pub(super) async fn set(
     Ok(query.execute(conn).await?.rows_affected() > 0)
 }
 
-/// Writes down what was used.
+/// Writes the use of rates.
 pub(super) async fn note(
     conn: &mut SqliteConnection,
     namespace: &Name,

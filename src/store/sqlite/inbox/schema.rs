@@ -8,9 +8,9 @@ pub(super) const INBOX: Part = Part {
     works_from: 2,
 };
 
-/// Content stands apart from its entry, which is written at each step of its way: a large body is
-/// written once. The first index is for what is due, the second for those of it whose workers died again
-/// and again, the third for the dead letters, which are few, the last for what is over.
+/// The content of an entry is separate from it: an entry is written at each of its steps, and a large
+/// body once. The first index finds due entries, the second due entries whose workers died repeatedly,
+/// the third dead letters, which are few, and the last entries that are over.
 const STEP_1: &str = "\
 CREATE TABLE tower_webhook_inbox (
     id INTEGER PRIMARY KEY,
@@ -54,9 +54,9 @@ CREATE TABLE tower_webhook_inbox_paused (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// The order of events. The holder of an order key is the number of a row of the first table, and without
-/// one the row of the key is there until `kept_until`. A rate is for a provider (1), or for each of its order
-/// keys (2).
+/// The order of events. The holder of an order key is the number of a row of the first table; without a
+/// holder, the row of the key stays until `kept_until`. A rate is for a provider (1), or for each of its
+/// order keys (2).
 const STEP_2: &str = "\
 ALTER TABLE tower_webhook_inbox ADD COLUMN order_key TEXT;
 ALTER TABLE tower_webhook_inbox ADD COLUMN version INTEGER;

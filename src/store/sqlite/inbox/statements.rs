@@ -13,14 +13,14 @@ use crate::store::sqlite::error::{Cause, Fault};
 /// The columns of an entry, in the order in which they are bound and read.
 pub(super) const COLUMNS: &str = "state, due, token, lease, attempts, deaths, fence, fingerprint, corrected, \
      accepted_at, revived_at, since, kept_until, history, order_key, version, order_flags";
-/// So many rows are read or written by one statement at most: the same few texts are prepared once.
+/// How many rows one statement reads or writes at most: only a few different texts are prepared.
 pub(super) const MOST_ROWS: usize = 128;
 
 pub(super) fn repeated(what: &str, times: usize) -> String {
     vec![what; times].join(", ")
 }
 
-/// The largest power of two that is not above this many rows, nor above [`MOST_ROWS`].
+/// The largest power of two that exceeds neither this many rows nor [`MOST_ROWS`].
 fn at_once(rows: usize) -> usize {
     let rows = rows.min(MOST_ROWS);
     rows.next_power_of_two() >> usize::from(!rows.is_power_of_two())
@@ -50,7 +50,7 @@ pub(super) fn entry(row: &SqliteRow, from: usize) -> Result<EntryRow, sqlx::Erro
     })
 }
 
-/// The rows that these commands are about.
+/// The rows that these commands concern.
 pub(super) async fn read(
     conn: &mut SqliteConnection,
     orders: &[&Placed],
@@ -62,7 +62,7 @@ pub(super) async fn read(
     let places: Vec<_> = places.into_iter().collect();
     let mut found = Vec::new();
     for places in places.chunks(MOST_ROWS) {
-        // Filled up to a power of two with the last one again.
+        // Padded to a power of two by repeating the last place.
         let wanted = places.len().next_power_of_two();
         let sql = format!(
             "SELECT namespace, key, id, route, size, {COLUMNS} FROM tower_webhook_inbox
@@ -95,7 +95,7 @@ pub(super) async fn next_id(conn: &mut SqliteConnection) -> Result<i64, Fault> {
     Ok(sqlx::query_scalar(NEXT_ID).fetch_one(conn).await?)
 }
 
-/// Writes what was decided of the rows; of order keys nothing.
+/// Writes the changes to rows, except those to order keys.
 pub(super) async fn write(conn: &mut SqliteConnection, changes: Changes) -> Result<(), Fault> {
     let Changes {
         removed,
@@ -134,7 +134,7 @@ async fn delete(
     Ok(())
 }
 
-/// Writes these rows, new ones and others.
+/// Writes these rows, both new and existing ones.
 pub(super) async fn upsert(
     conn: &mut SqliteConnection,
     mut rows: Vec<NewRow>,
@@ -225,7 +225,7 @@ async fn put(conn: &mut SqliteConnection, mut contents: Vec<(i64, Content)>) -> 
     Ok(())
 }
 
-/// The content of these rows, as far as it is there.
+/// The existing contents of these rows.
 pub(super) async fn contents(
     conn: &mut SqliteConnection,
     ids: &[i64],

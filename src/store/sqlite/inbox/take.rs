@@ -1,4 +1,4 @@
-//! What a worker takes.
+//! Takes entries for a worker.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -18,17 +18,17 @@ use super::order_keys;
 use super::rates;
 use super::statements::{COLUMNS, contents, entry, upsert};
 
-/// What a take came to.
+/// The result of a take.
 pub(super) struct Took {
     pub(super) taken: Vec<Taken>,
     pub(super) wrote: bool,
-    /// Whether the next one finds more to skip, or to take.
+    /// Whether the next take finds more to skip or to take.
     pub(super) has_more: bool,
 }
 
-/// By which index entries are found, and which they are.
+/// The index that finds entries, and the condition on them.
 fn index(lone: bool) -> (&'static str, &'static str) {
-    // The lone ones are few, and asked for while many others are due.
+    // Lone entries are few, and are queried while many others are due.
     match lone {
         true => ("tower_webhook_inbox_lone", "deaths >= 2"),
         false => ("tower_webhook_inbox_due", "deaths < 2"),
@@ -49,7 +49,7 @@ fn select_due(lone: bool) -> String {
     )
 }
 
-/// Which entry comes so many behind this one, if there is one that is due.
+/// The entry this many places after this one, if a due one exists.
 fn select_bound(lone: bool) -> String {
     let (index, kind) = index(lone);
     format!(
@@ -60,13 +60,13 @@ fn select_bound(lone: bool) -> String {
     )
 }
 
-/// As the statement and the index have it.
+/// As in the statement and the index.
 const _: () = assert!(LONE_FROM == 2);
 
-/// So often at most a take goes on behind what it has skipped.
+/// How often at most a take continues after entries that it skips.
 const MOST_ROUNDS: usize = 256;
 
-/// Takes what is due, in the transaction that is open.
+/// Takes due entries in the open transaction.
 pub(super) async fn take(
     conn: &mut SqliteConnection,
     (crowds, namespace): (&Crowds, &Name),
@@ -81,7 +81,7 @@ pub(super) async fn take(
     let limits = Limits::of_rows(rates::all(conn, namespace).await?);
     let mut taking = Taking::new(take, now, limits);
     let (mut wrote, mut has_more) = (false, false);
-    // The file is locked meanwhile: what is left is skipped by the next one.
+    // The file is locked during this: the rest is skipped by the next take.
     for _ in 0..MOST_ROUNDS {
         taking.skipped = false;
         for part in [Part::Front, Part::Behind] {
@@ -107,14 +107,14 @@ pub(super) async fn take(
     })
 }
 
-/// What one look came to.
+/// The result of one scan.
 struct Once {
     wrote: bool,
-    /// Whether another one goes on behind it.
+    /// Whether another scan continues after it.
     has_more: bool,
 }
 
-/// Takes up to as many as are asked for.
+/// Takes up to the requested number.
 async fn take_once(
     conn: &mut SqliteConnection,
     (crowds, part, namespace): (&Crowds, Part, &Name),
@@ -146,7 +146,7 @@ async fn take_once(
     Ok(Once { wrote, has_more })
 }
 
-/// What is due on a route, and whether another look goes on behind this one.
+/// The due entries of a route, and whether another scan continues after this one.
 async fn look(
     conn: &mut SqliteConnection,
     (crowds, part): (&Crowds, Part),
@@ -156,7 +156,7 @@ async fn look(
 ) -> Result<(Vec<Due>, bool), Fault> {
     let (most, ..) = taking.bounds(&at.1);
     if most <= 0 {
-        // The rate is used up, and nothing is found out about the route.
+        // The rate is used up, and the route is not examined.
         return Ok((Vec::new(), false));
     }
     let Some((behind, is_crowded)) = crowds.begin(part, at) else {
@@ -179,7 +179,7 @@ async fn look(
     Ok((due, is_crowded && crowds.looked(part, at, until, found_all)))
 }
 
-/// Up to where a look goes that goes through so many entries.
+/// Where a scan that goes through this many entries ends.
 async fn bound(
     conn: &mut SqliteConnection,
     (namespace, route, lone): &LookAt,
@@ -245,7 +245,7 @@ async fn due_of(
     Ok(due)
 }
 
-/// Takes a row that cannot be read out of the way: it is dead, and stays as it is but for that.
+/// Takes a row that cannot be read out of the way: it becomes dead, and is otherwise unchanged.
 async fn set_aside(conn: &mut SqliteConnection, id: i64, now: UnixTime) -> Result<(), Fault> {
     tracing::error!(id, "an entry of the inbox cannot be read, and is dead");
     order_keys::free(conn, id).await?;

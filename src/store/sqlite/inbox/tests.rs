@@ -1,4 +1,4 @@
-//! An inbox in a file: the contract, the rules of an entry, and what is left of it after a restart.
+//! An inbox in a file: the contract, the rules of an entry, and its state after a restart.
 
 mod faults;
 mod ordering;
@@ -163,7 +163,7 @@ async fn a_body_leaves_the_file_when_its_event_is_done() {
     };
     assert_eq!(count("tower_webhook_inbox_content").await, 0);
     assert_eq!(count("tower_webhook_inbox").await, 1);
-    // A while behind its retention, with the next look at what is over.
+    // Some time after its retention, with the next removal of expired rows.
     clock.advance(DAY + Duration::from_secs(301));
     let begun = std::time::Instant::now();
     while count("tower_webhook_inbox").await > 0 {

@@ -1,4 +1,4 @@
-//! A journal read from its newest line on.
+//! Reads a journal backwards from its newest line.
 
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
@@ -10,7 +10,7 @@ use crate::event::{EventKey, Name};
 use crate::recorded::{JournalError, JournalPosition, Newest, NewestLines, Reading};
 use crate::store::sqlite::error::Fault;
 
-/// Lines may be written a little later than others whose outcome was known before.
+/// Lines may be written slightly later than others whose outcome was known before.
 const SLACK: i64 = 10_000_000;
 
 const FLOOR: &str = "\
@@ -28,13 +28,13 @@ const OF_KEY: &str = "\
 SELECT seq, line FROM tower_webhook_journal WHERE key = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
 
 impl SqliteJournal {
-    /// Reads the newest lines that are asked for. The connection is opened where there is none yet.
+    /// Reads the newest matching lines. The connection is opened if there is none yet.
     pub(crate) async fn newest(
         &self,
         conn: &mut Option<SqliteConnection>,
         newest: Newest<'_>,
     ) -> Result<NewestLines, JournalError> {
-        // What fails, or is dropped half-way, leaves no connection behind.
+        // A read that fails, or is dropped half-way, leaves no connection behind.
         let reading = async {
             let mut open = match conn.take() {
                 Some(open) => open,
@@ -101,7 +101,7 @@ async fn read(conn: &mut SqliteConnection, newest: Newest<'_>) -> Result<NewestL
     drop(rows);
     let mut found = reading.found;
     if !is_full {
-        // All of them were looked at: on from the last one, if there is one before it.
+        // All of them were read: continue from the last one, if there are lines before it.
         found.next = floor.map(|floor| JournalPosition::new(floor.to_string()));
     }
     if let Some(next) = &found.next {

@@ -1,4 +1,4 @@
-//! What becomes of calls when the file or the disk fails.
+//! Calls while the file or the disk fails.
 
 use std::fs;
 
@@ -16,9 +16,9 @@ async fn start_error(path: &Path) -> SqliteConnectError {
     builder.connect().await.unwrap_err()
 }
 
-/// A store whose connections that write run this first.
+/// A store whose writing connections run this first.
 async fn sabotaged(folder: &Folder, sql: &'static str) -> SqliteStore {
-    // The file is there already, with a record.
+    // The file already exists, with a record.
     let store = folder.store().await;
     store.claim(&claim("before")).await.unwrap();
     let mut builder = SqliteStore::builder(folder.file()).deadline(PATIENCE);
@@ -66,11 +66,11 @@ async fn a_disk_that_is_full_takes_no_new_event_and_loses_none() {
         }
     }
     assert!((100..1_900).contains(&granted.len()), "{}", granted.len());
-    // A lease may have ended meanwhile.
+    // A lease may have ended in the meantime.
     let held = |counts: crate::store::Counts| counts.claimed + counts.lapsed;
     let before = held(store.counts().await.unwrap());
     assert_eq!(before, u64::try_from(granted.len()).unwrap() + 1);
-    // What exists may need room too, to stand elsewhere. What is told to be full has changed nothing.
+    // Existing records may need room too, to move. A call that fails with `Full` changes nothing.
     let (gone, kept) = granted.split_at(granted.len() / 2);
     let (mut released, mut full) = (0, Vec::new());
     for claim in kept.iter().copied() {
@@ -87,7 +87,7 @@ async fn a_disk_that_is_full_takes_no_new_event_and_loses_none() {
     }
     let after = store.counts().await.unwrap();
     assert_eq!((after.released, held(after)), (released, before - released));
-    // With room again there is nothing that is refused.
+    // With room again, nothing is refused.
     for claim in gone {
         assert!(store.forget(&claim.key).await.unwrap());
     }
@@ -99,13 +99,13 @@ async fn a_disk_that_is_full_takes_no_new_event_and_loses_none() {
     assert_eq!((after.released, after.claimed), (released, 1));
 }
 
-/// By a user who may only read it. `root` may write everywhere: then the test runs once more as nobody.
+/// For a user who may only read it. `root` may write everywhere: then the test runs again as nobody.
 #[tokio::test]
 async fn what_a_user_may_not_write_stops_the_start() {
     const OWN: &str = "store::sqlite::tests::faults::what_a_user_may_not_write_stops_the_start";
     const FOLDER: &str = "TEST_FOLDER_OF_ANOTHER_USER";
     let check = async |folder: &Path| {
-        // The file itself, and the folder, where the log is to be.
+        // The file itself, and the folder, which needs to hold the log.
         for name in ["file", "folder"] {
             let error = start_error(&folder.join(name).join("webhooks.db")).await;
             let kind = SqliteConnectErrorKind::ReadOnly;
@@ -239,7 +239,7 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
     run(&mut beside, "PRAGMA wal_checkpoint(TRUNCATE)").await;
     let _ = sqlx::Connection::close(beside).await;
     let mut bytes = fs::read(folder.file()).unwrap();
-    // All but the header and the tables' names.
+    // Everything except the header and the tables' names.
     bytes[4 * 4_096..].fill(0x5a);
     fs::write(folder.file(), bytes).unwrap();
     let store = folder.store().await;
@@ -263,7 +263,7 @@ async fn a_log_that_was_cut_short_loses_its_end_and_no_more() {
     for number in 0..100 {
         store.claim(&claim(&number.to_string())).await.unwrap();
     }
-    // As they are when the process is killed here.
+    // As they are if the process is killed here.
     let log = |folder: &Folder| folder.0.join("webhooks.db-wal");
     fs::copy(folder.file(), copy.file()).unwrap();
     let bytes = fs::read(log(&folder)).unwrap();

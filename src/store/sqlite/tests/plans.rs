@@ -1,8 +1,8 @@
-//! How SQLite goes about the statements.
+//! The plans of SQLite for the statements.
 
 use super::*;
 
-/// The plan of a statement with parameters, as SQLite tells it.
+/// The plan of a statement with parameters, as SQLite reports it.
 async fn plan(conn: &mut SqliteConnection, sql: &str) -> String {
     let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
     let rows = rows.fetch_all(conn).await.unwrap();
@@ -41,7 +41,7 @@ async fn no_view_of_the_journal_goes_through_the_table() {
     let folder = Folder::new();
     let table = super::journal::SqliteJournal::open(folder.file()).unwrap();
     let mut writing = table.clone();
-    // It makes the table.
+    // The first write creates the table.
     std::thread::spawn(move || writing.write(&[]).unwrap())
         .join()
         .unwrap();

@@ -1,17 +1,17 @@
-//! What ends together ends as it would alone, whatever comes beside it.
+//! Entries that end together end as they would alone, whatever commands share their transaction.
 
 use super::ordering::accept_in;
 use super::*;
 use crate::inbox::Accepted;
 use crate::store::token::Token;
 
-/// An inbox with one connection, so that what comes together goes together, and room for so many.
+/// An inbox with one connection, so that commands share a transaction, and this much room.
 async fn with_room_for(server: &Postgres, capacity: u64) -> PostgresInbox {
     let builder = builder(server.url()).connections(1).capacity(capacity);
     builder.migrate().connect().await.unwrap()
 }
 
-/// Takes all that is due, and begins with that.
+/// Takes all due entries, and begins them.
 async fn begun(inbox: &PostgresInbox) -> Token {
     let mut take = take(100);
     (take.begin, take.max_attempts) = (true, 9);
@@ -44,7 +44,7 @@ async fn each_end_is_what_it_would_be_alone() {
         (Finish::new(key("d"), token, failed, DAY), Held::Held),
         (done("ordered", token), Held::Held),
         (done("never", token), Held::Fenced),
-        // A command that is sent again beside itself.
+        // A command and its repetition in the same batch.
         (done("c", token), Held::Held),
         (done("e", token), Held::Held),
     ];
@@ -74,7 +74,7 @@ async fn each_end_is_what_it_would_be_alone() {
     assert_eq!(more.iter().filter(|it| it.is_ok()).count(), 6);
 }
 
-/// As where a trigger keeps rows as they are: nobody is told that they have ended.
+/// As if a trigger keeps rows unchanged: no caller is told that they have ended.
 #[tokio::test]
 async fn what_the_database_does_not_write_has_not_ended() {
     let server = Postgres::start();

@@ -1,4 +1,4 @@
-//! What becomes of calls when the server fails, or holds what nobody of this crate has written.
+//! Calls while the server fails, or with data that this crate has not written.
 
 use super::*;
 
@@ -28,7 +28,7 @@ async fn an_entry_that_somebody_has_locked_holds_up_no_other() {
     for outcome in join_all(others.iter().map(|it| inbox.accept(it))).await {
         assert_eq!(outcome.unwrap(), Accepted::Queued);
     }
-    // Who takes passes it by.
+    // A take skips it.
     let taken = inbox.take(&take(30)).await.unwrap();
     assert_eq!(taken.len(), 21);
     assert!(taken.iter().all(|taken| taken.key != key("locked")));
@@ -88,7 +88,7 @@ async fn sessions_that_are_ended_cost_nothing_but_a_connection() {
         };
         let (accepted, ()) = tokio::join!(accepting, ending);
         for outcome in accepted {
-            // Sent again behind a commit without an answer it is a duplicate of itself.
+            // Sent again after a commit without an answer, it is a duplicate of itself.
             let accepted = outcome.unwrap();
             let known = Accepted::Duplicate { differs: false };
             assert!(
@@ -116,7 +116,7 @@ async fn a_row_that_cannot_be_read_stops_no_other() {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     let error = inbox.lookup(&key("evt_1")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    // One at a time: what cannot be read is in nobody's way for long.
+    // One at a time: an unreadable entry blocks nobody for long.
     let mut ids = Vec::new();
     for _ in 0..4 {
         let taken = inbox.take(&take(1)).await.unwrap();
@@ -132,11 +132,11 @@ async fn a_row_that_cannot_be_read_stops_no_other() {
     assert_eq!(anew, Accepted::Queued);
 }
 
-/// What is taken of these three, of which the second is unreadable and the others are not.
+/// Takes from three entries, of which only the second is unreadable.
 async fn all_but_the_second(inbox: &PostgresInbox) {
     let mut ids = Vec::new();
     for _ in 0..3 {
-        // A take that meets it for the first time may fail.
+        // The first take that meets it may fail.
         let taken = inbox.take(&take(3)).await.unwrap_or_default();
         ids.extend(taken.into_iter().map(|it| it.key.to_string()));
     }
@@ -181,7 +181,7 @@ async fn a_body_on_a_damaged_page_costs_its_entry_alone() {
     all_but_the_second(&inbox).await;
     let state = "SELECT state FROM tower_webhook_inbox WHERE key = 'acme:evt_2'";
     assert_eq!(server.ask(state), "5", "it is dead");
-    // Others go on, and those behind it.
+    // Other entries can still be taken, including those after it.
     inbox.accept(&accept("evt_4", "d")).await.unwrap();
     assert_eq!(inbox.take(&take(3)).await.unwrap().len(), 1);
 }

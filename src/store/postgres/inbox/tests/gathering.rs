@@ -1,4 +1,4 @@
-//! Events that are accepted together: each comes to what it would have come to alone.
+//! Events that are accepted together: each gets the same result as alone.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::store::Store as _;
 use crate::store::command::{Claim, ClaimOutcome, Complete, StoredResponse};
 use crate::store::token::Token;
 
-/// What comes together goes together.
+/// Commands that arrive together share a transaction.
 async fn with_one_connection(server: &Postgres) -> PostgresInbox {
     let builder = builder(server.url()).connections(1).migrate();
     builder.connect().await.unwrap()
@@ -31,8 +31,8 @@ fn numbered(count: u32) -> Vec<Accept> {
     (0..count).map(|it| accept(&it.to_string(), "a")).collect()
 }
 
-/// Events that the database does not take, as limits of its owner may have it; and beside them keys that are long
-/// or hold what no text of Postgres may.
+/// Events that the database rejects, for example because of limits of its owner, together with keys that are long
+/// or hold characters that Postgres text cannot.
 #[tokio::test]
 async fn one_that_the_database_does_not_take_fails_alone() {
     let server = Postgres::start();
@@ -122,7 +122,7 @@ async fn a_caller_that_goes_away_takes_nobody_with_it() {
     assert_eq!(inbox.take(&take(100)).await.unwrap().len(), 60);
 }
 
-/// Over several connections too.
+/// Also with several connections.
 #[tokio::test]
 async fn a_full_inbox_takes_no_more_than_it_may_and_knows_what_it_has() {
     let server = Postgres::start();
@@ -146,7 +146,7 @@ async fn a_full_inbox_takes_no_more_than_it_may_and_knows_what_it_has() {
     assert_eq!(inbox.counts().await.unwrap().queued, 100);
 }
 
-/// Whatever their keys are, and whatever comes beside them.
+/// Whatever their keys are, and whatever arrives with them.
 #[tokio::test]
 async fn events_of_an_order_key_are_taken_in_the_order_in_which_they_were_answered() {
     let server = Postgres::start();
@@ -177,7 +177,7 @@ async fn events_of_an_order_key_are_taken_in_the_order_in_which_they_were_answer
     assert_eq!(taken_ids, ids);
 }
 
-/// Those of one transaction too, whatever their keys are.
+/// Also those of one transaction, whatever their keys are.
 #[tokio::test]
 async fn events_of_an_order_key_that_are_accepted_together_are_taken_in_the_order_in_which_they_came()
  {
@@ -207,7 +207,7 @@ async fn events_of_an_order_key_that_are_accepted_together_are_taken_in_the_orde
     }
 }
 
-/// What is there takes longer to be counted than a command may: the first who accepts hears of that, and no other.
+/// Counting the entries takes longer than a command may: only the first accept is affected.
 #[tokio::test]
 async fn events_are_accepted_although_what_is_there_cannot_be_counted() {
     let server = Postgres::start();
@@ -217,7 +217,7 @@ async fn events_are_accepted_although_what_is_there_cannot_be_counted() {
     }
     server.make_hostile_role();
     server.ask(GRANT);
-    // A tenth of a second for each row that is read or written.
+    // Each row that is read or written takes a tenth of a second.
     server.ask("ALTER TABLE tower_webhook_inbox ENABLE ROW LEVEL SECURITY");
     server.ask(
         "CREATE POLICY slow ON tower_webhook_inbox TO hostile USING (pg_catalog.pg_sleep(0.1) IS NOT NULL)",
@@ -234,7 +234,7 @@ async fn events_are_accepted_although_what_is_there_cannot_be_counted() {
     assert_eq!(next.status, EntryStatus::Queued);
 }
 
-/// As many as wait for an answer at a time share a few transactions, although there is a connection for each.
+/// Events that wait at the same time share a few transactions, although each has a connection.
 #[tokio::test]
 async fn what_comes_while_others_are_under_way_goes_together() {
     const CALLERS: u64 = 64;

@@ -1,4 +1,4 @@
-//! What is about the same thing, and what its table of order keys says.
+//! Events that concern the same thing, and their table of order keys.
 
 use tokio::time::timeout;
 
@@ -20,7 +20,7 @@ pub(super) fn accept_in(id: &str, version: i64) -> Accept {
     }
 }
 
-/// A sender that sends its past again: a take goes by what it can in its time, and the next one goes on there.
+/// A sender repeats past events: a take skips as many as it can in time, and the next one continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn more_stale_events_than_one_take_can_skip_hold_up_no_other_one() {
     const STALE: u32 = 1_500;
@@ -50,7 +50,7 @@ async fn more_stale_events_than_one_take_can_skip_hold_up_no_other_one() {
             break;
         }
         assert!(begun.elapsed() < PATIENCE);
-        // There is more: nobody waits for word of it.
+        // There is more, so no take waits for a notification.
         inbox.wait(PATIENCE).await;
     }
     assert_eq!(inbox.counts().await.unwrap().stale, u64::from(STALE));
@@ -63,7 +63,7 @@ async fn events_that_wait_for_an_order_key_hold_up_no_other_one_however_many() {
     crowds::hold_up_no_other_event(&inbox(&server).await).await;
 }
 
-/// Its own command says so where there is no transaction; the other event would wait for the next look.
+/// A plain command notifies by itself; without that, the other event would wait for the next poll.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_is_told_when_a_transaction_has_freed_an_order_key() {
     const EVER: Duration = Duration::from_secs(60);
@@ -81,7 +81,7 @@ async fn who_waits_is_told_when_a_transaction_has_freed_an_order_key() {
     let Begun::Granted(grant) = begun else {
         panic!("{begun:?}");
     };
-    // Until it counts on being told, and nothing is left to be told of.
+    // Until it relies on notifications, and none is left to arrive.
     let news = &inbox.server.database.commands().news;
     let quiet = Duration::from_secs(1);
     loop {
@@ -115,17 +115,17 @@ async fn who_waits_is_told_when_a_transaction_has_freed_an_order_key() {
     assert_eq!(next.first().map(|it| &it.key), Some(&key("second")));
 }
 
-/// Two that take at once may stand in each other's way, and take nothing: the one that could not lock the key looks
-/// again, for the other one tells nobody.
+/// Two takes at once may block each other, and take nothing: the one that could not lock the key scans again,
+/// because the other one notifies nobody.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_an_order_key_locked_does_not_wait_for_its_next_look() {
-    /// Who returns earlier was told.
+    /// A wait that returns earlier was notified.
     const EVER: Duration = Duration::from_secs(10);
     let server = Postgres::start();
     let inbox = inbox(&server).await;
     inbox.accept(&accept_in("evt_1", 1)).await.unwrap();
     until_it_hears(&inbox).await;
-    // Word of the event itself.
+    // The notification of the event itself.
     while timeout(Duration::from_millis(200), inbox.wait(EVER))
         .await
         .is_ok()

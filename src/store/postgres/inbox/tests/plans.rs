@@ -1,4 +1,4 @@
-//! How Postgres goes about the statements.
+//! The plans of Postgres for the statements.
 
 use sqlx::raw_sql;
 
@@ -43,13 +43,13 @@ async fn no_statement_goes_through_a_table() {
     let mut all = statements.all();
     all.push((&row, &statements.update));
     for (parameters, sql) in all {
-        // As planned without the settings of a transaction, too, and for any parameters.
+        // Also as planned without the settings of a transaction, and for any parameters.
         for settings in [
             "SET enable_seqscan = on",
             "SET enable_seqscan = off",
             "SET plan_cache_mode = force_generic_plan",
         ] {
-            // Of a few that are open any may be the first.
+            // Of a few open entries, any may be the first.
             if sql == &*statements.open && settings.ends_with("on") {
                 continue;
             }
@@ -60,7 +60,7 @@ async fn no_statement_goes_through_a_table() {
             raw_sql(settings).execute(&mut conn).await.unwrap();
             let plan = plan(&mut conn, parameters, sql).await;
             for line in plan.lines().filter(|line| line.contains("Seq Scan on")) {
-                // It holds a few rows; or none here, and its own tests look at it.
+                // It holds a few rows, or none here, and has tests of its own.
                 let is_small = ["paused", "records"].iter().any(|it| line.contains(it));
                 assert!(is_small, "{sql}\n{plan}");
             }
@@ -73,13 +73,13 @@ async fn no_statement_goes_through_a_table() {
     assert_eq!(inbox.take(&take(3)).await.unwrap().len(), 3);
 }
 
-/// As where records are removed.
+/// As with records.
 #[tokio::test]
 async fn a_look_removes_the_first_that_are_over_and_no_more_than_it_may() {
     let server = Postgres::start();
     let _inbox = inbox(&server).await;
     let statements = EntryStatements::new(&Tables::default(), &Preparing::never());
-    // Each is stale, and has its content still.
+    // Each is stale, and still has its content.
     let rows = |some: &str| {
         format!(
             "WITH kept AS (

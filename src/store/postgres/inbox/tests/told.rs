@@ -1,12 +1,12 @@
-//! Who is told of new events, and when.
+//! Notifications of new events: to whom, and when.
 
 use super::*;
 use crate::store::postgres::tests::sql_support::proxy::{Fault, Proxy};
 
-/// Longer than any test: who returns earlier was told.
+/// Longer than any test: a wait that returns earlier was notified.
 const EVER: Duration = Duration::from_secs(600);
 
-/// Waits until the inbox counts on being told.
+/// Waits until the inbox relies on notifications.
 pub(super) async fn until_it_hears(inbox: &PostgresInbox) {
     let begun = std::time::Instant::now();
     let news = &inbox.server.database.commands().news;
@@ -27,12 +27,12 @@ async fn another_process_is_told_of_an_event() {
         working.wait(EVER).await;
     }
     assert!(begun.elapsed() < PATIENCE);
-    // Nobody waits here: nothing listens.
+    // No task waits here, so nothing listens.
     let listens = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
     assert_eq!(server.ask(listens), "1");
 }
 
-/// What comes within a breath is one word, and that is said although nothing comes behind it.
+/// Events within one pause share a notification, which is sent even if nothing follows.
 #[tokio::test]
 async fn another_process_is_told_of_the_last_of_many() {
     let server = Postgres::start();
@@ -43,7 +43,7 @@ async fn another_process_is_told_of_the_last_of_many() {
             .accept(&accept(&number.to_string(), "a"))
             .await
             .unwrap();
-        // At every second one the last word may be less than a breath ago.
+        // For every second one, the last notification may be more recent than one pause.
         if number % 2 == 1 {
             let begun = std::time::Instant::now();
             let mut taken = 0;
@@ -58,7 +58,7 @@ async fn another_process_is_told_of_the_last_of_many() {
     }
 }
 
-/// Who tells is not who works: a batch of which one event fails costs its connection, and no word.
+/// Notifying is separate from working: a failing batch loses its connection, but no notification.
 #[tokio::test]
 async fn another_process_is_told_of_what_was_accepted_beside_what_failed() {
     let server = Postgres::start();
@@ -92,12 +92,12 @@ async fn who_has_lost_its_connection_looks_by_itself_and_listens_again() {
     until_it_hears(&inbox).await;
 }
 
-/// The sessions of a pooler are everybody's. One that listened would tell others what they never asked for, and
-/// `sqlx` gives up a connection that is told so in the middle of a command.
+/// All clients share a pooler's sessions. A listener there would pass notifications to others that never asked
+/// for them, and `sqlx` gives up a connection that receives one in the middle of a command.
 #[tokio::test(flavor = "multi_thread")]
 async fn behind_pgbouncer_a_worker_looks_by_itself_and_does_not_listen() {
     let server = Postgres::start();
-    // As it is shipped it refuses what a listener asks for.
+    // With its default settings, it refuses the setting that a listener requests.
     let bouncer = PgBouncer::with(&server, 4, "ignore_startup_parameters = options");
     let proxy = Proxy::before(bouncer.port).await;
     let looked = Arc::new(AtomicU32::new(0));
@@ -132,7 +132,7 @@ async fn behind_pgbouncer_a_worker_looks_by_itself_and_does_not_listen() {
     assert_eq!(listened.load(Ordering::Relaxed), 0);
 }
 
-/// While a transaction of minutes is open, what was taken stays in the index: a look begins behind it.
+/// While a transaction is open for minutes, taken entries stay in the index: a scan starts after them.
 #[tokio::test]
 async fn a_look_does_not_go_through_what_was_taken_before() {
     let server = Postgres::start();
@@ -157,7 +157,7 @@ async fn a_look_does_not_go_through_what_was_taken_before() {
     let name = Name::new("default").unwrap();
     let front = &inbox.server.database.commands().looks.front;
     let from = front.known(&(name, route(), false)).unwrap();
-    // Which rows a look from there goes by, and one from the beginning.
+    // The buffers that a scan from there reads, and one from the beginning.
     let buffers = |from: i64| -> u64 {
         let plan = server.ask(&format!(
             "EXPLAIN (ANALYZE, BUFFERS, COSTS off, TIMING off, SUMMARY off)

@@ -1,8 +1,8 @@
-//! Tables of version 1, and what who knows no other sees of version 2.
+//! Tables of version 1, and how code for that version sees version 2.
 
 use super::*;
 
-/// Makes the tables what version 1 made.
+/// Reverts the tables to version 1.
 fn at_version_1(server: &Postgres) {
     server.ask(
         "ALTER TABLE tower_webhook_inbox_content DROP COLUMN head, DROP COLUMN rest,
@@ -11,7 +11,7 @@ fn at_version_1(server: &Postgres) {
     server.ask("UPDATE tower_webhook_schema SET version = 1 WHERE part = 'inbox'");
 }
 
-/// A long one that leaves a small piece, and does not compress well.
+/// A long body with a small last piece that does not compress well.
 fn long() -> Vec<u8> {
     let mut number = 1_u64;
     let words = (0..4_113).map(|_| {
@@ -39,10 +39,10 @@ async fn tables_of_version_1_are_brought_on_with_what_stands_in_them() {
         SELECT id + 1000, envelope, body FROM tower_webhook_inbox_content";
     let error = builder(server.url()).connect().await;
     assert!(error.is_err(), "it asks for the migration");
-    // Twice, as by two receivers.
+    // Twice, as with two receivers.
     drop(inbox(&server).await);
     let second = inbox(&server).await;
-    // The older one goes on writing as it does.
+    // The older version keeps writing in its own way.
     server.ask(whole);
     second.accept(&long_of("long")).await.unwrap();
     let taken = second.take(&take(9)).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_migration_waits_for_nobody_who_writes_entries_alone() {
     let server = Postgres::start();
     drop(inbox(&server).await);
     at_version_1(&server);
-    // As a worker does that ends an entry.
+    // As a worker does when it ends an entry.
     let mut writer = server.session("");
     writer.runs(
         "BEGIN;
@@ -82,7 +82,7 @@ async fn a_migration_waits_for_nobody_who_writes_entries_alone() {
     writer.runs("COMMIT;");
 }
 
-/// Who goes back to a version that does not know pieces puts them together first, as `docs/inbox.md` says.
+/// Before a return to a version without pieces, they are joined, as described in `docs/inbox.md`.
 #[tokio::test]
 async fn pieces_are_put_together_for_who_knows_none() {
     let page = include_str!("../../../../../docs/inbox.md");

@@ -1,10 +1,10 @@
-//! Bytes that an earlier build wrote are read as what it meant: a Redis that it has filled is of use.
+//! Bytes of an earlier build are read as they were meant, so that its data in Redis stays usable.
 
 use super::*;
 
 const RECORDS: &str = include_str!("../../../../../tests/data/redis_records.tsv");
 
-/// The moment of the first line's claim, as its bytes say it.
+/// The moment of the first line's claim, taken from its bytes.
 const FIRST: u64 = 0x0006_6161_c4e8_aec8;
 
 fn earlier(what: &str) -> Stored {
@@ -39,7 +39,7 @@ fn a_claim_of_an_earlier_build_holds_with_its_content_and_its_end() {
         kept_until: UnixTime::from_micros(FIRST + 3_600_000_000),
     };
     assert_eq!(record, expected);
-    // What nobody had confirmed yet refuses no other content.
+    // An event that was not yet confirmed refuses no other content.
     let unconfirmed = earlier("claimed before it was confirmed").record;
     assert_eq!((unconfirmed.fingerprint, unconfirmed.attempt), (None, 1));
     let hashed = earlier("claimed under a hashed name");

@@ -1,4 +1,4 @@
-//! What becomes of calls when Redis fails, or holds what nobody of this crate has written.
+//! Calls while Redis fails, or with data that this crate has not written.
 
 use super::*;
 use crate::store::RedisConnectErrorKind;
@@ -64,7 +64,7 @@ async fn what_cannot_be_read_stops_no_other() {
     server.ask(&["SETRANGE", &place("evt_1"), "0", "?"]);
     server.ask(&["DEL", &place("evt_2")]);
     server.ask(&["LPUSH", &place("evt_2"), "no string"]);
-    // Its head is whole, and its content is longer than it was.
+    // Its head is intact, but its content has become longer.
     server.ask(&["APPEND", &place("evt_3"), "x"]);
     server.ask(&["DEL", &place("evt_4")]);
     for id in ["evt_1", "evt_2"] {
@@ -73,7 +73,7 @@ async fn what_cannot_be_read_stops_no_other() {
         let error = inbox.lookup(&key(id)).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{id}");
     }
-    // One at a time: what cannot be read is in nobody's way for long.
+    // One at a time: an unreadable entry blocks nobody for long.
     let mut ids = Vec::new();
     for _ in 0..6 {
         ids.extend(taken(&inbox, 1).await);
@@ -174,7 +174,7 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     for error in refused {
         assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Full);
     }
-    // What is there goes on, and makes room.
+    // Existing entries continue, and make room.
     let same = inbox.accept(&accept("0", "a")).await.unwrap();
     assert_eq!(same, Accepted::Duplicate { differs: false });
     let discard = Discard::new(key("0"), DAY);
@@ -183,7 +183,7 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     assert_eq!(accepted, Accepted::Queued);
     let error = inbox.accept(&accept("3", "a")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
-    // What it holds already, unconfirmed, makes it no fuller.
+    // An entry that it already holds, unconfirmed, takes no further room.
     let was_held = Accept {
         was_held: true,
         ..accept("3", "a")
@@ -283,7 +283,7 @@ async fn another_number_of_partitions_is_refused_to_inbox_and_store() {
     );
 }
 
-/// The index of one partition is good for nothing: what others have is taken all the same.
+/// The index of one partition is unusable: entries of the others are taken nevertheless.
 #[tokio::test]
 async fn an_index_of_another_type_keeps_back_no_other_partition() {
     let server = Server::start();
@@ -302,7 +302,7 @@ async fn an_index_of_another_type_keeps_back_no_other_partition() {
     assert_eq!(taken(&inbox, 100).await.len(), 40 - lost);
 }
 
-/// Who takes hears of what was taken, though another one of the same call fails.
+/// Taken entries are returned even if another one of the same call fails.
 #[tokio::test]
 async fn what_one_call_has_taken_is_not_hidden_by_what_it_could_not_take() {
     let server = Server::start();
@@ -336,7 +336,7 @@ async fn what_one_call_has_taken_is_not_hidden_by_what_it_could_not_take() {
     );
 }
 
-/// One look finds no more than it may, whichever partitions have them.
+/// One scan finds no more entries than it may, whichever partitions have them.
 #[tokio::test]
 async fn a_look_finds_no_more_than_it_may() {
     let server = Server::start();
@@ -359,7 +359,7 @@ async fn a_look_finds_no_more_than_it_may() {
     );
 }
 
-/// Behind a write of the same script Redis refuses nothing for want of memory.
+/// After a write in the same script, Redis no longer refuses writes for lack of memory.
 #[tokio::test]
 async fn a_redis_that_is_full_accepts_nothing_beside_what_ends() {
     let server = Server::with(&["--maxmemory-policy", "noeviction"]);

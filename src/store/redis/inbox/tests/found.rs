@@ -1,8 +1,8 @@
-//! A namespace of which nobody has said how many partitions it has.
+//! A namespace whose number of partitions was not set here.
 
 use super::*;
 
-/// What is asked first, of an inbox that has not said a word to Redis, is asked of the right place.
+/// The first call of an inbox that has not yet contacted Redis goes to the right place.
 #[tokio::test]
 async fn whatever_is_asked_first_finds_what_is_there() {
     let server = Server::start();
@@ -49,7 +49,7 @@ async fn whatever_is_asked_first_finds_what_is_there() {
     assert_eq!(taken(&there, 9).await, ["evt_0"]);
 }
 
-/// A worker asks all of them for what is due.
+/// A worker scans all of them for due entries.
 #[tokio::test]
 async fn one_with_more_partitions_than_an_inbox_can_have_is_refused() {
     let server = Server::start();

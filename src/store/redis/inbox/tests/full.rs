@@ -1,4 +1,4 @@
-//! A Redis that is out of memory, and what of a take is refused alone.
+//! A Redis that is out of memory, and which parts of a take are refused.
 
 use super::*;
 use crate::event::{Order, OrderKey, Version};
@@ -81,10 +81,10 @@ async fn a_hold_that_is_refused_keeps_back_its_own_events_alone() {
         inbox.accept(&accept(id, "a")).await.unwrap();
     }
     set_rights(&["-hset"]);
-    // What comes first is refused, and in nobody's way.
+    // The first entry is refused, and does not block the others.
     assert_eq!(taken(&inbox, 1).await, ["free_1"]);
     assert_eq!(taken(&inbox, 5).await, ["free_2", "free_3"]);
-    // Where there is nothing else, it is told.
+    // If there is nothing else, the error is returned.
     inbox.take(&take(5)).await.unwrap_err();
     let places = server.ask(&["KEYS", "wh:*:~o:*"]);
     assert_eq!(places.trim(), "", "what is refused changes nothing");

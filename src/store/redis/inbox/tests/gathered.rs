@@ -1,4 +1,4 @@
-//! Looks that serve several takes, and commands that go together.
+//! Scans that serve several takes, and commands that go together.
 
 use super::super::super::tests::calls::calls;
 use super::support::Cluster;
@@ -9,7 +9,7 @@ fn scripts_called(server: &Server) -> usize {
     calls([server], "evalsha") + calls([server], "eval")
 }
 
-/// With these scripts known, so that each call is one.
+/// Loads these scripts first, so that each call is counted once.
 async fn warm(server: &Server, partitions: u32) -> RedisInbox {
     for code in [
         code::ACCEPT,
@@ -60,7 +60,7 @@ async fn takes_that_wait_are_served_by_one_look() {
     let all: std::collections::BTreeSet<_> =
         taken.iter().flatten().map(EventKey::encoded).collect();
     assert_eq!(all.len(), 64, "each is taken once");
-    // One look, in seven calls at most, and a call for each take. A machine that is busy may have it look again.
+    // One scan, in seven calls at most, and a call for each take. A busy machine may need more scans.
     let asked = scripts_called(&server) - before;
     assert!(asked <= 16 + 4 * 7, "{asked} calls for 16 takes");
 }
@@ -156,7 +156,7 @@ async fn what_is_wrong_with_one_is_told_to_it_alone() {
     let take = take(8);
     let mut keys = keys_taken(&inbox, &take).await;
     keys.sort_by_key(EventKey::encoded);
-    // In the places behind those who go alone.
+    // At positions after the commands that go alone.
     let broken = inbox.place(&keys[3]).entry;
     server.ask(&["DEL", &broken]);
     server.ask(&["LPUSH", &broken, "no string"]);
@@ -176,7 +176,7 @@ async fn what_is_wrong_with_one_is_told_to_it_alone() {
             _ => assert!(matches!(begun, Ok(Begun::Granted(_))), "{begun:?}"),
         }
     }
-    // The history of one is of another type, so that its failure cannot be kept.
+    // The history of one entry is of another type, so that its failure cannot be stored.
     let history = inbox.place(&keys[5]).history;
     server.ask(&["LPUSH", &history, "no string"]);
     let ends = all
@@ -193,7 +193,7 @@ async fn what_is_wrong_with_one_is_told_to_it_alone() {
     }
 }
 
-/// As a worker works off what has gathered, 16 at a time.
+/// As a worker that processes a backlog, 16 entries at a time.
 #[tokio::test]
 async fn a_worker_that_is_behind_looks_seldom_and_asks_little_for_each_event() {
     let server = Server::start();
@@ -217,8 +217,8 @@ async fn a_worker_that_is_behind_looks_seldom_and_asks_little_for_each_event() {
         let ends: Vec<_> = beginnings.iter().map(done).collect();
         join_all(ends.iter().map(|it| inbox.finish(it))).await;
     }
-    // A take, two or three calls for sixteen beginnings and as many for their ends, and now and then a look. By
-    // itself each event would take three calls and a sixteenth of a look.
+    // A take, two or three calls for sixteen beginnings and as many for their ends, and an occasional scan.
+    // Separately, each event would take three calls and a sixteenth of a scan.
     let asked = scripts_called(&server) - before;
     assert!(asked < events, "{asked} calls for {events} events");
     let ranges = calls([&server], "zrangebylex") - ranges;
@@ -266,7 +266,7 @@ async fn in_a_cluster_commands_go_together_by_partition() {
     let before = asked();
     let begun = join_all(all.iter().map(|it| inbox.begin(it))).await;
     assert!(begun.iter().all(|it| matches!(it, Ok(Begun::Granted(_)))));
-    // Of each partition two alone and the others together, and scripts that are not known yet.
+    // For each partition, two alone and the others together, and scripts that are not yet known.
     let asked = asked() - before;
     assert!(asked <= 2 * (2 + 1) * 2, "{asked} calls");
     let ends: Vec<_> = all.iter().map(done).collect();

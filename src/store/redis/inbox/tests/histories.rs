@@ -1,5 +1,5 @@
-//! Random histories, on Redis and on the rules over a plain map. The clock of Redis is set on in steps beside
-//! which a history is short.
+//! Random histories, on Redis and on the rules over a plain map. The clock of Redis is advanced in steps,
+//! compared with which a history is short.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -10,7 +10,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::event::{Order, OrderKey, Version};
 use crate::inbox::MemoryInbox;
 
-/// All spans are so many of these, in seconds.
+/// The unit of all spans, in seconds.
 const STEP: u64 = 200;
 
 fn steps(count: u64) -> Duration {
@@ -74,8 +74,8 @@ fn orders() -> impl Strategy<Value = Option<(u8, Option<i64>, bool)>> {
     prop::option::weighted(0.7, (0..2_u8, version, any::<bool>()))
 }
 
-/// How many, and for how long. What is taken together is due again together, in an order that is nobody's
-/// to say: several are taken for good.
+/// How many, and for how long. Entries that are taken together become due together again, in an arbitrary
+/// order, so takes of several entries hold them to the end.
 fn takes() -> impl Strategy<Value = (usize, u64)> {
     prop_oneof![
         4 => (0..2_usize, 0..4_u64),
@@ -107,7 +107,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(deed, 1..60)
 }
 
-/// Three of one provider by two routes, the others of another.
+/// Three of one provider by two routes, the others of another one.
 fn event(id: u8) -> (EventKey, Route) {
     let (provider, route) = match id {
         0 | 1 => ("acme", "acme"),
@@ -134,7 +134,7 @@ fn order((key, version, dead_hold_back): (u8, Option<i64>, bool)) -> Box<Order> 
     Box::new(order)
 }
 
-/// What a deed comes to, in words: what two inboxes say is compared.
+/// The result of a deed as text, to compare two inboxes.
 async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
     match deed.clone() {
         Deed::Accept {
@@ -173,7 +173,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
             loop {
                 let taken = inbox.take(&take).await.unwrap();
                 all.extend(taken.iter().map(|entry| format!("{entry:?}")));
-                // Where one is held back, how many come at once is nobody's to say.
+                // If one is held back, how many are taken at once is arbitrary.
                 if limit < 2 || taken.is_empty() {
                     break;
                 }
@@ -232,7 +232,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
             } else {
                 RateOf::EachOrderKey
             };
-            // Its shares are steps, too.
+            // Its shares are whole steps, too.
             let rate = Rate::new(entries, steps(u64::from(entries) * 2)).ok();
             format!("{:?}", inbox.set_rate(&provider, of, rate).await.unwrap())
         }
@@ -240,7 +240,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed) -> String {
     }
 }
 
-/// All that can be seen of an inbox.
+/// The visible state of an inbox.
 async fn seen(inbox: &impl Inbox) -> String {
     let mut seen = format!("{:?} ", inbox.counts().await.unwrap());
     for id in 0..6 {
@@ -251,7 +251,7 @@ async fn seen(inbox: &impl Inbox) -> String {
         let mut listed: Vec<_> = (inbox.list(&List::of(*status)).await.unwrap().into_iter())
             .map(|view| view.key.encoded())
             .collect();
-        // A key that is hashed stands elsewhere.
+        // A hashed key has another place.
         listed.sort();
         seen.push_str(&format!("{listed:?} "));
     }
@@ -296,7 +296,7 @@ fn redis_does_as_the_rules_say() {
         server.set_clock(0);
         server.ask(&["FLUSHALL"]);
         runtime.block_on(async {
-            // A few partitions, so that the order of what is due is one of several indexes.
+            // In some runs several partitions, so that due entries come from several indexes.
             let builder =
                 builder(server.url()).partitions([1, 4][usize::from(number.is_multiple_of(2))]);
             let redis = builder.connect().await.unwrap();
@@ -305,13 +305,13 @@ fn redis_does_as_the_rules_say() {
             let memory = MemoryInbox::with_clock(clock.clone());
             let mut ahead = 0;
             for (place, deed) in deeds.iter().enumerate() {
-                // What comes later is later.
+                // Later entries are due later.
                 clock.advance(Duration::from_millis(1));
                 if let Deed::Pass { steps: count } = deed {
                     clock.advance(steps(*count));
                     ahead += i64::try_from(STEP * count).unwrap();
                     server.set_clock(ahead);
-                    // By then nothing is left of what a look has found.
+                    // This discards the results of earlier scans.
                     redis.hints.changed();
                 }
                 let ours = in_steps(&said(&redis, deed).await, start);

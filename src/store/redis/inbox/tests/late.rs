@@ -1,4 +1,4 @@
-//! What is said of an order key so late that another run of its event holds it by then.
+//! Commands on an order key that arrive so late that another run of its event already holds it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,7 +14,7 @@ fn ordered(id: &str, version: i64) -> Accept {
     }
 }
 
-/// Beside what is under way, as another process would.
+/// Runs alongside the work in progress, as another process would.
 fn beside<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let run = scope.spawn(|| {
@@ -25,8 +25,8 @@ fn beside<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     })
 }
 
-/// The first run is buried, and what frees its order key is under way for so long that the event is redriven and runs
-/// again.
+/// The first run is buried, and the command that frees its order key is in flight for so long that the event is
+/// redriven and runs again.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_frees_a_key_late_leaves_it_to_the_next_run_of_the_event() {
     let server = Server::start();
@@ -43,14 +43,14 @@ async fn what_frees_a_key_late_leaves_it_to_the_next_run_of_the_event() {
     assert_eq!(inbox.take(&first).await.unwrap().len(), 1);
     let (url, passed) = (server.url(), AtomicU32::new(0));
     proxy.plan(move |_| {
-        // Behind the end of the entry comes what frees its key.
+        // After the end of the entry comes the command that frees its key.
         if passed.fetch_add(1, Ordering::Relaxed) == 1 {
             let ids = beside(async || {
                 let other = builder(url.clone()).partitions(1).connect().await.unwrap();
                 let redrive = Redrive::new(key("evt_1"));
                 assert_eq!(other.redrive(&redrive).await.unwrap(), Moved::Done);
                 let ids = taken(&other, 1).await;
-                // For longer than the end of the first run was under way.
+                // For longer than the end of the first run was in flight.
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 ids
             });
@@ -65,7 +65,7 @@ async fn what_frees_a_key_late_leaves_it_to_the_next_run_of_the_event() {
     assert!(taken(&inbox, 5).await.is_empty(), "two of one key");
 }
 
-/// A process that has not heard of the clock yet, as one of an operator.
+/// A process that does not know the clock of Redis yet, such as one of an operator.
 #[tokio::test]
 async fn who_has_asked_nothing_before_frees_the_key_of_what_it_discards() {
     for cluster in [false, true] {

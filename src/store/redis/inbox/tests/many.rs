@@ -1,4 +1,4 @@
-//! Many entries at once, and many who take.
+//! Many entries at once, and many takes.
 
 use super::*;
 use crate::amount::short_or_long;
@@ -14,7 +14,7 @@ async fn accept_all(inbox: &RedisInbox, events: u32) {
     }
 }
 
-/// Takes all there is, and says to what each attempt comes. How many were taken.
+/// Takes all entries, and ends each attempt with a verdict. Returns how many were taken.
 async fn work(inbox: &RedisInbox, limit: usize, end: impl Fn() -> Verdict) -> usize {
     let mut all = 0;
     loop {
@@ -50,7 +50,7 @@ async fn who_reads_dead_letters_page_by_page_reads_each_of_them_once() {
     let inbox = inbox(&server, 2).await;
     accept_all(&inbox, 1_200).await;
     assert_eq!(work(&inbox, 256, bury).await, 1_200);
-    // Of another provider, which is asked for.
+    // Of another provider, to which the list is limited.
     let shop = Route::parse("shop").unwrap();
     let other = Accept {
         key: EventKey::new(shop.provider().clone(), ["other"]).unwrap(),
@@ -72,7 +72,7 @@ async fn who_reads_dead_letters_page_by_page_reads_each_of_them_once() {
         all.extend(page.into_iter().map(|it| it.key.to_string()));
     }
     let read = ranges(&server) - before;
-    // Twelve pages and the one behind them, each of which looks at two partitions at most, and now and then goes on.
+    // Twelve pages and the one after them, each of which reads two partitions at most, and sometimes continues.
     assert!(read <= 32, "{read} ranges");
     assert_eq!(all.len(), 1_200);
     all.sort();
@@ -89,7 +89,7 @@ async fn thousands_of_retries_that_are_due_at_once_are_all_worked_off() {
     let many: u16 = short_or_long(3_000, 20_000);
     accept_all(&inbox, u32::from(many)).await;
     let retry = || Verdict::Retry {
-        // Long enough that none comes twice, and then all are due.
+        // Long enough that none is due again, and then all are.
         after: Duration::from_secs(600),
         reason: "down".to_owned(),
     };
@@ -97,7 +97,7 @@ async fn thousands_of_retries_that_are_due_at_once_are_all_worked_off() {
     let counts = inbox.counts().await.unwrap();
     assert_eq!((counts.queued, counts.waiting), (0, u64::from(many)));
     drop(inbox);
-    // An instant for all of them, as after an outage of the clock.
+    // The same instant for all of them, as after an outage of the clock.
     for partition in 0..32 {
         let script = "
             local members = redis.call('ZRANGE', KEYS[1], 0, -1)

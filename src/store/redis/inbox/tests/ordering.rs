@@ -1,4 +1,4 @@
-//! Order keys whose entries stand in other slots.
+//! Order keys whose entries are in other slots.
 
 use super::support::Cluster;
 use super::*;
@@ -18,7 +18,7 @@ fn hash() -> [u8; 16] {
     order_hash(&route(), &OrderKey::new(["1042"]).unwrap())
 }
 
-/// Makes the hold of the order key look as old as it must be to be doubted.
+/// Makes the hold of the order key old enough to be verified.
 fn age(server: &Server, inbox: &RedisInbox) {
     let place = place::OrderPlace::of(&inbox.store.layout, &hash());
     assert_eq!(server.ask(&["HEXISTS", &place.key, "s"]), "1");
@@ -36,7 +36,7 @@ async fn a_hold_that_a_worker_left_before_it_took_its_entry_is_freed() {
     let hold = OrderCommand::hold(hash(), &inbox.place(&key("evt_2")), token, None);
     let held = inbox.ask_orders(&[hold]).await.unwrap();
     assert_eq!(held[0].as_ref().unwrap().outcome, OrderOutcome::Held);
-    // The one that is held for may be taken, by whoever comes; the other waits while that is undoubted.
+    // Any worker may take the holder; the other waits while the hold is too recent to be verified.
     assert_eq!(taken(&inbox, 5).await, ["evt_2"]);
     inbox.forget(&key("evt_2")).await.unwrap();
     let absent = OrderCommand::hold(hash(), &inbox.place(&key("evt_3")), token, None);
@@ -55,7 +55,7 @@ async fn a_version_whose_worker_died_before_it_was_written_counts_all_the_same()
     inbox.take(&take).await.unwrap();
     let begin = begin(&take, "new");
     inbox.begin(&begin).await.unwrap();
-    // Its end without what follows from it.
+    // Ends it without freeing its key.
     let finish = Finish::new(key("new"), begin.token, Verdict::Done, DAY);
     let call = scripts::finish(&finish, &inbox.place(&key("new")));
     inbox.store.link.call(&call).await.unwrap();
@@ -126,7 +126,7 @@ async fn a_key_that_is_freed_late_is_not_taken_from_who_has_it_by_then() {
     let finish = Finish::new(key("evt_1"), begin.token, bury(), DAY);
     let call = scripts::finish(&finish, &place);
     inbox.store.link.call(&call).await.unwrap();
-    // Before what follows from its end, it is redriven, and runs again.
+    // Before its key is freed, the event is redriven and runs again.
     inbox.redrive(&Redrive::new(key("evt_1"))).await.unwrap();
     assert_eq!(taken(&inbox, 5).await, ["evt_1"]);
     let free = OrderCommand::free(hash(), &place).ended_after(sent);
@@ -194,7 +194,7 @@ async fn behind_more_than_one_look_passes_over_the_next_one_goes_on() {
     assert!(ids.contains(&"free".to_owned()), "{ids:?}");
 }
 
-/// The older of two events of a key is among so many that are held back, and the newer one behind them.
+/// The older of two events of a key is among many held back, and the newer one comes after them.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_a_look_goes_on_behind_so_many_no_newer_event_of_a_key_runs_first() {
     let server = Server::start();
@@ -216,12 +216,12 @@ async fn where_a_look_goes_on_behind_so_many_no_newer_event_of_a_key_runs_first(
             .collect();
         join_all(accepts.iter().map(|it| inbox.accept(it))).await;
         if some.contains(&500) {
-            // Behind those that each look sees.
+            // After the entries that each scan sees.
             inbox.accept(&of_key("older", "few", 1)).await.unwrap();
         }
     }
     inbox.accept(&of_key("newer", "few", 2)).await.unwrap();
-    // It ends where it has passed over so many.
+    // It ends once it has passed over this many.
     assert!(taken(&inbox, 1).await.is_empty());
     let finish = Finish::new(key("first"), take.token, Verdict::Done, DAY);
     assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
@@ -247,7 +247,7 @@ async fn on_a_cluster_the_events_of_one_thing_run_one_at_a_time_and_in_rising_ve
     let mut accepts = Vec::new();
     for number in 0..200_i64 {
         for version in 0..5 {
-            // Shuffled, and each in another order.
+            // Shuffled, with a different order for each key.
             let version = (version * (number % 4 + 1) + number) % 5;
             let key = OrderKey::new([number.to_string()]).unwrap();
             let order = Order::new(key, Some(Version::new(version)));
@@ -302,8 +302,8 @@ async fn on_a_cluster_the_events_of_one_thing_run_one_at_a_time_and_in_rising_ve
     );
 }
 
-/// A look sees the first few of each partition: the older event stands behind others in one, and the newer one is
-/// the first in another one.
+/// A scan sees the first few entries of each partition: the older event comes after others in one partition,
+/// while the newer one is the first in another.
 #[tokio::test]
 async fn of_two_events_of_a_key_the_one_that_was_due_first_runs_first_wherever_they_stand() {
     let server = Server::start();
@@ -327,7 +327,7 @@ async fn of_two_events_of_a_key_the_one_that_was_due_first_runs_first_wherever_t
     assert_eq!(all, [before, beside, older]);
 }
 
-/// As one that is started by hand in a terminal: Lua compares strings as the locale sorts words.
+/// As for a server that is started by hand in a terminal: Lua compares strings by the locale's sort order.
 #[tokio::test]
 async fn versions_are_compared_as_numbers_whatever_the_locale_of_the_server() {
     let server = Server::in_locale("de_DE.utf8");

@@ -1,4 +1,4 @@
-//! Where other servers are left, and where keys move from one to another.
+//! Servers that fail, and keys that move from one server to another.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::event::{Order, OrderKey};
 use crate::store::redis::inbox::ahead::LASTS;
 use crate::store::redis::inbox::place::{OrderPlace, order_hash};
 
-/// Asks again until there is an answer.
+/// Retries until there is an answer.
 async fn at_last<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
     let begun = Instant::now();
     loop {
@@ -66,7 +66,7 @@ async fn one_dead_master_of_a_cluster_keeps_nothing_of_the_others_back() {
         }
     }
     assert!(found.len() < 60, "it had a share");
-    // It comes back with nothing, and takes what is new.
+    // It returns without data, and accepts new events.
     cluster.masters[1].restart();
     for id in &ids {
         let accept = accept(&format!("{id} again"), "a");
@@ -74,7 +74,7 @@ async fn one_dead_master_of_a_cluster_keeps_nothing_of_the_others_back() {
     }
 }
 
-/// It keeps the rates, and a share of the order keys.
+/// It stores the rates, and a share of the order keys.
 #[tokio::test]
 async fn a_master_that_says_nothing_holds_up_one_look_and_not_each_one() {
     let cluster = Cluster::of(3, &[]);
@@ -89,14 +89,14 @@ async fn a_master_that_says_nothing_holds_up_one_look_and_not_each_one() {
         }
         at_last(async || inbox.accept(&accept).await).await;
     }
-    // So short that nothing is kept in mind for the next take.
+    // So short that no results are kept for the next take.
     let looks = |limit| Take::new(vec![route()], Token::random().unwrap(), limit, LASTS / 2);
     at_last(async || inbox.take(&looks(1)).await).await;
     let rates = PartitionPlace::rates(&inbox.store.layout);
     let share = usize::try_from(cluster.slot_of(&rates) * 3 / 16_384).unwrap();
     cluster.masters[share].freeze();
     let mut taken = 0;
-    // The first one finds out.
+    // The first scan detects it.
     let _ = inbox.take(&looks(1)).await;
     let begun = Instant::now();
     for _ in 0..4 {
@@ -108,8 +108,8 @@ async fn a_master_that_says_nothing_holds_up_one_look_and_not_each_one() {
     assert!(took < patience, "{took:?}");
 }
 
-/// Keys that dead workers have left behind: one in the name of an entry on the master that is down, one of an entry on
-/// another one.
+/// Keys left behind by dead workers: one held for an entry on the master that is down, and one for an entry on
+/// another master.
 #[tokio::test]
 async fn who_cannot_be_asked_about_one_order_key_frees_the_others() {
     let mut cluster = Cluster::of(3, &[]);
@@ -118,7 +118,7 @@ async fn who_cannot_be_asked_about_one_order_key_frees_the_others() {
     let inbox = builder.deadline(patience).connect().await.unwrap();
     let layout = inbox.store.layout.clone();
     let share = |key: &str| usize::try_from(cluster.slot_of(key) * 3 / 16_384).unwrap();
-    // What keeps the rates answers.
+    // The master with the rates answers.
     let dead = (share(&PartitionPlace::rates(&layout)) + 1) % 3;
     let lives = |on: &str| share(on) != dead;
     let id_of = |prefix: &str, is_alive: bool| {
@@ -144,14 +144,14 @@ async fn who_cannot_be_asked_about_one_order_key_frees_the_others() {
         *held = (OrderPlace::of(&layout, &hash).key, id);
     }
     for (place, _) in [&unknown, &freed] {
-        // As old as it must be to be doubted.
+        // Old enough to be verified.
         let set = cluster.masters[share(place)].ask(&["HSET", place, "s", "1"]);
         assert_eq!(set, "0");
     }
     cluster.masters[dead].kill();
     let first = at_last(async || inbox.take(&take(5)).await).await;
     let mut ids: Vec<_> = first.iter().map(|it| it.key.to_string()).collect();
-    // From now on each is answered.
+    // From now on, each take gets an answer.
     for _ in 0..20 {
         ids.extend(taken(&inbox, 5).await);
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What tells the pauses of one partition is of another type: nothing is told to it.
+/// Gives the key with the pauses of one partition another type, so that pausing fails there.
 fn breaks(server: &Server, place: &PartitionPlace) {
     assert_eq!(server.ask(&["SET", &place.paused, "no set"]), "OK");
 }

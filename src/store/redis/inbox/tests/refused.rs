@@ -1,4 +1,4 @@
-//! What is refused to a take: an order key that cannot be read, a rate that cannot be used.
+//! What a take cannot use: an order key that cannot be read, a rate that cannot be used.
 
 use super::*;
 use crate::event::{Order, OrderKey, Version};
@@ -13,13 +13,13 @@ fn ordered(id: &str, order: &str) -> Accept {
     }
 }
 
-/// Where it is kept what is known of that order key.
+/// The key that holds the state of that order key.
 fn order_place(inbox: &RedisInbox, order: &str) -> String {
     let hash = order_hash(&route(), &OrderKey::new([order]).unwrap());
     OrderPlace::of(&inbox.store.layout, &hash).key
 }
 
-/// Nobody can say who holds it: its own events wait, and no others.
+/// Its holder is unknown: its own events wait, but no others.
 #[tokio::test]
 async fn an_order_key_of_another_type_keeps_back_no_other_event() {
     for partitions in [1, 16] {
@@ -28,7 +28,7 @@ async fn an_order_key_of_another_type_keeps_back_no_other_event() {
         inbox.accept(&ordered("evt_1", "broken")).await.unwrap();
         let broken = order_place(&inbox, "broken");
         server.ask(&["SET", &broken, "no hash"]);
-        // It is asked for alone, and among others.
+        // It is queried alone, and among others.
         for (id, order) in [("evt_2", None), ("evt_3", Some("good"))] {
             let event = match order {
                 Some(order) => ordered(id, order),
@@ -69,7 +69,7 @@ async fn what_nobody_has_written_of_an_order_key_counts_as_absent() {
         assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
         assert_eq!(server.ask(&["HEXISTS", &place, "h"]), "0", "{fields:?}");
     }
-    // Whoever that is, it is another one.
+    // The holder is unknown, but counts as another entry.
     inbox.accept(&ordered("last", "last")).await.unwrap();
     let place = order_place(&inbox, "last");
     let script = "return redis.call('HSET', KEYS[1], 'h', '\\255', 'n', 'x', 's', '1')";
@@ -79,7 +79,7 @@ async fn what_nobody_has_written_of_an_order_key_counts_as_absent() {
     assert_eq!(taken(&inbox, 1).await, ["free"]);
 }
 
-/// The rates cannot be used: nothing that they hold back is taken, and the rest is.
+/// The rates cannot be used: entries that they limit are not taken, and the others are.
 #[tokio::test]
 async fn where_the_first_is_refused_the_take_of_one_goes_on() {
     let server = Server::start();
@@ -96,7 +96,7 @@ async fn where_the_first_is_refused_the_take_of_one_goes_on() {
     };
     inbox.accept(&other).await.unwrap();
     set_rights(&["-hset"]);
-    // A token that begins with the first route.
+    // A token that starts with the first route.
     let mut take = take(1);
     take.token = Token::from_bytes([0; 16]);
     take.routes.push(shop);
@@ -120,7 +120,7 @@ async fn a_hold_that_fails_uses_nothing_of_a_rate() {
     assert_eq!(taken(&inbox, 1).await, ["evt_1"]);
 }
 
-/// Another one has its key by the time at which it is held: nothing is used for it.
+/// Another entry has its key by the time it would be held: none of the rate is used for it.
 #[tokio::test]
 async fn what_is_held_back_at_last_uses_nothing_of_a_rate() {
     let server = Server::start();
@@ -129,7 +129,7 @@ async fn what_is_held_back_at_last_uses_nothing_of_a_rate() {
     limited(&inbox, &acme, 2).await;
     inbox.accept(&accept("evt_1", "a")).await.unwrap();
     inbox.accept(&ordered("evt_2", "order")).await.unwrap();
-    // The second one is kept in mind.
+    // The scan's results keep the second entry for a later take.
     assert_eq!(taken(&inbox, 1).await, ["evt_1"]);
     let place = order_place(&inbox, "order");
     let now = UnixTime::now().as_micros().to_string();

@@ -7,7 +7,7 @@ use super::*;
 use crate::event::{Order, OrderKey};
 use crate::inbox::Accepted;
 
-/// An inbox behind a proxy, whose scripts Redis knows.
+/// An inbox behind a proxy, whose scripts Redis already knows.
 async fn behind(server: &Server) -> (Proxy, RedisInbox) {
     let proxy = Proxy::before(server.port).await;
     let inbox = builder(proxy.url()).partitions(1).connect().await.unwrap();
@@ -39,7 +39,7 @@ fn cut(proxy: &Proxy) {
     cut_after(proxy, 0);
 }
 
-/// The same with the one behind so many more.
+/// The same for the request after this many others.
 fn cut_after(proxy: &Proxy, requests: u32) {
     let passed = AtomicU32::new(0);
     proxy.plan(move |_| match passed.fetch_add(1, Ordering::Relaxed) {
@@ -56,7 +56,7 @@ async fn a_command_whose_reply_is_lost_is_sent_again_and_takes_effect_once() {
     cut(&proxy);
     let accepted = inbox.accept(&event).await.unwrap();
     assert_eq!(accepted, Accepted::Duplicate { differs: false });
-    // The rates, what is due, and what is taken: whichever is lost.
+    // The replies for the rates, the due entries and the take: any of them may be lost.
     for lost in 0..3 {
         let take = take(5);
         cut_after(&proxy, lost);
@@ -100,7 +100,7 @@ fn ordered(id: &str) -> Accept {
     }
 }
 
-/// Two events of a key: the first is to be tried again in a day, and holds it.
+/// Two events of a key: the first is to be retried in a day, and holds it.
 async fn one_holds_back_another(inbox: &RedisInbox) {
     for id in ["evt_1", "evt_2"] {
         inbox.accept(&ordered(id)).await.unwrap();
@@ -121,7 +121,7 @@ async fn an_operator_whose_reply_is_lost_is_told_what_came_of_it_all_the_same() 
     let (proxy, inbox) = behind(&server).await;
     let acme = Name::new("acme").unwrap();
     let (of, rate) = (RateOf::Provider, Rate::new(4, DAY).unwrap());
-    // Redis knows the scripts from then on.
+    // From then on, Redis knows the scripts.
     for paused in [true, false] {
         assert!(inbox.set_paused(&acme, paused).await.unwrap());
     }
@@ -154,7 +154,7 @@ async fn an_operator_whose_reply_is_lost_is_told_what_came_of_it_all_the_same() 
     assert_eq!(again, Moved::NotFrom(EntryStatus::Discarded));
 }
 
-/// As where the process died before it freed the key.
+/// As if the process had died before it freed the key.
 #[tokio::test]
 async fn a_key_that_a_discarded_event_still_holds_is_freed_by_discarding_it_again() {
     let server = Server::start();
@@ -181,7 +181,7 @@ async fn what_was_not_used_of_a_rate_is_given_back_once() {
     cut(&proxy);
     inbox.give_rate_back(&acme, rate, 1).await.unwrap();
     assert_eq!(inbox.use_rate(&acme, rate, 9).await.unwrap(), 1);
-    // Of another rate nothing is used yet.
+    // None of the new rate is used yet.
     let other = Rate::new(5, DAY).unwrap();
     inbox
         .set_rate(&acme, RateOf::Provider, Some(other))
@@ -199,7 +199,7 @@ async fn what_is_taken_by_a_call_that_nobody_heard_of_comes_back_after_its_lease
     inbox.accept(&accept("evt_1", "a")).await.unwrap();
     let mut lost = take(1);
     lost.lease = Duration::from_millis(300);
-    // The connection stays as it is, and no reply comes over it.
+    // The connection stays open, but no reply arrives on it.
     let passed = AtomicU32::new(0);
     proxy.plan(move |_| match passed.fetch_add(1, Ordering::Relaxed) {
         2 => Fault::Stalls,

@@ -1,4 +1,4 @@
-//! Events that come again by another route: what is known of them keeps the one by which it came first.
+//! Events that arrive again by another route: a known event keeps its first route.
 
 use super::*;
 use crate::event::{Order, OrderKey};
@@ -31,7 +31,7 @@ async fn what_is_revived_by_another_route_is_in_the_order_of_its_own() {
     let again = by("acme/mail", "evt_1", "b");
     let revived = inbox.accept(&again).await.unwrap();
     assert_eq!(revived, Accepted::Revived);
-    // It holds the key of its own route still, and runs alone.
+    // It still holds the key of its own route, and runs alone.
     let run = super::take(5);
     let taken_again = inbox.take(&run).await.unwrap();
     let ids: Vec<_> = taken_again.iter().map(|it| it.key.to_string()).collect();
@@ -56,7 +56,7 @@ async fn what_is_corrected_by_another_route_waits_for_who_runs_of_its_own() {
     assert_eq!(first, key("evt_1"));
     let due = async || taken(&inbox, 5).await;
     assert!(due().await.is_empty());
-    // It has failed before, so that other content may take its place.
+    // It has failed before, so that other content may replace it.
     let place = inbox.place(&key("evt_2"));
     server.ask(&["SET", &place.history, ""]);
     let corrected = inbox.accept(&by("acme/mail", "evt_2", "b")).await.unwrap();

@@ -1,4 +1,4 @@
-//! What a Redis user of its own must be allowed, as the README lists it: enough, and nothing that is not needed.
+//! The rights of a dedicated Redis user as listed in the README: they suffice, and each is needed.
 
 use super::*;
 use crate::event::{Order, OrderKey};
@@ -15,7 +15,7 @@ fn the_readme_lists_what_is_tested_here() {
     }
 }
 
-/// Everything that an inbox does.
+/// Every operation of an inbox.
 async fn does_all(url: &str) -> Result<(), Box<dyn std::error::Error>> {
     let builder = RedisInbox::builder(url).partitions(2);
     let inbox = builder.deadline(Duration::from_secs(2)).connect().await?;
@@ -63,7 +63,7 @@ async fn does_all(url: &str) -> Result<(), Box<dyn std::error::Error>> {
         inbox.list(&List::of(EntryStatus::Done)).await?;
         inbox.forget(&entry.key).await?;
     }
-    // What was stale and is run by force is kept again.
+    // A stale event that is forced to run is kept again.
     let order = |version| {
         let key = OrderKey::new([&run]).ok_or("no key")?;
         Ok::<_, &str>(Box::new(Order::new(

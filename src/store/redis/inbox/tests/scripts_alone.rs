@@ -1,4 +1,4 @@
-//! Random histories of script calls, whose spans end within them, and what the rules say of them.
+//! Random histories of script calls, whose spans end within them, compared with the rules.
 
 mod running;
 
@@ -14,7 +14,7 @@ use crate::store::redis::inbox::answers::{Peeked, TakenOrNot, ToldOfAccept, Told
 use crate::store::redis::inbox::candidate::Candidate;
 use crate::store::redis::scripts::each_answer;
 
-/// What the rules say there is.
+/// The state according to the rules.
 #[derive(Debug, Clone, PartialEq)]
 struct Kept {
     entry: Entry,
@@ -22,7 +22,7 @@ struct Kept {
     content: Option<Content>,
 }
 
-/// What Redis did, next to what the rules say.
+/// The state in Redis, next to that of the rules.
 struct Pair {
     inbox: RedisInbox,
     store: RedisStore,
@@ -30,7 +30,7 @@ struct Pair {
     records: HashMap<EventKey, Record>,
     paused: bool,
     events: Vec<(EventKey, Route)>,
-    /// What was due at some time, and may have changed since.
+    /// Entries that were due at some time, and may have changed since.
     seen_due: Vec<Candidate>,
     dice: Dice,
     /// How often each kind of outcome was seen.
@@ -39,7 +39,7 @@ struct Pair {
 
 const TOKENS: [u8; 3] = [1, 2, 3];
 
-/// Three of one provider by two routes, others of another; one is hashed, one has a long route.
+/// Three of one provider by two routes, the others of another; one is hashed, one has a long route.
 fn events() -> Vec<(EventKey, Route)> {
     let long = "é\n".repeat(200);
     [
@@ -84,7 +84,7 @@ impl Pair {
         Token::from_bytes([self.dice.one_of(&TOKENS); 16])
     }
 
-    /// Short ones end between two steps, and now and then within one.
+    /// Short ones end between two steps, and occasionally within one.
     fn span(&mut self) -> Duration {
         let micros = self.dice.one_of(&[0, 1, 300, 1_500, 4_000, 60_000_000]);
         Duration::from_micros(micros)
@@ -97,7 +97,7 @@ impl Pair {
         *self.seen.entry(kind).or_default() += 1;
     }
 
-    /// Lets the rules decide as Redis did, at the time that Redis went by.
+    /// Applies the rules to what Redis did, at the time that Redis used, and compares the outcomes.
     #[track_caller]
     fn agrees<C>(&mut self, what: &str, command: &C, answer: &Answer<C::Outcome>)
     where
@@ -139,7 +139,7 @@ impl Pair {
         read(self.store.link.call(&call).await.unwrap()).unwrap()
     }
 
-    /// The same alone, or in the script in which it goes with others.
+    /// Calls it alone, or in the script in which it goes with others.
     async fn ask_either<T>(
         &mut self,
         call: Call,
@@ -163,7 +163,7 @@ impl Pair {
         let body = vec![what; self.dice.one_of(&[0, 1, 300])];
         let envelope = self.dice.one_of(&["", "{}", r#"{"r":1}"#]);
         let accept = Accept {
-            // An event may come by another route once it is new again.
+            // An event may arrive by another route once it is new again.
             route: self
                 .dice
                 .one_of(&[route.clone(), route, Route::parse("acme").unwrap()]),
@@ -203,7 +203,7 @@ impl Pair {
         }
     }
 
-    /// What is due is what the rules call so, with its size and its time.
+    /// Checks that the entries found are due by the rules, with their sizes and times.
     async fn peek(&mut self, lone: bool) {
         let routes: Vec<_> = ["acme", "acme/mail", "shop#cards"]
             .map(|route| Route::parse(route).unwrap())
@@ -238,7 +238,7 @@ impl Pair {
         assert_eq!(found, expected, "what is due at {now:?}");
     }
 
-    /// Takes some of what was due, now or long ago.
+    /// Takes some entries that were due, recently or long ago.
     async fn take(&mut self) {
         let lone = self.dice.roll(3) == 0;
         self.peek(lone).await;
@@ -281,7 +281,7 @@ impl Pair {
             token, begun, lease_ends, ..
         } if token == take.token && lease_ends > now
             && (!begun || take.begins_any_of(&candidate.route)));
-        // One that has changed and is due again as it was is another one by its time.
+        // An entry that has changed and is due again differs by its time.
         let as_seen = kept.route == candidate.route
             && kept.entry.due().map(UnixTime::as_micros) == Some(candidate.at)
             && kept
@@ -328,7 +328,7 @@ impl Pair {
         *self.seen.entry(format!("take {what}")).or_default() += 1;
     }
 
-    /// A kind that was not seen so many times yet.
+    /// A kind that was not yet seen this many times.
     fn lacks(&self, times: u32) -> Option<&'static str> {
         let seen = |kind| self.seen.get(kind).copied().unwrap_or_default();
         KINDS.into_iter().find(|kind| seen(*kind) < times)
@@ -345,7 +345,7 @@ impl Pair {
     }
 }
 
-/// What a history has to meet before it tells something.
+/// The kinds that a history must contain to be significant.
 const KINDS: [&str; 27] = [
     "accept Queued, written",
     "accept Corrected, written",
@@ -383,7 +383,7 @@ async fn the_scripts_do_what_the_rules_say_at_the_time_that_they_go_by() {
         let server = Server::of(program, &[]);
         let mut pair = Pair::new(&server).await;
         let mut number = 0;
-        // On a slow machine more leases have ended by the next step, and some kinds need more steps.
+        // On a slow machine, more leases end by the next step, and some kinds need more steps.
         while number < steps || (pair.lacks(times).is_some() && number < 10 * steps) {
             pair.step().await;
             if number % 4 == 0 {

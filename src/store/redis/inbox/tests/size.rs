@@ -1,8 +1,8 @@
-//! How much an entry takes of Redis, and for how long.
+//! How much memory an entry takes in Redis, and for how long.
 
 use super::*;
 
-/// A key as senders make them, an envelope as a signature leaves it, and a body of this size.
+/// A typical key, the envelope after a signature, and a body of this size.
 fn usual(number: u32, body: usize) -> Accept {
     let id = format!("evt_1QkT4kLkdIwHu7ix{number:08}");
     let mut accept = accept(&id, "a");
@@ -93,13 +93,13 @@ async fn what_is_over_leaves_the_index_in_time() {
     assert!(members < 250, "{members}");
 }
 
-/// The usual one is read as far as a route of 68 bytes.
+/// The usual read covers routes of up to 68 bytes.
 #[tokio::test]
 async fn an_entry_ends_alike_however_long_its_route_is() {
     let server = Server::start();
     let inbox = inbox(&server, 1).await;
     for length in [4, 66, 67, 68, 69, 70, 160, 200] {
-        // Of the provider `acme`, at a hook of this name.
+        // Of the provider `acme`, with a hook of this name.
         let hook = "h".repeat(usize::saturating_sub(length, 5));
         let route = match hook.as_str() {
             "" => route(),

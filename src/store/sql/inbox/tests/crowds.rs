@@ -1,4 +1,4 @@
-//! An order key that has more waiting events than a look goes through.
+//! An order key with more waiting events than a scan goes through.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -12,12 +12,12 @@ use crate::store::command::Held;
 use crate::store::sql::inbox::crowds::NARROW;
 
 const WAITING: i64 = 400;
-/// So many of them are taken.
+/// How many of them are taken.
 const NEXT: i64 = 5;
 /// The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// From now on every look is taken for a slow one, and goes through few entries.
+/// Makes every scan from now on count as slow, and go through few entries.
 pub(in crate::store) fn narrow() {
     NARROW.store(true, Ordering::Relaxed);
 }
@@ -31,7 +31,7 @@ fn accept_in(id: i64) -> Accept {
     }
 }
 
-/// The next that is taken, and by whom. Nobody waits where there is more to go through.
+/// The next entry that is taken, and its take. Waiting ends at once while there is more to go through.
 async fn next(inbox: &impl Inbox) -> (EventKey, Take) {
     let begun = Instant::now();
     loop {
@@ -53,12 +53,12 @@ async fn end(inbox: &impl Inbox, id: &str, take: &Take) {
     assert_eq!(inbox.finish(&finish).await.unwrap(), Held::Held);
 }
 
-/// What waits for a key that is held is gone by, a piece at a time; and the next of that key comes first.
+/// Entries that wait for a held key are passed over in parts; the next one of that key comes first.
 pub(in crate::store) async fn hold_up_no_other_event(inbox: &impl Inbox) {
     inbox.accept(&accept_in(0)).await.unwrap();
     let (first, mut taken) = next(inbox).await;
     assert_eq!(first, key("0"));
-    // The next ones, in their order; those behind them may come in any.
+    // The next ones, in order; those after them may be taken in any order.
     for id in 1..=NEXT {
         inbox.accept(&accept_in(id)).await.unwrap();
     }

@@ -96,7 +96,7 @@ pub(in crate::store) fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(deed, 1..60)
 }
 
-/// Three of one provider by two routes, the others of another.
+/// Three of one provider by two routes, the others of another one.
 fn event(id: u8) -> (EventKey, Route) {
     let (provider, route) = match id {
         0 | 1 => ("acme", "acme"),
@@ -117,7 +117,7 @@ fn token(who: u8, begun: bool) -> Token {
     Token::from_bytes([who + 100 * u8::from(begun); 16])
 }
 
-/// What a deed comes to, in words: what two inboxes say is compared.
+/// The result of a deed as text, to compare two inboxes.
 async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
     match deed {
         Deed::Accept {
@@ -221,7 +221,7 @@ async fn said(inbox: &impl Inbox, deed: &Deed, clock: &ManualClock) -> String {
     }
 }
 
-/// All that can be seen of an inbox.
+/// The visible state of an inbox.
 async fn seen(inbox: &impl Inbox) -> String {
     let (counts, rates) = (inbox.counts().await, inbox.rates().await);
     let mut seen = format!("{:?} {:?} ", counts.unwrap(), rates.unwrap());
@@ -233,14 +233,14 @@ async fn seen(inbox: &impl Inbox) -> String {
         let mut listed: Vec<_> = (inbox.list(&List::of(*status)).await.unwrap().into_iter())
             .map(|view| view.key.encoded())
             .collect();
-        // A key that is hashed stands elsewhere.
+        // A hashed key has another place.
         listed.sort();
         seen.push_str(&format!("{listed:?} "));
     }
     seen
 }
 
-/// Has both do the same, and compares what they say and hold.
+/// Carries the same out on both, and compares their answers and contents.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! What becomes of calls when the file fails, or holds what nobody of this crate has written.
+//! Calls while the file fails, or with data that this crate has not written.
 
 use sqlx::Connection as _;
 
@@ -40,7 +40,7 @@ async fn a_full_inbox_says_so_until_there_is_room() {
     for error in refused {
         assert_eq!(error.unwrap_err().kind(), StoreErrorKind::Full);
     }
-    // What is there goes on, and makes room.
+    // Existing entries continue, and make room.
     let same = inbox.accept(&accept("0", "a")).await.unwrap();
     assert_eq!(same, Accepted::Duplicate { differs: false });
     let discard = Discard::new(key("0"), DAY);
@@ -98,7 +98,7 @@ async fn a_row_that_cannot_be_read_stops_no_other() {
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     let error = inbox.lookup(&key("evt_1")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    // One at a time: what cannot be read is in nobody's way for long.
+    // One at a time: an unreadable entry blocks nobody for long.
     let mut ids = Vec::new();
     for _ in 0..4 {
         let taken = inbox.take(&take(1)).await.unwrap();

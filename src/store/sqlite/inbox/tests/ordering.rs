@@ -1,4 +1,4 @@
-//! What a file keeps of the order of events, and of rates.
+//! The order of events and the rates as stored in a file.
 
 use super::*;
 use crate::event::{Order as EventOrder, OrderKey, Version};
@@ -53,7 +53,7 @@ async fn who_holds_a_key_what_was_completed_and_what_was_used_outlast_a_restart(
     let inbox = inbox(&folder).await;
     let rates = inbox.rates().await.unwrap();
     assert_eq!((rates[0].of, rates[0].rate), (of, rate));
-    // Of four two are left: the second one of the key waits for the first, and is stale by then.
+    // Of four, two are left: the second one of the key waits for the first, and is then stale.
     attempt(&inbox, "none", Verdict::Done).await;
     assert_eq!(inbox.take(&take(9)).await.unwrap(), []);
     assert_eq!(status(&inbox, "older").await, EntryStatus::Stale);
@@ -64,7 +64,7 @@ async fn who_holds_a_key_what_was_completed_and_what_was_used_outlast_a_restart(
     assert_eq!(inbox.take(&take(9)).await.unwrap().len(), 0);
 }
 
-/// As the first version has made them.
+/// The tables as the first version made them.
 const OLD: &str = "\
 DROP TABLE tower_webhook_inbox_order;
 DROP TABLE tower_webhook_inbox_rates;

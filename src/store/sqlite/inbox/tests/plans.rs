@@ -1,4 +1,4 @@
-//! How SQLite goes about the statements.
+//! The plans of SQLite for the statements.
 
 use sqlx::Row as _;
 
@@ -28,7 +28,7 @@ async fn no_statement_goes_through_the_table() {
         let lines: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
         let plan = lines.join("\n");
         for line in lines.iter().filter(|line| line.contains("SCAN")) {
-            // All that is open is counted, from the indexes that hold nothing else.
+            // Open entries are counted from covering indexes that hold nothing else.
             let is_counted = line.contains("COVERING INDEX") && sql.contains("count(*)");
             let is_step = line.contains("(subquery")
                 || ["SCAN CONSTANT ROW", "SCAN looked"].contains(&line.as_str());

@@ -1,9 +1,9 @@
-//! What is done to entries that were accepted.
+//! Commands on entries that were accepted.
 
 use super::*;
 
 impl Pair {
-    /// The token of whoever has an entry, more often than not.
+    /// The token of the entry's holder, more often than not.
     fn likely(&mut self, key: &EventKey) -> Token {
         let token = self.token();
         let state = self.entries.get(key).map(|kept| &kept.entry.state);
@@ -62,7 +62,7 @@ impl Pair {
                     Verdict::GiveBack { after },
                     Verdict::Bury { reason },
                 ]);
-                // What is done is soon over: an event has many lives here.
+                // The retention of a done entry ends soon: an event has many lives here.
                 let retention = self.span().min(Duration::from_millis(4));
                 let finish = Finish::new(key.clone(), token, verdict, retention);
                 for _ in 0..=self.dice.roll(2) {
@@ -91,7 +91,7 @@ impl Pair {
                 let answer = self.ask(call(), answers::move_answer).await;
                 self.moved("discard", &discard, &answer);
                 if answer.outcome.0 == Moved::Done {
-                    // Where it comes again it says the same.
+                    // When repeated, it gives the same answer.
                     let again = self.ask(call(), answers::move_answer).await;
                     assert_eq!(again.outcome, answer.outcome);
                 }
@@ -112,8 +112,8 @@ impl Pair {
         self.entries.remove(key);
     }
 
-    /// A receiver with a store in the same namespace runs an event inline. Now and then no entry
-    /// stands before its record, and the event comes again before that ends.
+    /// A receiver with a store in the same namespace runs an event inline. Sometimes there is no
+    /// entry when its record is written, and the event arrives again before the record ends.
     pub(super) async fn inline(&mut self) {
         let (key, route) = self.event();
         let comes_again = self.dice.roll(2) == 0;
@@ -160,7 +160,7 @@ impl Pair {
         }
     }
 
-    /// Every entry as Redis keeps it is the one of the rules, and has its one place in the index.
+    /// Checks that every entry in Redis is the one of the rules, and has one member in the index.
     pub(super) async fn compare(&mut self, server: &Server) {
         let places: Vec<_> = (self.events.iter())
             .map(|(key, _)| self.inbox.place(key))
@@ -203,7 +203,7 @@ impl Pair {
             expected[place] += 1;
         }
         assert_eq!(outcome, expected);
-        // What is over may stand there for a while more.
+        // Entries that are over may stay there for a while.
         let members = server.ask(&["ZLEXCOUNT", &self.inbox.partitions()[0].index, "[a", "(e"]);
         let open = self
             .entries
