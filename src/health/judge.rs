@@ -30,9 +30,7 @@ pub(crate) struct HealthState {
     pub(crate) store_failed: Option<Duration>,
     pub(crate) store_full: Option<Duration>,
     pub(crate) keys: Option<KeysState>,
-    /// Of each allowlist with host names, when the oldest answer came, and whether none of its names has a good
-    /// one and nothing else is listed.
-    pub(crate) allowlists: Vec<(UnixTime, bool)>,
+    pub(crate) allowlists: Vec<AllowlistState>,
     /// By how many seconds deliveries are off, where the clock is suspected.
     pub(crate) skew: Option<i64>,
     pub(crate) failures: Counted,
@@ -50,6 +48,16 @@ pub(crate) struct KeysState {
     /// How long ago one matched last, or the webhook was built.
     pub(crate) silent_for: Duration,
     pub(crate) has_matched: bool,
+}
+
+/// An allowlist.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AllowlistState {
+    /// When the oldest answer for a host name came: in 1970 where there is none. `None` without host names.
+    pub(crate) oldest_answer: Option<UnixTime>,
+    /// When a feed was last read that should have been read again: in 1970 where it never was.
+    pub(crate) stale_feed: Option<UnixTime>,
+    pub(crate) admits_nobody: bool,
 }
 
 /// How well a webhook is.
@@ -131,16 +139,24 @@ pub(crate) fn judge(state: &HealthState) -> Health {
             );
         }
     }
-    for (oldest, is_all_gone) in allowlists {
-        let age = now.saturating_since(*oldest);
-        let told = match *oldest == UnixTime::EPOCH {
+    for list in allowlists {
+        let is_stale = |answer: &UnixTime| now.saturating_since(*answer) >= STALE_AFTER;
+        let host = list.oldest_answer;
+        let host = host.filter(|answer| list.admits_nobody || is_stale(answer));
+        let host = host.map(|answer| match answer == UnixTime::EPOCH {
             true => "a host name has no answer".to_owned(),
-            false => format!("a host name was last resolved {} ago", span(age)),
-        };
-        if *is_all_gone {
+            false => format!("a host name was last resolved {}", ago(answer, *now)),
+        });
+        let feed = list.stale_feed.map(|read| match read == UnixTime::EPOCH {
+            true => "a feed was never read".to_owned(),
+            false => format!("a feed was last read {}", ago(read, *now)),
+        });
+        let told: Vec<_> = host.into_iter().chain(feed).collect();
+        let told = told.join(", ");
+        if list.admits_nobody {
             let detail = format!("nobody is admitted: {told}, and no other entry is good");
             add(Code::AllowlistUnresolved, Failing, detail);
-        } else if age >= STALE_AFTER {
+        } else if !told.is_empty() {
             add(Code::AllowlistStale, Degraded, told);
         }
     }
@@ -170,6 +186,10 @@ pub(crate) fn judge(state: &HealthState) -> Health {
         add(Code::Paused, Degraded, detail);
     }
     health.sorted()
+}
+
+fn ago(then: UnixTime, now: UnixTime) -> String {
+    format!("{} ago", span(now.saturating_since(then)))
 }
 
 /// A span of time as a person reads it: its largest unit that is full.
@@ -208,7 +228,10 @@ mod tests {
             store_failed: None,
             store_full: None,
             keys: Some(KeysState::default()),
-            allowlists: vec![(before(secs(60)), false)],
+            allowlists: vec![AllowlistState {
+                oldest_answer: Some(before(secs(60))),
+                ..AllowlistState::default()
+            }],
             skew: None,
             failures: Counted {
                 failed: 1,
@@ -299,7 +322,15 @@ mod tests {
 
     #[test]
     fn an_allowlist_is_stale_behind_five_minutes_and_fails_where_it_admits_nobody() {
-        let list = |oldest, gone| wrong(|it| it.allowlists = vec![(oldest, gone)]);
+        let list = |oldest, admits_nobody| {
+            wrong(|it| {
+                it.allowlists = vec![AllowlistState {
+                    oldest_answer: Some(oldest),
+                    stale_feed: None,
+                    admits_nobody,
+                }];
+            })
+        };
         assert_eq!(list(before(secs(299)), false), None);
         assert_eq!(
             list(before(secs(300)), false),
@@ -313,6 +344,30 @@ mod tests {
             list(UnixTime::EPOCH, true),
             Some(("allowlist_unresolved", Failing))
         );
+    }
+
+    #[test]
+    fn names_and_feeds_of_an_allowlist_are_told_together() {
+        let told = |oldest_answer, stale_feed, admits_nobody| {
+            let mut state = well();
+            state.allowlists = vec![AllowlistState {
+                oldest_answer,
+                stale_feed,
+                admits_nobody,
+            }];
+            judge(&state).to_string()
+        };
+        let never = Some(UnixTime::EPOCH);
+        assert_eq!(
+            told(None, never, true),
+            "failing\nfailing acme allowlist_unresolved: nobody is admitted: a feed was never read, and no \
+             other entry is good"
+        );
+        assert_eq!(
+            told(never, Some(before(secs(7_200))), false),
+            "degraded\ndegraded acme allowlist_stale: a host name has no answer, a feed was last read 2 h ago"
+        );
+        assert_eq!(told(None, None, false), "ready");
     }
 
     #[test]

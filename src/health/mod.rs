@@ -50,7 +50,7 @@ use crate::reason::codes;
 
 #[cfg(feature = "inbox")]
 pub(crate) use judge::span;
-pub(crate) use judge::{HealthState, KeysState, judge};
+pub(crate) use judge::{AllowlistState, HealthState, KeysState, judge};
 pub(crate) use pulse::Pulse;
 
 /// Whether deliveries can be taken, with what is wrong.
@@ -91,9 +91,9 @@ pub enum HealthCode {
     KeysExpired,
     /// No key has signed the last deliveries.
     KeysSilent,
-    /// No host name of the allowlist has an address, and nothing else is on it.
+    /// The allowlist admits nobody: no host name has an address, no feed was read lately, and no network is on it.
     AllowlistUnresolved,
-    /// Host names of the allowlist were not resolved for a while.
+    /// Host names or feeds of the allowlist were not looked up for a while.
     AllowlistStale,
     /// Deliveries are authentic and off by about as much: the clock is suspected.
     ClockSuspected,

@@ -250,11 +250,19 @@ impl Allowlist {
         self.read().answers.oldest()
     }
 
-    /// Whether only host names are on it, and none of them has a good answer.
+    /// When the feed was last read that was read longest ago, of those that have not been for half of the
+    /// [feed grace](Self::keep_feeds_for); 1970 where it never was.
+    pub(crate) fn oldest_stale_feed(&self, now: UnixTime) -> Option<UnixTime> {
+        self.read().feeds.oldest_stale(now)
+    }
+
+    /// Whether no network is on it, no host name has a good answer, and no feed has good content.
     pub(crate) fn admits_nobody(&self, now: UnixTime) -> bool {
         let state = self.read();
         let ended = state.answers.unresolved(now).count();
-        state.networks.iter().next().is_none() && ended == state.answers.hosts().count()
+        state.networks.iter().next().is_none()
+            && ended == state.answers.hosts().count()
+            && state.feeds.all_ended(now)
     }
 
     /// How long the last good answer for a host name stands.

@@ -66,7 +66,16 @@ pub(super) struct Feeds(Vec<Known>);
 struct Known {
     feed: AddressFeed,
     networks: Networks,
+    learned_at: UnixTime,
     good_until: UnixTime,
+}
+
+impl Known {
+    /// Whether half of the time is over for which its content stands, or it was never read.
+    fn is_stale(&self, now: UnixTime) -> bool {
+        let stands = self.good_until.saturating_since(self.learned_at);
+        now.saturating_since(self.learned_at) >= stands / 2
+    }
 }
 
 impl Feeds {
@@ -76,7 +85,8 @@ impl Feeds {
             self.0.push(Known {
                 feed,
                 networks: Networks::default(),
-                good_until: UnixTime::from_secs(0),
+                learned_at: UnixTime::EPOCH,
+                good_until: UnixTime::EPOCH,
             });
         }
     }
@@ -95,6 +105,16 @@ impl Feeds {
 
     pub(super) fn any_ended(&self, now: UnixTime) -> bool {
         self.0.iter().any(|known| known.good_until <= now)
+    }
+
+    pub(super) fn all_ended(&self, now: UnixTime) -> bool {
+        self.0.iter().all(|known| known.good_until <= now)
+    }
+
+    /// When the one of the stale feeds was read that was read longest ago: in 1970 where it never was.
+    pub(super) fn oldest_stale(&self, now: UnixTime) -> Option<UnixTime> {
+        let stale = self.0.iter().filter(|known| known.is_stale(now));
+        stale.map(|known| known.learned_at).min()
     }
 
     pub(super) fn learn(
@@ -125,6 +145,7 @@ impl Feeds {
             good_until: now.saturating_add(grace),
         };
         known.networks = new;
+        known.learned_at = now;
         known.good_until = change.good_until;
         Ok(change)
     }
@@ -136,6 +157,7 @@ impl fmt::Debug for Feeds {
             let Known {
                 feed,
                 networks,
+                learned_at: _,
                 good_until: _,
             } = known;
             (feed.url(), networks)

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use super::WebhookLayer;
 use crate::clock::UnixTime;
 use crate::event::EventKey;
-use crate::health::{Health, HealthState, KeysState, judge};
+use crate::health::{AllowlistState, Health, HealthState, KeysState, judge};
 use crate::layer::{Checks, NamedSteps, SourceGate};
 use crate::printable::Printable;
 use crate::rejection_cause::Chain;
@@ -128,10 +128,12 @@ fn last_end(keys: &KeyRing) -> Option<UnixTime> {
     ends?.into_iter().max()
 }
 
-/// See [`HealthState::allowlists`].
-fn allowlists(checks: &Checks, now: UnixTime) -> Vec<(UnixTime, bool)> {
+fn allowlists(checks: &Checks, now: UnixTime) -> Vec<AllowlistState> {
     let lists = checks.sources.iter().map(SourceGate::allowlist);
-    lists
-        .filter_map(|list| Some((list.oldest_answer()?, list.admits_nobody(now))))
-        .collect()
+    let states = lists.map(|list| AllowlistState {
+        oldest_answer: list.oldest_answer(),
+        stale_feed: list.oldest_stale_feed(now),
+        admits_nobody: list.admits_nobody(now),
+    });
+    states.collect()
 }

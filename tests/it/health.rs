@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use tower_webhook::health::{Health, HealthStatus};
+use tower_webhook::source::AddressFeed;
 use tower_webhook::store::StoreErrorKind;
 use tower_webhook::testing::{Fault, FaultyStore, Operation};
 use tower_webhook::{
@@ -267,6 +268,61 @@ async fn an_allowlist_whose_names_do_not_resolve_admits_nobody_and_is_failing() 
     let now = clock().now();
     list.learn(&list.hosts()[0], ["203.0.113.9".parse().unwrap()], now);
     assert_eq!(told(&layer.health().await), []);
+}
+
+const FEED: &str = "https://hooks.example/ranges.txt";
+
+#[tokio::test]
+async fn a_feed_that_admits_senders_keeps_a_list_ready_whose_names_do_not_resolve() {
+    let feed = AddressFeed::lines(FEED);
+    let list = Allowlist::parse(["hooks.invalid"]).unwrap();
+    let list = list.feed(feed.clone());
+    let layer = Webhook::new(bloquo(list.clone()))
+        .clock(clock())
+        .store(MemoryStore::new())
+        .build()
+        .unwrap();
+    let unresolved = [("allowlist_unresolved", Failing)];
+    assert_eq!(told(&layer.health().await), unresolved);
+    list.learn_feed(&feed, b"203.0.113.9", clock().now())
+        .unwrap();
+    let health = layer.health().await;
+    assert_eq!(told(&health), [("allowlist_stale", Degraded)], "{health}");
+}
+
+#[tokio::test]
+async fn a_list_of_feeds_is_failing_before_the_first_is_read_and_when_their_time_is_over() {
+    let (now, feed) = (clock(), AddressFeed::lines(FEED));
+    let list = Allowlist::of_feeds([feed.clone()]).unwrap();
+    let webhook = Webhook::new(bloquo(list.clone())).clock(now.clone());
+    let webhook = webhook.store(MemoryStore::new());
+    let layer = webhook.build().unwrap();
+    let server = Preset::Bloquo.serve(&webhook, Stage::new().counter()).await;
+    let send = async || Preset::Bloquo.delivery(1).send(server.address).await.status;
+    let health = layer.health().await;
+    assert_eq!(told(&health), [("allowlist_unresolved", Failing)]);
+    assert!(
+        health.to_string().contains("a feed was never read"),
+        "{health}"
+    );
+    assert_eq!(send().await, 503);
+
+    list.learn_feed(&feed, b"203.0.113.9", now.now()).unwrap();
+    assert_eq!(told(&layer.health().await), []);
+    assert_eq!(send().await, 403);
+    let half = Duration::from_secs(7 * 86_400 / 2);
+    now.advance(half);
+    let health = layer.health().await;
+    assert_eq!(told(&health), [("allowlist_stale", Degraded)]);
+    assert!(
+        health.to_string().contains("a feed was last read 3 days"),
+        "{health}"
+    );
+    assert_eq!(send().await, 403);
+    now.advance(half);
+    let unresolved = [("allowlist_unresolved", Failing)];
+    assert_eq!(told(&layer.health().await), unresolved);
+    assert_eq!(send().await, 503);
 }
 
 #[tokio::test]
