@@ -89,7 +89,7 @@
 //! | the API | a run |
 //! | --- | --- |
 //! | cannot be reached, is slow, breaks off, 5xx | asks for the page up to six times in all, with growing pauses; then it ends |
-//! | 429, or 503 with `Retry-After` | leaves it alone for so long, an hour at most |
+//! | 429, or 503 with `Retry-After` | leaves it alone for so long, an hour at most, and no shorter than the pauses above |
 //! | 401, 403; another place (3xx); no JSON; an answer that is too long | ends at once: no further question can help. The key is sent to no other place |
 //! | the same page again | ends as `repeated` |
 //! | another page for ever | ends as `too_many_pages` after 100,000, or as `out_of_time` after a day, unless the reconciler says otherwise |

@@ -101,8 +101,8 @@ impl Run {
     async fn pause(&self, error: &ApiError, tries: u32) {
         if let Some(wait) = error.wait() {
             self.pace.hold(wait);
-            return;
         }
+        // The longer one of both: an API may say that it can be asked again at once.
         sleep(jittered(tries)).await;
     }
 

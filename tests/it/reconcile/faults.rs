@@ -251,6 +251,19 @@ async fn retry_after_is_heeded() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_has_enough_and_names_no_time_to_wait_is_not_asked_again_at_once() {
+    let begun = Instant::now();
+    let (report, _) = reconciled(Some((ApiFault::RetryAfter(Duration::ZERO), 2))).await;
+    assert_eq!((report.end, report.requested), (RunEnd::Complete, 6));
+    // The shortest pauses of the first two tries.
+    assert!(
+        begun.elapsed() >= Duration::from_millis(750),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
 #[test]
 fn an_error_tells_the_remedy() {
     let error = ApiError::new(ApiErrorKind::Redirected, "GET /v1/checkout/c: 307");
