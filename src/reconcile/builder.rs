@@ -90,7 +90,8 @@ impl ReconcilerBuilder {
         self
     }
 
-    /// How long a page may take; a minute unless set, from a second to a week.
+    /// How long a page may take, or a redelivery; a minute unless set, from a second to a week. The time
+    /// does not count in which requests of an `ApiClient` wait for their turn, at the rate of its own.
     pub fn call_limit(mut self, limit: Duration) -> Self {
         self.call_limit = limit;
         self

@@ -9,7 +9,6 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::error::{ApiError, ApiErrorKind};
@@ -134,8 +133,10 @@ impl ApiClient {
         } = &*self.0;
         let place = || format!("{method} {path}");
         // An API that wants to be left alone for long is not waited for.
-        let turn = timeout(*limit, pace.turn()).await;
-        let _turn = turn.map_err(|_| ApiError::new(ApiErrorKind::TooManyRequests, place()))?;
+        let turn = pace.turn_unless_held(*limit).await;
+        let _turn = turn.map_err(|wait| {
+            ApiError::new(ApiErrorKind::TooManyRequests, place()).retry_after(wait)
+        })?;
         let mut url = base.clone();
         url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
         if !query.is_empty() {

@@ -77,7 +77,10 @@ impl ApiClientBuilder {
     }
 
     /// How often the API is asked, and how many requests are under way; 64 at once and no rate unless
-    /// set. Who waits for a turn for longer than the time of a request is told so.
+    /// set. A request waits for its turn, however long that takes: what cannot wait is bounded by who
+    /// asks, as by `tokio::time::timeout`, and leaves its turn to others. An API that wants to be left
+    /// alone for longer than the time of a request is not waited for: the error says
+    /// [for how long](super::ApiError::wait).
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self

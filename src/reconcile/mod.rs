@@ -12,9 +12,9 @@
 //! # How it works
 //!
 //! `reconciler` has the schedule, and a `turn` of its own among many processes. A `run` goes through the
-//! pages of a `source`, at a `pace`, and notices `repeats`; what it finds enters behind the proof
-//! (`layer::dedupe::polled`), with the same rule, record and runtime as a delivery. `client` is the one way
-//! out.
+//! pages of a `source`, at a `pace` and each in its `call_time`, and notices `repeats`; what it finds enters
+//! behind the proof (`layer::dedupe::polled`), with the same rule, record and runtime as a delivery. `client`
+//! is the one way out.
 //!
 //! ```
 //! use std::time::Duration;
@@ -57,6 +57,14 @@ mod blendfi;
 #[cfg(feature = "http-client")]
 mod blox;
 mod builder;
+#[cfg_attr(
+    not(feature = "http-client"),
+    allow(
+        dead_code,
+        reason = "only requests of a client wait for their turn in a call"
+    )
+)]
+mod call_time;
 #[cfg(feature = "http-client")]
 mod client;
 #[cfg(feature = "http-client")]

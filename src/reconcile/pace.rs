@@ -5,6 +5,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+#[cfg(feature = "http-client")]
+use super::call_time;
+
 /// No API is left alone for longer because it said so.
 const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -35,6 +38,17 @@ struct Times {
     next: Option<Instant>,
     /// Until when the API wants to be left alone.
     held_until: Option<Instant>,
+}
+
+/// Why no request may begin.
+struct Busy {
+    until: Instant,
+    /// Whether it is the API that wants to be left alone, and not the rate.
+    #[cfg_attr(
+        not(feature = "http-client"),
+        allow(dead_code, reason = "only a client does not wait for it")
+    )]
+    is_held: bool,
 }
 
 /// A request that is under way.
@@ -83,19 +97,40 @@ impl Pace {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         // Who gives up while it waits has taken nothing, and who came later is not first.
         let _first = self.line.lock().await;
-        while let Err(until) = self.begin() {
-            sleep_until(until).await;
+        while let Err(busy) = self.begin() {
+            sleep_until(busy.until).await;
         }
         Turn { _place: place }
     }
 
+    /// The same for a request of a client, whose wait is no part of its call's time. An API that wants to
+    /// be left alone for longer than this is not waited for: then how long it is.
+    #[cfg(feature = "http-client")]
+    pub(super) async fn turn_unless_held(&self, longest: Duration) -> Result<Turn, Duration> {
+        let _pause = call_time::pause();
+        let place = Arc::clone(&self.places).acquire_owned().await.ok();
+        let _first = self.line.lock().await;
+        let mut patience = None;
+        while let Err(busy) = self.begin() {
+            let now = Instant::now();
+            if busy.is_held && busy.until > *patience.get_or_insert(now + longest) {
+                return Err(busy.until.saturating_duration_since(now));
+            }
+            sleep_until(busy.until).await;
+        }
+        Ok(Turn { _place: place })
+    }
+
     /// Begins a request, or says when to ask again.
-    fn begin(&self) -> Result<(), Instant> {
+    fn begin(&self) -> Result<(), Busy> {
         let mut times = self.times();
         let now = Instant::now();
         let by_rate = self.per_minute.and(times.next);
         match times.held_until.max(by_rate).filter(|until| *until > now) {
-            Some(until) => Err(until),
+            Some(until) => Err(Busy {
+                until,
+                is_held: times.held_until > by_rate,
+            }),
             None => {
                 times.next = self.per_minute.map(|requests| now + MINUTE / requests);
                 Ok(())
@@ -150,6 +185,34 @@ mod tests {
         pace.hold(Duration::from_secs(10_000_000));
         drop(pace.turn().await);
         assert_eq!(begun.elapsed(), Duration::from_secs(3_607));
+    }
+
+    #[cfg(feature = "http-client")]
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_is_waited_for_and_an_api_that_has_enough_only_for_so_long() {
+        let (pace, begun) = (Pace::new().per_minute(1), Instant::now());
+        let longest = Duration::from_secs(5);
+        let turn = async || pace.turn_unless_held(longest).await.err();
+        assert_eq!((turn().await, turn().await), (None, None));
+        assert_eq!(begun.elapsed(), MINUTE);
+        // Shorter than the rate has to be waited for anyhow.
+        pace.hold(Duration::from_secs(50));
+        assert_eq!(turn().await, None);
+        assert_eq!(begun.elapsed(), MINUTE * 2);
+        pace.hold(Duration::from_secs(80));
+        assert_eq!(turn().await, Some(Duration::from_secs(80)));
+        assert_eq!(begun.elapsed(), MINUTE * 2);
+
+        let (pace, begun) = (Pace::new(), Instant::now());
+        pace.hold(Duration::from_secs(4));
+        let waiting = pace.turn_unless_held(longest);
+        let more = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            pace.hold(Duration::from_secs(3));
+        };
+        let (turn, ()) = futures_util::future::join(waiting, more).await;
+        assert_eq!(turn.err(), Some(Duration::from_secs(2)));
+        assert_eq!(begun.elapsed(), Duration::from_secs(4));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::call_time;
 use super::error::{ApiError, ApiErrorKind};
 use super::pace::Pace;
 use super::repeats::Repeats;
@@ -228,10 +229,10 @@ impl Run {
         ask: impl FnOnce() -> BoxFuture<'a, Result<T, ApiError>>,
     ) -> Result<T, ApiError> {
         let _turn = self.pace.turn().await;
-        match timeout(self.call_limit, caught(ask)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_panicked)) => Err(ApiError::new(ApiErrorKind::Failed, "the source panicked")),
-            Err(_) => {
+        match call_time::within(self.call_limit, caught(ask)).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(_panicked)) => Err(ApiError::new(ApiErrorKind::Failed, "the source panicked")),
+            None => {
                 let place = format!("{what}, within {:?}", self.call_limit);
                 Err(ApiError::new(ApiErrorKind::TimedOut, place))
             }

@@ -4,6 +4,7 @@ mod faults;
 mod forgeries;
 mod limits;
 mod lists;
+mod open_checkouts;
 mod secrets;
 mod turns;
 mod ways;
