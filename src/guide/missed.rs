@@ -80,7 +80,7 @@
 //! | `known` | handled before, being handled, or in the inbox, its dead letters among it |
 //! | `recovered` | handled now, or queued |
 //! | `requested` | asked for again; it is known once it has come |
-//! | `pending` | not final, somebody else is at work on it, or the store could not take it: a later run takes it up |
+//! | `pending` | not final or not answered, somebody else is at work on it, or the store could not take it: a later run takes it up |
 //! | `mismatched` | handled with other content than the sender tells now; each has a line at `ERROR` |
 //! | `failed` | its handler failed, or its key could not be made; what failed is free for the next run |
 //!
@@ -89,6 +89,7 @@
 //! | the API | a run |
 //! | --- | --- |
 //! | cannot be reached, is slow, breaks off, 5xx | asks for the page up to six times in all, with growing pauses; then it ends |
+//! | the same, 403, or no JSON about one open checkout of BLOX, while others are answered | counts that one as `pending` or `failed`, and goes on |
 //! | 429, or 503 with `Retry-After` | leaves it alone for so long, an hour at most, and no shorter than the pauses above |
 //! | 401, 403; another place (3xx); no JSON; an answer that is too long | ends at once: no further question can help. The key is sent to no other place |
 //! | the same page again | ends as `repeated` |

@@ -1,22 +1,16 @@
 //! The API of BLOX: what a checkout's status is, for confirming deliveries and for finding those that
 //! never came.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
-use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::client::{ApiClient, read, segment};
 use super::error::{ApiError, ApiErrorKind};
 use super::run::share;
-use super::source::{Found, Page, Recovery, Source};
 use crate::error::ConfigError;
-use crate::printable::Printable;
 use crate::provider::Provider;
 use crate::provider::blox::{BloxBuilder, CheckoutStatus};
 use crate::secret::ApiKey;
@@ -64,9 +58,9 @@ pub struct BloxApi {
 
 /// What else is read of a checkout.
 #[derive(Deserialize)]
-struct Times {
+pub(super) struct Times {
     #[serde(rename = "updatedAt")]
-    updated_at: Option<String>,
+    pub(super) updated_at: Option<String>,
 }
 
 impl BloxApi {
@@ -117,7 +111,11 @@ impl BloxApi {
         Ok(self.ask(id).await?.map(|(status, _)| status))
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<(CheckoutStatus, Times)>, ApiError> {
+    pub(super) fn client(&self) -> &ApiClient {
+        &self.client
+    }
+
+    pub(super) async fn ask(&self, id: &str) -> Result<Option<(CheckoutStatus, Times)>, ApiError> {
         let path = format!("/v1/checkout/{}", segment(id)?);
         let answer = match self.client.ask(http::Method::GET, &path, &[], None).await {
             Ok(answer) => answer,
@@ -140,23 +138,6 @@ impl BloxApi {
     pub async fn wait_for_final(&self, id: &str) -> Result<Option<CheckoutStatus>, ApiError> {
         until_final(id, || self.checkout(id)).await
     }
-
-    /// Finds what became of checkouts that are open as far as we know.
-    ///
-    /// `open` lists them, page by page: the ids behind the one that it is given, in their order, as
-    /// `WHERE id > $1 ORDER BY id LIMIT 50` does; none ends the list. What is final is put through the
-    /// webhook as the delivery that would have brought it, with `updatedAt` as its `timestamp`.
-    pub fn open_checkouts<F, Fut, E>(&self, open: F) -> OpenCheckouts<F>
-    where
-        F: Fn(Option<String>) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Vec<String>, E>> + Send,
-        E: fmt::Display,
-    {
-        OpenCheckouts {
-            api: self.clone(),
-            open,
-        }
-    }
 }
 
 impl BloxBuilder {
@@ -170,17 +151,6 @@ impl BloxBuilder {
             async move { with_amount(api.checkout(&id).await?) }
         })
     }
-}
-
-/// Whether another question has a chance where this one had none.
-fn is_of_one_checkout(error: &ApiError) -> bool {
-    matches!(
-        error.kind(),
-        ApiErrorKind::Malformed
-            | ApiErrorKind::TooLarge
-            | ApiErrorKind::Refused
-            | ApiErrorKind::NotFound
-    )
 }
 
 /// An answer that a delivery can be judged by.
@@ -223,98 +193,6 @@ where
             return Err(ApiError::new(ApiErrorKind::NotFinal, place));
         }
         sleep(pause).await;
-    }
-}
-
-/// What became of open checkouts: made by [`BloxApi::open_checkouts`].
-#[derive(Clone)]
-pub struct OpenCheckouts<F> {
-    api: BloxApi,
-    open: F,
-}
-
-enum Checked {
-    Final(Found),
-    Open,
-    Odd(Cow<'static, str>),
-}
-
-impl<F> OpenCheckouts<F> {
-    async fn check(&self, id: &str) -> Result<Checked, ApiError> {
-        let odd = |why: &'static str| Ok(Checked::Odd(why.into()));
-        let (found, times) = match self.api.ask(id).await {
-            Ok(Some(found)) => found,
-            Ok(None) => return odd("BLOX knows no such checkout"),
-            // The others are asked for all the same.
-            Err(error) if is_of_one_checkout(&error) => {
-                return Ok(Checked::Odd(error.to_string().into()));
-            }
-            Err(error) => return Err(error),
-        };
-        if found.id != id {
-            return odd("BLOX answers another checkout");
-        }
-        if !found.status.is_final() {
-            return Ok(Checked::Open);
-        }
-        let (Some(amount), Some(at)) = (&found.amount, times.updated_at) else {
-            return odd("its answer has no amount, or no updatedAt");
-        };
-        let body = json!({
-            "checkoutId": found.id,
-            "status": found.status.as_str(),
-            "amount": amount.as_str(),
-            "timestamp": at,
-        });
-        Ok(Checked::Final(Found::event(body.to_string()).confirmed()))
-    }
-}
-
-impl<F, Fut, E> Source for OpenCheckouts<F>
-where
-    F: Fn(Option<String>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Vec<String>, E>> + Send,
-    E: fmt::Display,
-{
-    fn recovery(&self) -> Recovery {
-        Recovery::members(["/checkoutId", "/status", "/amount"])
-    }
-
-    async fn page(&self, cursor: Option<&str>) -> Result<Page, ApiError> {
-        let ids = (self.open)(cursor.map(str::to_owned))
-            .await
-            .map_err(|error| {
-                let place = format!("the list of our open checkouts: {}", Printable(error));
-                ApiError::new(ApiErrorKind::Failed, place)
-            })?;
-        let Some(last) = ids.last().cloned() else {
-            return Ok(Page::default());
-        };
-        let at_once = self.api.client.pace().at_once();
-        let checks: Vec<_> = ids.iter().map(|id| self.check(id)).collect();
-        let checked: Vec<Checked> = stream::iter(checks).buffered(at_once).try_collect().await?;
-        let (mut found, mut open, mut odd) = (Vec::new(), 0, 0);
-        for (id, checked) in ids.iter().zip(checked) {
-            match checked {
-                Checked::Final(event) => found.push(event),
-                Checked::Open => open += 1,
-                Checked::Odd(why) => {
-                    let why = &*why;
-                    tracing::warn!(target: "tower_webhook", checkout = %Printable(id), why, "an open checkout cannot be told");
-                    odd += 1;
-                }
-            }
-        }
-        Ok(Page::of(found).beside(open, odd).then(last))
-    }
-}
-
-impl<F> fmt::Debug for OpenCheckouts<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { api, open: _ } = self;
-        f.debug_struct("OpenCheckouts")
-            .field("api", api)
-            .finish_non_exhaustive()
     }
 }
 
@@ -376,28 +254,6 @@ mod tests {
         assert_eq!(polled(wrong_key).await.1, 1);
         let (another, ..) = polled(|_| Ok(Some(CheckoutStatus::new("C", "COMPLETED")))).await;
         assert_eq!(another.unwrap_err().kind(), ApiErrorKind::Malformed);
-    }
-
-    #[tokio::test]
-    async fn one_checkout_that_cannot_be_asked_for_holds_up_no_other() {
-        let key = ApiKey::new("blox_test_9f8e7d6c5b4a").unwrap();
-        let api = BloxApi::at("http://127.0.0.1:1/", key).unwrap();
-        let open = async |_: Option<String>| Ok::<_, ApiError>(vec!["..".to_owned()]);
-        let page = api.open_checkouts(open).page(None).await.unwrap();
-        assert_eq!((page.found().len(), page.next()), (0, Some("..")));
-        assert_eq!(page.into_parts().3, 1);
-        for (kind, is_its_own) in [
-            (ApiErrorKind::Malformed, true),
-            (ApiErrorKind::TooLarge, true),
-            (ApiErrorKind::Refused, true),
-            (ApiErrorKind::NotFound, true),
-            (ApiErrorKind::Unauthorized, false),
-            (ApiErrorKind::Redirected, false),
-            (ApiErrorKind::Failed, false),
-        ] {
-            let error = ApiError::new(kind, "GET");
-            assert_eq!(is_of_one_checkout(&error), is_its_own, "{kind:?}");
-        }
     }
 
     #[test]

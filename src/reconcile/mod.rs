@@ -72,6 +72,8 @@ mod client_builder;
 mod error;
 #[cfg(feature = "http-client")]
 mod listed;
+#[cfg(feature = "http-client")]
+mod open_checkouts;
 mod pace;
 mod reconciler;
 mod repeats;
@@ -87,7 +89,7 @@ pub use crate::secret::ApiKey;
 #[cfg(feature = "http-client")]
 pub use blendfi::{BlendFiApi, RotatedSecret};
 #[cfg(feature = "http-client")]
-pub use blox::{BloxApi, OpenCheckouts};
+pub use blox::BloxApi;
 pub use builder::ReconcilerBuilder;
 #[cfg(feature = "http-client")]
 pub use client::ApiClient;
@@ -96,6 +98,8 @@ pub use client_builder::ApiClientBuilder;
 pub use error::{ApiError, ApiErrorKind};
 #[cfg(feature = "http-client")]
 pub use listed::{DeliveryList, ListedDeliveries};
+#[cfg(feature = "http-client")]
+pub use open_checkouts::OpenCheckouts;
 pub use pace::Pace;
 pub use reconciler::Reconciler;
 pub use report::{Report, RunEnd};

@@ -1,4 +1,4 @@
-//! Open checkouts of BLOX, at a rate of our own.
+//! Open checkouts of BLOX, at a rate of our own and with single ones that cannot be asked about.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_webhook::reconcile::{
     ApiClient, ApiErrorKind, ApiKey, BloxApi, Pace, Reconciler, Report, RunEnd, Source,
@@ -20,7 +21,8 @@ use crate::support::server::Server;
 const LIMIT: Duration = Duration::from_millis(500);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An API in which each checkout has ended.
+/// An API that answers by the id that it is asked for: `500-…` with that status, `hang-…` never, and any
+/// other with a checkout that has ended.
 struct Blox {
     server: Server,
     asked: Arc<AtomicU32>,
@@ -31,8 +33,8 @@ impl Blox {
         let asked = Arc::new(AtomicU32::new(0));
         let own = Arc::clone(&asked);
         let answer = move |Path(id): Path<String>| {
-            own.fetch_add(1, Ordering::Relaxed);
-            async move { ended(&id) }
+            let number = own.fetch_add(1, Ordering::Relaxed);
+            async move { answer(&id, number).await }
         };
         let server = Server::start(Router::new().route("/v1/checkout/{id}", get(answer))).await;
         Self { server, asked }
@@ -48,9 +50,24 @@ impl Blox {
     }
 }
 
-fn ended(id: &str) -> String {
-    let (amount, at) = ("15000", "2026-02-03T15:05:30.000Z");
-    format!(r#"{{"id":"{id}","status":"COMPLETED","amount":"{amount}","updatedAt":"{at}"}}"#)
+async fn answer(id: &str, number: u32) -> Response {
+    match id.split('-').next().unwrap_or_default() {
+        "hang" => std::future::pending().await,
+        // Each second request is one too many.
+        "busy" if number % 2 == 1 => {
+            (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "0")]).into_response()
+        }
+        status => match status.parse().map(StatusCode::from_u16) {
+            Ok(Ok(status)) => status.into_response(),
+            _ => {
+                let (amount, at) = ("15000", "2026-02-03T15:05:30.000Z");
+                let ended = format!(
+                    r#"{{"id":"{id}","status":"COMPLETED","amount":"{amount}","updatedAt":"{at}"}}"#
+                );
+                ended.into_response()
+            }
+        },
+    }
 }
 
 /// These checkouts, in one page, as a table lists them.
@@ -119,6 +136,62 @@ async fn a_server_that_wants_to_be_left_alone_for_long_is_not_waited_for() {
         assert!(wait > Duration::from_secs(25), "{number}: {wait:?}");
     }
     assert!(begun.elapsed() < SECOND, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn one_checkout_that_is_not_answered_holds_up_no_other() {
+    let blox = Blox::start().await;
+    let api = blox.api(Pace::new().concurrency(64));
+    for (broken, pending, failed) in [
+        ("500-each-time", 1, 0),
+        ("503-each-time", 1, 0),
+        ("hang-each-time", 1, 0),
+        ("403-not-ours", 0, 1),
+        ("400-what", 0, 1),
+    ] {
+        let report = run(open(&api, &format!("a {broken} c")), SECOND).await;
+        assert_eq!(
+            (report.end, report.recovered, report.pending, report.failed),
+            (RunEnd::Complete, 2, pending, failed),
+            "{broken}: {report}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_fails_where_none_was_answered_or_none_can_be() {
+    let blox = Blox::start().await;
+    let api = blox.api(Pace::new().concurrency(1));
+    for (ids, kind) in [
+        ("500-a 500-b", ApiErrorKind::Failed),
+        ("hang-a", ApiErrorKind::TimedOut),
+        // An id that cannot be asked for is no answer.
+        (".. 500-a", ApiErrorKind::Failed),
+        ("403-a 403-b", ApiErrorKind::Unauthorized),
+        ("0 401-a c", ApiErrorKind::Unauthorized),
+        ("0 307-a c", ApiErrorKind::Redirected),
+    ] {
+        let error = open(&api, ids).page(None).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{ids}");
+    }
+    let asked = blox.asked();
+    assert!(open(&api, "401-a b c").page(None).await.is_err());
+    assert_eq!(blox.asked(), asked + 1, "no more is asked with that key");
+}
+
+#[tokio::test]
+async fn an_api_that_has_enough_ends_a_page_which_goes_on_behind_what_it_answered() {
+    let blox = Blox::start().await;
+    let api = blox.api(Pace::new().concurrency(1));
+    let ids = "busy-1 busy-2 busy-3";
+    let page = open(&api, ids).page(None).await.unwrap();
+    assert_eq!((page.found().len(), page.next()), (1, Some("busy-1")));
+    let report = run(open(&api, ids), SECOND).await;
+    assert_eq!(
+        (report.end, report.seen, report.recovered, report.pending),
+        (RunEnd::Complete, 3, 3, 0),
+        "{report}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
