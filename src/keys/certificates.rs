@@ -1,20 +1,26 @@
 //! The keys of certificates that deliveries name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{self, CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, Error};
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 use super::certificate_url::CertificateUrl;
 use super::document::KeyDocument;
 use super::fetch::{FetchError, FetchKeys};
 use super::http::HttpKeys;
 use crate::asymmetric::PublicKey;
+use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::printable::Printable;
 use crate::secret::SigningKey;
 
 /// Fetches the certificate whose URL a delivery names, from where it may be fetched alone.
@@ -62,6 +68,13 @@ impl HttpCertificates {
     /// Demands that the certificate is valid now, for one of these names, and that its chain ends in
     /// one of these authorities, in PEM.
     ///
+    /// Its key counts to the last second of the certificate and no longer, whether or not it could be
+    /// fetched again by then. A chain that was judged and is refused is an answer, as 404 is: its URL has
+    /// no key from then on. What names it gets 401, or the not-now status while it is too early to ask again,
+    /// until a fetch brings a good one, a minute later at the soonest. So whoever changes what stands at that
+    /// URL, be it the sender by mistake, can have deliveries refused, and none believed; the log names the URL
+    /// and the reason. What cannot be fetched, or is no certificate at all, leaves the key that was known.
+    ///
     /// ```
     /// use tower_webhook::keys::HttpCertificates;
     /// use tower_webhook::provider::paypal;
@@ -73,7 +86,7 @@ impl HttpCertificates {
     ///
     /// # Errors
     ///
-    /// Authorities that cannot be read, and a text that is no name.
+    /// Authorities that cannot be read, a text that is no name, and no name at all.
     pub fn under<'n>(
         mut self,
         roots: impl AsRef<[u8]>,
@@ -96,35 +109,79 @@ impl HttpCertificates {
             .map(|name| ServerName::try_from(name.to_owned()))
             .collect();
         let names = names.map_err(|_| refused("that is not a name"))?;
+        if names.is_empty() {
+            return Err(refused("there is no name that a certificate could be for"));
+        }
         self.chain = Some(Arc::new(Chain { verifier, names }));
         Ok(self)
     }
 
-    /// The key of the first certificate of this PEM.
-    fn key(&self, url: &str, pem: &[u8]) -> Result<SigningKey, FetchError> {
+    /// The key of the first certificate of this PEM; none where the pinned authorities vouch for no such one.
+    fn keys(&self, url: &str, pem: &[u8], now: UnixTime) -> Result<Vec<SigningKey>, FetchError> {
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         let certificates = certificates.map_err(FetchError::new)?;
         let (first, rest) = certificates
             .split_first()
             .ok_or_else(|| FetchError::new("there is no certificate"))?;
-        if let Some(chain) = &self.chain {
-            let verify = |name: &ServerName<'_>| {
-                let now = UnixTime::now();
-                chain
-                    .verifier
-                    .verify_server_cert(first, rest, name, &[], now)
-            };
-            if !chain.names.iter().any(|name| verify(name).is_ok()) {
-                return Err(FetchError::new(
-                    "the certificate is not one of the sender's",
-                ));
-            }
+        if let Some(chain) = &self.chain
+            && let Some(reason) = chain.refusal(first, rest, now)?
+        {
+            tracing::warn!(
+                target: "tower_webhook",
+                url = %Printable(url),
+                reason = %Printable(reason),
+                "a certificate is not one of the sender's: what names it is refused"
+            );
+            return Ok(Vec::new());
         }
         let parsed = ParsedCertificate::try_from(first).map_err(FetchError::new)?;
         let info = parsed.subject_public_key_info();
         let key = PublicKey::from_der(&info).map_err(FetchError::new)?;
-        Ok(SigningKey::public(url, key))
+        let key = SigningKey::public(url, key);
+        Ok(vec![match &self.chain {
+            Some(_) => key.expires_at(end(first)?),
+            None => key,
+        }])
     }
+}
+
+impl Chain {
+    /// Why this certificate is not one of the sender's; nothing where it is for one of the names.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    fn refusal(
+        &self,
+        first: &CertificateDer<'_>,
+        rest: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Option<CertificateError>, FetchError> {
+        let now = pki_types::UnixTime::since_unix_epoch(now.saturating_since(UnixTime::EPOCH));
+        let mut last = None;
+        for name in &self.names {
+            let judged = (self.verifier).verify_server_cert(first, rest, name, &[], now);
+            match judged {
+                Ok(_) => return Ok(None),
+                Err(Error::InvalidCertificate(CertificateError::BadEncoding)) => {
+                    return Err(FetchError::new("what is there is no certificate"));
+                }
+                Err(Error::InvalidCertificate(reason)) => last = Some(reason),
+                Err(error) => return Err(FetchError::new(error)),
+            }
+        }
+        Ok(last)
+    }
+}
+
+/// From when on a certificate is not valid any more: the second behind its last one (RFC 5280, section 4.1.2.5).
+fn end(certificate: &CertificateDer<'_>) -> Result<UnixTime, FetchError> {
+    let read = Certificate::from_der(certificate).map_err(FetchError::new)?;
+    let last = read.tbs_certificate().validity().not_after;
+    let behind = last
+        .to_unix_duration()
+        .saturating_add(Duration::from_secs(1));
+    Ok(UnixTime::EPOCH.saturating_add(behind))
 }
 
 impl FetchKeys for HttpCertificates {
@@ -137,7 +194,7 @@ impl FetchKeys for HttpCertificates {
             return Ok(Vec::new());
         }
         match self.http.document(url).await? {
-            Some(pem) => Ok(vec![self.key(url, &pem)?]),
+            Some(pem) => self.keys(url, &pem, UnixTime::now()),
             None => Ok(Vec::new()),
         }
     }
@@ -162,22 +219,61 @@ mod tests {
         HttpCertificates::at([CertificateUrl::new("certs.sender.example", "/", ".pem")]).unwrap()
     }
 
+    /// `date -u -d '2026-12-01' +%s`
+    const NOW: UnixTime = UnixTime::from_secs(1_796_083_200);
+    /// The last second of `LEAF`: `date -u -d 'Nov  5 13:35:44 2126 GMT' +%s`, as
+    /// `openssl x509 -enddate -noout` tells it.
+    const LAST: UnixTime = UnixTime::from_secs(4_949_559_344);
+
+    #[test]
+    fn a_certificate_for_no_name_is_refused_at_once() {
+        assert!(certificates().under(ROOT, []).is_err());
+    }
+
+    fn under(name: &'static str) -> HttpCertificates {
+        certificates().under(ROOT, [name]).unwrap()
+    }
+
+    /// How many keys it takes from this PEM; `None` where it cannot tell.
+    fn taken(certificates: &HttpCertificates, pem: &str, now: UnixTime) -> Option<usize> {
+        let keys = certificates.keys(URL, pem.as_bytes(), now);
+        keys.ok().map(|keys| keys.len())
+    }
+
     #[test]
     fn a_chain_ends_in_a_pinned_root_and_is_for_a_name() {
-        let under = |names: [&'static str; 1]| certificates().under(ROOT, names).unwrap();
-        let pinned = under(["certs.sender.example"]);
-        assert!(pinned.key(URL, LEAF.as_bytes()).is_ok());
-        assert!(pinned.key(URL, FOREIGN.as_bytes()).is_err());
-        assert!(
-            pinned
-                .key(URL, format!("{FOREIGN}{LEAF}").as_bytes())
-                .is_err()
-        );
-        let other = under(["certs.other.example"]);
-        assert!(other.key(URL, LEAF.as_bytes()).is_err());
+        let pinned = under("certs.sender.example");
+        assert_eq!(taken(&pinned, LEAF, NOW), Some(1));
+        // It was judged: there is no such key.
+        assert_eq!(taken(&pinned, FOREIGN, NOW), Some(0));
+        assert_eq!(taken(&pinned, &format!("{FOREIGN}{LEAF}"), NOW), Some(0));
+        assert_eq!(taken(&under("certs.other.example"), LEAF, NOW), Some(0));
         // Without pinned roots its host is trusted.
-        assert!(certificates().key(URL, FOREIGN.as_bytes()).is_ok());
-        assert!(certificates().key(URL, b"no PEM").is_err());
+        assert_eq!(taken(&certificates(), FOREIGN, NOW), Some(1));
+        // What is no certificate says nothing of the key.
+        for all in [&certificates(), &pinned] {
+            assert_eq!(taken(all, "no PEM", NOW), None);
+            assert_eq!(taken(all, &LEAF.replace("CERTIFICATE", "KEY"), NOW), None);
+            let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+            assert_eq!(taken(all, garbage, NOW), None);
+        }
+    }
+
+    #[test]
+    fn a_key_counts_no_longer_than_the_certificate_that_a_pinned_root_vouches_for() {
+        let pinned = under("certs.sender.example");
+        let keys = pinned.keys(URL, LEAF.as_bytes(), LAST).unwrap();
+        let second = Duration::from_secs(1);
+        assert_eq!(keys[0].end(), Some(LAST.saturating_add(second)));
+        assert!(keys[0].is_active(LAST));
+        assert!(!keys[0].is_active(LAST.saturating_add(second)));
+        // The refetch of one that has expired has a clear answer.
+        let later = LAST.saturating_add(second);
+        assert_eq!(taken(&pinned, LEAF, later), Some(0));
+        assert_eq!(taken(&pinned, LEAF, UnixTime::EPOCH), Some(0));
+        let trusted = certificates();
+        let keys = trusted.keys(URL, LEAF.as_bytes(), later).unwrap();
+        assert_eq!(keys[0].end(), None);
     }
 
     #[tokio::test]
