@@ -37,7 +37,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 fn events() -> u64 {
     let set = std::env::var("RECONCILE_EVENTS").ok();
-    set.map_or(10_000, |text| text.parse().unwrap())
+    set.map_or(4_000, |text| text.parse().unwrap())
 }
 
 fn body(number: u64) -> String {

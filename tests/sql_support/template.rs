@@ -39,7 +39,7 @@ fn make(template: &Path) {
     let made = as_nobody(&program("initdb"))
         .current_dir(&dir)
         .args(["-D", "data", "-A", "trust", "-U", "app", "-E", "UTF8"])
-        .args(["--no-locale", "-N"])
+        .args(["--no-locale", "-N", "--wal-segsize", "1"])
         .output()
         .unwrap();
     assert!(

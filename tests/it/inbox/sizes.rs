@@ -77,7 +77,8 @@ pub(super) async fn queued<I: Inbox + Clone>(
     send(&layer, &first[0]).await;
     join_all(first.iter().map(|event| send(&layer, event))).await;
     for length in lengths {
-        let count = (4_000_000 / (length + 1_000)).min(2_000);
+        let all = short_or_long(2_000_000, 4_000_000);
+        let count = (all / (length + 1_000)).min(2_000);
         let (mut bytes, number_of) = (0, u64::try_from(count).unwrap());
         let events: Vec<_> = (0..count)
             .map(|number| {
