@@ -20,6 +20,16 @@ pub(crate) struct Watch {
     journal: Option<(Journal, SqliteJournal)>,
 }
 
+/// A page that is for this machine itself, as there is no login here: a receiver of yours has its operators log in,
+/// and puts `OperatorAccess` into their requests. Behind a proxy it is for nobody, as everybody may come from there.
+fn page() -> Result<Page, SettingError> {
+    let proxies = variable("TRUSTED_PROXIES")?.filter(|list| !list.is_empty());
+    Ok(match proxies {
+        None => Page::new().show_to_this_machine(),
+        Some(_) => Page::new(),
+    })
+}
+
 impl Watch {
     /// With a journal in the file of `JOURNAL_PATH`; unless set, beside the file of the records, where they are in one.
     pub(crate) fn begin(place: &Place) -> Result<Self, SettingError> {
@@ -39,7 +49,7 @@ impl Watch {
             Ok((journal, table))
         });
         Ok(Self {
-            page: Page::new(),
+            page: page()?,
             journal: journal.transpose()?,
         })
     }
@@ -61,8 +71,7 @@ impl Watch {
         self.journal.as_ref().map(|(journal, _)| journal)
     }
 
-    /// The page, for this machine itself alone: a receiver of yours has its operators log in, and puts
-    /// `OperatorAccess` into their requests.
+    /// The page, with all that it shows.
     pub(crate) fn routes(self, webhooks: &Webhooks, kept: &Kept) -> Router {
         let mut page = self.page;
         for webhook in webhooks.all() {

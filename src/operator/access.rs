@@ -79,11 +79,47 @@ const FORWARDING: [&str; 17] = [
 /// The beginnings of the names of others.
 const FORWARDING_BEGIN: [&str; 3] = ["x-forwarded", "cf-", "x-appengine-"];
 
-/// Who asks, if the page is for them; else why it is not.
-pub(super) fn admitted(parts: &Parts) -> Result<OperatorAccess, &'static str> {
+/// What is answered to whom the page is not for.
+const FOR_OPERATORS: &str = "This page is for operators.\n";
+/// The same, where it could be this machine itself that asks: it tells what to do, and nothing of what is here.
+const NOT_FOR_THIS_MACHINE: &str = "This page is for operators.\n\n\
+    If you are one: have your own authentication put `OperatorAccess` into the extensions of your requests. Or build \
+    the page with `Page::show_to_this_machine()`, where no proxy on this machine passes requests on to it: the \
+    documentation of that says why.\n";
+
+/// Why a request is not shown the page, for the log, and what it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) why: &'static str,
+    pub(super) told: &'static str,
+}
+
+/// Who asks, if the page is for them. Without an [`OperatorAccess`] it is for this machine itself where the page was
+/// built so, and else for nobody.
+pub(super) fn admitted(
+    parts: &Parts,
+    is_for_this_machine: bool,
+) -> Result<OperatorAccess, Refusal> {
     if let Some(access) = parts.extensions.get::<OperatorAccess>() {
         return Ok(access.clone());
     }
+    seems_this_machine(parts).map_err(|why| Refusal {
+        why,
+        told: FOR_OPERATORS,
+    })?;
+    match is_for_this_machine {
+        true => Ok(OperatorAccess::new()),
+        false => Err(Refusal {
+            why: "nothing says that it is an operator's, and the page is not built to be shown to this machine: \
+                  `Page::show_to_this_machine`",
+            told: NOT_FOR_THIS_MACHINE,
+        }),
+    }
+}
+
+/// Whether this machine itself asks, as far as can be seen; else why not. A proxy on this machine that asks in
+/// HTTP/1.1 and adds no header, as nginx does by itself since 1.29.7, is not told from it.
+fn seems_this_machine(parts: &Parts) -> Result<(), &'static str> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let Some(ConnectInfo(peer)) = peer else {
         return Err("the peer's address is not known: serve with connect info");
@@ -101,7 +137,7 @@ pub(super) fn admitted(parts: &Parts) -> Result<OperatorAccess, &'static str> {
         );
     }
     match names_loopback(parts) {
-        true => Ok(OperatorAccess::new()),
+        true => Ok(()),
         false => Err("the name that was asked for is not this machine's own"),
     }
 }

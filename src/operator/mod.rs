@@ -28,17 +28,9 @@
 //!
 //! # Who sees it
 //!
-//! Everybody else gets 403. It is shown
-//!
-//! - to requests in whose extensions your own authentication has put [`OperatorAccess`];
-//! - and to this machine itself: the peer and the `Host` are loopback, and no header says that a proxy stands
-//!   between. The peer is known where you serve with
-//!   `into_make_service_with_connect_info::<SocketAddr>()`.
-//!
-//! A proxy on the same machine that adds no header (nginx and HAProxy add none unless told to) is not told from this
-//! machine itself, unless it asks in HTTP/1.0, which is refused: behind one, do not nest the
-//! page without an authentication of your own, and have that *refuse*, for an [`OperatorAccess`] that is missing is
-//! no refusal to who comes from loopback.
+//! Requests in whose extensions your own authentication has put [`OperatorAccess`]. Everybody else gets 403, and so
+//! does this machine itself, unless the page is built with
+//! [`show_to_this_machine`](Page::show_to_this_machine), for who develops a receiver.
 //!
 //! What changes something is a form with a token that an hour's pages of this process alone hold; requests that a
 //! browser says come from another site are refused. Each such action is written to the log and to the journal, with
@@ -147,6 +139,34 @@ impl Page {
     /// Shows this inbox too; that of a webhook it knows.
     pub fn inbox(mut self, inbox: impl Inbox) -> Self {
         self.given.inboxes.push(SharedInbox::new(inbox));
+        self
+    }
+
+    /// Shows the page to this machine itself too, without an [`OperatorAccess`]: the peer and the `Host` are loopback,
+    /// and no header says that a proxy stands between. The peer is known where you serve with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    ///
+    /// It is for who develops a receiver, or looks in through an SSH tunnel.
+    ///
+    /// # Insecure
+    ///
+    /// A proxy on the same machine looks like this machine itself where it adds no header: nginx, which asks in
+    /// HTTP/1.1 by itself since 1.29.7, and HAProxy add none unless told to. Behind one, this shows the page to
+    /// *everybody*, and lets everybody do what an operator may. Everybody who has an account on this machine sees it
+    /// in any case.
+    ///
+    /// ```
+    /// use tower_webhook::operator::{self, Page};
+    ///
+    /// let mut page = Page::new();
+    /// if cfg!(debug_assertions) {
+    ///     page = page.show_to_this_machine();
+    /// }
+    /// let page = operator::router(&page);
+    /// # drop(page);
+    /// ```
+    pub fn show_to_this_machine(mut self) -> Self {
+        self.given.is_for_this_machine = true;
         self
     }
 

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use http::{HeaderValue, StatusCode, header};
 use maud::{Markup, html};
 
+use super::access::Refusal;
 use super::asked::{Asked, MAX_QUERY};
 use super::state::State;
 use super::view::{dead, deliveries, event, frame, line, overview, queue};
@@ -48,10 +49,10 @@ pub(super) fn router(state: Arc<State>) -> Router {
 /// Lets those in whom the page is for.
 async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let mut response = match access::admitted(&parts) {
-        Err(why) => {
+    let mut response = match access::admitted(&parts, state.is_for_this_machine) {
+        Err(Refusal { why, told }) => {
             tracing::warn!(target: "tower_webhook", why, "the operator's page was not shown");
-            (StatusCode::FORBIDDEN, "This page is for operators.\n").into_response()
+            (StatusCode::FORBIDDEN, told).into_response()
         }
         Ok(_) if parts.uri.query().is_some_and(|it| it.len() > MAX_QUERY) => {
             StatusCode::URI_TOO_LONG.into_response()

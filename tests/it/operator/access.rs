@@ -155,6 +155,39 @@ async fn who_asks_in_http_1_0_is_a_proxy() {
     assert_eq!(status_of(&shown, named).await, 200);
 }
 
+/// As nginx asks since 1.29.7 unless told otherwise: in HTTP/1.1, for the address that it was given, without a word
+/// of itself. Nothing tells it from a browser on this machine.
+#[tokio::test]
+async fn this_machine_does_not_see_a_page_that_is_not_said_to_be_for_it() {
+    let app = Router::new().nest("/operator", operator::router(&Page::new()));
+    let ask = async |change: fn(&mut Request<Body>)| {
+        let mut request = from_here("/operator");
+        host(&mut request, "127.0.0.1:3000");
+        change(&mut request);
+        let answer = app.clone().oneshot(request).await.unwrap();
+        let status = answer.status();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+        (status, String::from_utf8(bytes.unwrap().to_vec()).unwrap())
+    };
+    let (status, text) = ask(|_| {}).await;
+    assert_eq!(status, 403);
+    assert!(text.contains("show_to_this_machine"), "{text}");
+    assert!(text.contains("OperatorAccess"), "{text}");
+    // Whoever is somewhere else is told nothing of it.
+    let elsewhere = ask(|it| peer(it, "192.0.2.7:1")).await;
+    assert_eq!(
+        elsewhere,
+        (
+            StatusCode::FORBIDDEN,
+            "This page is for operators.\n".to_owned()
+        )
+    );
+    let named = |it: &mut Request<Body>| {
+        it.extensions_mut().insert(OperatorAccess::new());
+    };
+    assert_eq!(ask(named).await.0, 200);
+}
+
 #[tokio::test]
 async fn an_operator_sees_it_from_anywhere() {
     let shown = Shown::with(false);

@@ -70,7 +70,7 @@ impl Shown {
             (Journal::start(files.clone()).unwrap(), files)
         });
         let (clock, inbox) = (clock(), MemoryInbox::new());
-        let page = Page::with_clock(clock.clone());
+        let page = Page::with_clock(clock.clone()).show_to_this_machine();
         let observer = page.observer();
         let journaled = |webhook: Webhook<_>| match &journal {
             Some((journal, _)) => webhook.journal(journal),
