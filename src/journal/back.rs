@@ -12,7 +12,7 @@ use crate::recorded::{JournalError, JournalLine, JournalPosition, Newest, Newest
 const KINDS: [&str; 2] = ["proved-", "refused-"];
 /// So much is read at a time.
 const BLOCK: u64 = 64 * 1024;
-/// A longer line is passed over.
+/// A longer line is counted, and not kept in memory.
 const LONGEST: usize = 2 << 20;
 
 /// Reads the newest lines that are asked for. It blocks while it reads.
@@ -49,11 +49,15 @@ fn read(folder: &Path, newest: Newest<'_>) -> std::io::Result<NewestLines> {
         }
         let Some((_, place)) = heads.into_iter().max() else {
             reading.found.next = None;
+            // Those before which there is nothing else.
+            let passed = ways.iter().map(|way| way.passed);
+            reading.found.too_long = passed.fold(reading.found.too_long, usize::saturating_add);
             return Ok(reading.found);
         };
-        let Some(text) = ways.get_mut(place).and_then(Way::take) else {
+        let Some((text, passed)) = ways.get_mut(place).and_then(Way::take) else {
             return Ok(reading.found);
         };
+        reading.found.too_long = reading.found.too_long.saturating_add(passed);
         // Where each of the ways stands: the line is the one behind that.
         let at: Vec<_> = ways.iter().filter_map(Way::end).collect();
         if !reading.take(&newest, JournalPosition::new(at.join(",")), &text) {
@@ -104,6 +108,14 @@ struct Way {
     head_at: Option<(String, u64)>,
     taken_at: Option<(String, u64)>,
     first_end: Option<u64>,
+    /// How many lines that are too long stand between the next line and the one that was taken before.
+    passed: usize,
+}
+
+/// A whole line, and where it begins: without its text where that is too long.
+struct Whole {
+    begin: u64,
+    text: Option<Vec<u8>>,
 }
 
 impl Way {
@@ -122,6 +134,7 @@ impl Way {
             head_at: None,
             taken_at: end.map(|(name, at)| (name.clone(), *at)),
             first_end: end.map(|(_, at)| *at),
+            passed: 0,
         }
     }
 
@@ -131,13 +144,16 @@ impl Way {
             if self.file.is_none() && !self.open()? {
                 return Ok(None);
             }
-            let Some((begin, bytes)) = self.line_before()? else {
+            let Some(Whole { begin, text }) = self.line_before()? else {
                 self.file = None;
                 continue;
             };
+            let Some(bytes) = text else {
+                self.passed = self.passed.saturating_add(1);
+                continue;
+            };
             let text = String::from_utf8(bytes).ok();
-            let line = text.filter(|text| text.len() <= LONGEST);
-            let parsed = line.and_then(|text| Some((JournalLine::parse(&text).ok()?.at, text)));
+            let parsed = text.and_then(|text| Some((JournalLine::parse(&text).ok()?.at, text)));
             if let (Some(head), Some((name, _))) = (parsed, &self.file) {
                 self.head = Some(head);
                 self.head_at = Some((name.clone(), begin));
@@ -146,9 +162,11 @@ impl Way {
         Ok(self.head.as_ref().map(|(at, _)| *at))
     }
 
-    fn take(&mut self) -> Option<String> {
+    /// The next line, and how many that are too long stood behind it.
+    fn take(&mut self) -> Option<(String, usize)> {
         self.taken_at = self.head_at.take();
-        self.head.take().map(|(_, text)| text)
+        let passed = std::mem::take(&mut self.passed);
+        self.head.take().map(|(_, text)| (text, passed))
     }
 
     /// Where it stands.
@@ -176,11 +194,8 @@ impl Way {
         Ok(false)
     }
 
-    /// The last whole line before the offset, and where it begins.
-    fn line_before(&mut self) -> std::io::Result<Option<(u64, Vec<u8>)>> {
-        let Some((_, file)) = &mut self.file else {
-            return Ok(None);
-        };
+    /// The last whole line before the offset.
+    fn line_before(&mut self) -> std::io::Result<Option<Whole>> {
         loop {
             // What stands behind the last line break is being written, or was cut off.
             if let Some(last) = self.ahead.iter().rposition(|byte| *byte == b'\n') {
@@ -189,24 +204,64 @@ impl Way {
                 let begin = begin.map(|at| at.saturating_add(1));
                 if let Some(begin) = begin.or((self.offset == 0).then_some(0)) {
                     let line = self.ahead.split_off(begin);
-                    let behind = u64::try_from(self.ahead.len()).unwrap_or(u64::MAX);
-                    return Ok(Some((self.offset.saturating_add(behind), line)));
+                    return Ok(Some(Whole {
+                        begin: self.behind(),
+                        text: Some(line).filter(|line| line.len() <= LONGEST),
+                    }));
+                }
+                if self.ahead.len() > LONGEST {
+                    self.pass()?;
+                    let begin = self.behind();
+                    return Ok(Some(Whole { begin, text: None }));
                 }
                 self.ahead.push(b'\n');
+            } else if self.ahead.len() > LONGEST {
+                self.pass()?;
+                continue;
             } else if self.offset == 0 {
                 return Ok(None);
             }
-            let begin = self.offset.saturating_sub(BLOCK);
-            let length = usize::try_from(self.offset.saturating_sub(begin)).unwrap_or(0);
-            let mut block = vec![0; length];
-            file.seek(SeekFrom::Start(begin))?;
-            file.read_exact(&mut block)?;
-            block.append(&mut self.ahead);
-            self.ahead = block;
-            self.offset = begin;
-            if self.ahead.len() > LONGEST.saturating_mul(2) {
-                return Ok(None);
+            self.read_block()?;
+        }
+    }
+
+    /// Where what was read, and is not taken yet, ends.
+    fn behind(&self) -> u64 {
+        let ahead = u64::try_from(self.ahead.len()).unwrap_or(u64::MAX);
+        self.offset.saturating_add(ahead)
+    }
+
+    /// Reads what stands before the offset, and puts it before what was read.
+    fn read_block(&mut self) -> std::io::Result<()> {
+        let Some((_, file)) = &mut self.file else {
+            return Ok(());
+        };
+        let begin = self.offset.saturating_sub(BLOCK);
+        let length = usize::try_from(self.offset.saturating_sub(begin)).unwrap_or(0);
+        let mut block = vec![0; length];
+        file.seek(SeekFrom::Start(begin))?;
+        file.read_exact(&mut block)?;
+        block.append(&mut self.ahead);
+        self.ahead = block;
+        self.offset = begin;
+        Ok(())
+    }
+
+    /// Goes back to where the line begins that was read in part, and keeps none of it.
+    fn pass(&mut self) -> std::io::Result<()> {
+        loop {
+            self.ahead.clear();
+            if self.offset == 0 {
+                return Ok(());
+            }
+            self.read_block()?;
+            if let Some(last) = self.ahead.iter().rposition(|byte| *byte == b'\n') {
+                self.ahead.truncate(last.saturating_add(1));
+                return Ok(());
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ pub(crate) struct NewestLines {
     pub(crate) lines: Vec<(JournalPosition, JournalLine)>,
     /// Before which place to read on; none where this is the beginning of the journal.
     pub(crate) next: Option<JournalPosition>,
+    /// How many lines among them are too long to be read here.
+    pub(crate) too_long: usize,
 }
 
 impl Newest<'_> {

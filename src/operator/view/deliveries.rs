@@ -14,7 +14,7 @@ use crate::operator::asked::Asked;
 use crate::operator::seen::{DELIVERIES, SeenDelivery};
 use crate::operator::shown::{field, line, short};
 use crate::operator::state::{State, name_of};
-use crate::recorded::{JournalFilter, JournalLine, JournalPosition, Newest};
+use crate::recorded::{JournalFilter, JournalLine, JournalPosition, Newest, NewestLines};
 use crate::webhook::WebhookLayer;
 
 /// So many are on a page.
@@ -225,7 +225,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         }
         @match found {
             Err(error) => (failed("The journal", &error)),
-            Ok((found, next)) => section data-part="deliveries" {
+            Ok(Found { rows: found, next, too_long }) => section data-part="deliveries" {
                 p.note {
                     @if state.journal.is_some() { "From the journal." }
                     @else if state.is_observing {
@@ -236,6 +236,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
                 }
                 @if found.is_empty() { p { "None, as far as was looked back." } }
                 @else { (rows(asked, "Deliveries, the newest first", &found)) }
+                (left_out(too_long))
                 @if let Some(next) = next {
                     p.more { a href=(further(asked, &next)) {
                         @if found.len() < AT_ONCE { "Look further back" } @else { "Older ones" }
@@ -262,8 +263,33 @@ fn further(asked: &Asked, next: &str) -> String {
     link(asked, "/deliveries", &all)
 }
 
-/// Some of them, and before which place to look for more.
-pub(super) type Found = (Vec<Row>, Option<String>);
+/// Some of them.
+pub(super) struct Found {
+    pub(super) rows: Vec<Row>,
+    /// Before which place to look for more.
+    pub(super) next: Option<String>,
+    /// How many lines of the journal among them are too long to be shown.
+    pub(super) too_long: usize,
+}
+
+impl From<NewestLines> for Found {
+    fn from(found: NewestLines) -> Self {
+        Self {
+            rows: found.lines.iter().map(Row::from).collect(),
+            next: found.next.map(|next| next.to_string()),
+            too_long: found.too_long,
+        }
+    }
+}
+
+/// Says what is not shown.
+pub(super) fn left_out(too_long: usize) -> Markup {
+    html! {
+        @if too_long > 0 {
+            p.note { (too_long) " more, whose lines in the journal are too long to be shown here: `webhook watch` shows them." }
+        }
+    }
+}
 
 async fn in_journal(
     lines: &JournalLines,
@@ -286,8 +312,7 @@ async fn in_journal(
         .newest(newest)
         .await
         .map_err(|error| error.to_string())?;
-    let next = found.next.map(|next| next.to_string());
-    Ok((found.lines.iter().map(Row::from).collect(), next))
+    Ok(found.into())
 }
 
 fn in_memory(state: &State, asked: &Asked, wanted: &Wanted<'_>) -> Found {
@@ -302,7 +327,11 @@ fn in_memory(state: &State, asked: &Asked, wanted: &Wanted<'_>) -> Found {
 fn in_rows(found: &[SeenDelivery]) -> Found {
     let next = found.last().filter(|_| found.len() == AT_ONCE);
     let next = next.map(|last| last.number.to_string());
-    (found.iter().map(Row::from).collect(), next)
+    Found {
+        rows: found.iter().map(Row::from).collect(),
+        next,
+        too_long: 0,
+    }
 }
 
 /// The outcomes of one event.
@@ -324,8 +353,7 @@ pub(super) async fn of_event(state: &State, key: &EventKey) -> Result<Found, Str
         .newest(newest)
         .await
         .map_err(|error| line_of(&error))?;
-    let next = found.next.map(|next| next.to_string());
-    Ok((found.lines.iter().map(Row::from).collect(), next))
+    Ok(found.into())
 }
 
 fn line_of(error: &impl std::fmt::Display) -> String {

@@ -3,7 +3,7 @@
 use futures_util::future::{join_all, join3};
 use maud::{Markup, html};
 
-use super::deliveries::{of_event, rows};
+use super::deliveries::{Found, left_out, of_event, rows};
 use super::entry::{button, died, state_of};
 use super::frame::{cell, fact, failed, link, off, table, when};
 use crate::event::{EventKey, Name};
@@ -46,13 +46,14 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         }
         @match history {
             Err(error) => (failed("The journal", &error)),
-            Ok((found, next)) => section data-part="history" {
+            Ok(Found { rows: found, next, too_long }) => section data-part="history" {
                 @if state.journal.is_none() {
                     p.note { "No journal was given to this page: these are what this process remembers." }
                 }
                 @if !found.is_empty() { (rows(asked, "Its deliveries and attempts, the newest first", &found)) }
                 @else if next.is_some() { p { "No delivery of it is among the last ones." } }
                 @else { p { "No delivery of it is known." } }
+                (left_out(too_long))
                 @if let Some(next) = &next {
                     p.more { a href=(link(asked, "/deliveries", &[("key", &key.encoded()), ("before", next)])) { "Look further back" } }
                 }
