@@ -1,16 +1,18 @@
 //! A journal in files of JSON lines, the oldest of which are removed.
 
+mod open;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use crate::clock::UnixTime;
+use self::open::Open;
 use crate::recorded::{JournalError, JournalPage, JournalPosition, JournalSink, Retained};
 use crate::recorded::{JournalFilter, JournalLine};
 
-/// A line that is longer is passed over: none that is written here is.
+/// A line that is longer is passed over. None that is written here is.
 const LONGEST_LINE: usize = 16 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -35,7 +37,8 @@ impl Kind {
 /// Requests whose origin was proved have files of their own, and so have all others, each with a bound of their
 /// size: what strangers send pushes nothing else out. A file that is full is followed by another, and where all of a
 /// kind come to their bound the oldest is removed. Several processes may write to one folder, each to files of its
-/// own; the bounds hold for all files that are there. A file is begun each day, and goes as a whole.
+/// own; the bounds hold for all files that are there. A process whose file another one has removed begins a new one.
+/// A file is begun each day, and goes as a whole.
 ///
 /// A file holds whole lines: what could be written in part only, as on a full disk, is taken back. A process that
 /// was killed half-way leaves at most one line that is cut off, which readers pass over. Nothing is synced: a
@@ -49,14 +52,6 @@ pub struct JournalFiles {
     /// Those that this one writes to.
     proved: Option<Open>,
     refused: Option<Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    file: File,
-    path: PathBuf,
-    len: u64,
-    begun: UnixTime,
 }
 
 impl Clone for JournalFiles {
@@ -241,12 +236,14 @@ impl JournalFiles {
         }
         let len = u64::try_from(text.len()).unwrap_or(u64::MAX);
         let most = self.file_bytes;
-        let is_full = |open: &Open| open.len > 0 && open.len.saturating_add(len) > most;
-        if self.slot(kind).as_ref().is_none_or(is_full) {
+        let is_over = |open: &Open| {
+            (open.len > 0 && open.len.saturating_add(len) > most) || open.is_removed()
+        };
+        if self.slot(kind).as_ref().is_none_or(is_over) {
             *self.slot(kind) = None;
             // Where the others cannot be removed, the disk says so.
             let _ = self.make_room(kind, most.max(len));
-            let open = self.begin(kind)?;
+            let open = Open::begin(&self.folder, kind.prefix())?;
             *self.slot(kind) = Some(open);
         }
         let Some(open) = self.slot(kind) else {
@@ -278,25 +275,6 @@ impl JournalFiles {
                 *slot = None;
             }
         }
-    }
-
-    fn begin(&self, kind: Kind) -> std::io::Result<Open> {
-        let mut random = [0; 4];
-        getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-        let (begun, random) = (UnixTime::now(), u32::from_ne_bytes(random));
-        let name = format!("{:016x}-{random:08x}.jsonl", begun.as_micros());
-        let path = self.folder.join(format!("{}{name}", kind.prefix()));
-        let mut options = OpenOptions::new();
-        options.append(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
-        Ok(Open {
-            file,
-            path,
-            len: 0,
-            begun,
-        })
     }
 
     /// Removes the oldest files of a kind until one of this length fits.

@@ -48,3 +48,43 @@ fn a_file_that_fills_slowly_goes_in_its_time() {
     prune_in(&mut files, 49);
     assert_eq!(ids(&files), [""; 0]);
 }
+
+fn proved(id: &str) -> JournalLine {
+    let mut line = JournalLine::new(id.to_owned(), UnixTime::now(), "a".to_owned(), "handled");
+    line.authenticated = true;
+    line
+}
+
+fn ids(files: &JournalFiles) -> Vec<String> {
+    let page = files.read(&JournalFilter::new(), None, 99).unwrap();
+    assert_eq!(page.unreadable, 0);
+    page.lines.into_iter().map(|line| line.id).collect()
+}
+
+fn folder(name: &str) -> Folder {
+    let name = format!("webhook-journal-{name}-{}", std::process::id());
+    Folder(std::env::temp_dir().join(name))
+}
+
+#[test]
+fn a_process_whose_file_another_one_has_removed_begins_a_new_one() {
+    let folder = folder("shared");
+    let files = || {
+        JournalFiles::open(&folder.0)
+            .unwrap()
+            .at_most(400, 800, 800)
+    };
+    let (mut quiet, mut busy) = (files(), files());
+    quiet.write(&[proved("quiet-1")]).unwrap();
+    // To make room, the busy one removes what is the oldest.
+    for number in 0..40 {
+        busy.write(&[proved(&format!("busy-{number}"))]).unwrap();
+    }
+    assert!(!ids(&busy).contains(&"quiet-1".to_owned()));
+    quiet.write(&[proved("quiet-2")]).unwrap();
+    quiet.write(&[proved("quiet-3")]).unwrap();
+    let all = ids(&busy);
+    for id in ["quiet-2", "quiet-3", "busy-39"] {
+        assert!(all.contains(&id.to_owned()), "{id} is lost: {all:?}");
+    }
+}
