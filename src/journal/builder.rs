@@ -61,7 +61,8 @@ impl<S: JournalSink> JournalBuilder<S> {
     }
 
     /// How many bytes of a body are kept at most, where its origin was proved and where it was not; 256 KiB and
-    /// 16 KiB unless set. What is kept in part only cannot be sent through again.
+    /// 16 KiB unless set. What is kept in part only cannot be sent through again. A line of
+    /// [`JournalFiles`](super::JournalFiles) holds 16 MiB at most, whatever is set.
     pub fn bodies(mut self, proved: usize, refused: usize) -> Self {
         self.rooms.proved_body = proved;
         self.rooms.refused_body = refused;

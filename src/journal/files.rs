@@ -1,5 +1,6 @@
 //! A journal in files of JSON lines, the oldest of which are removed.
 
+mod fit;
 mod open;
 
 use std::collections::BTreeMap;
@@ -38,7 +39,8 @@ impl Kind {
 /// size: what strangers send pushes nothing else out. A file that is full is followed by another, and where all of a
 /// kind come to their bound the oldest is removed. Several processes may write to one folder, each to files of its
 /// own; the bounds hold for all files that are there. A process whose file another one has removed begins a new one.
-/// A file is begun each day, and goes as a whole.
+/// A file is begun each day, and goes as a whole. A line holds 16 MiB at most: where a longer one would come of it, a
+/// part of the body is kept, as where [`bodies`](super::JournalBuilder::bodies) says so.
 ///
 /// A file holds whole lines: what could be written in part only, as on a full disk, is taken back. A process that
 /// was killed half-way leaves at most one line that is cut off, which readers pass over. Nothing is synced: a
@@ -327,7 +329,7 @@ impl JournalSink for JournalFiles {
             let lines = lines.iter().filter(|line| line.authenticated == is_proved);
             let mut text = Vec::new();
             for line in lines {
-                text.extend_from_slice(line.to_json().as_bytes());
+                text.extend_from_slice(fit::fitted(line, LONGEST_LINE).as_bytes());
                 text.push(b'\n');
             }
             text

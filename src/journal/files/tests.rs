@@ -88,3 +88,47 @@ fn a_process_whose_file_another_one_has_removed_begins_a_new_one() {
         assert!(all.contains(&id.to_owned()), "{id} is lost: {all:?}");
     }
 }
+
+#[test]
+fn a_line_that_would_be_too_long_to_be_read_is_written_with_a_part_of_its_body() {
+    use crate::recorded::{RecordedBody, RecordedRequest};
+
+    let folder = folder("long");
+    let mut files = JournalFiles::open(&folder.0).unwrap();
+    let body = |text: Option<String>, base64: Option<String>| RecordedBody {
+        len: 17 << 20,
+        text,
+        base64,
+        cut: false,
+        masked: false,
+        decoded: false,
+    };
+    let bodies = [
+        body(Some("é".repeat(9 << 20)), None),
+        // Each of these takes six bytes.
+        body(Some("\u{1}".repeat(3 << 20)), None),
+        body(None, Some("QUJD".repeat(5 << 20))),
+    ];
+    for (body, id) in bodies.into_iter().zip(["1", "2", "3"]) {
+        let mut line = proved(id);
+        line.request = Some(RecordedRequest {
+            received_at: 0,
+            method: "POST".to_owned(),
+            uri: "/".to_owned(),
+            headers: Vec::new(),
+            headers_cut: false,
+            body: Some(body),
+        });
+        files.write(&[line]).unwrap();
+    }
+    let page = files.read(&JournalFilter::new(), None, 9).unwrap();
+    assert_eq!((page.lines.len(), page.unreadable), (3, 0));
+    for line in page.lines {
+        let body = line.request.unwrap().body.unwrap();
+        assert!(body.cut && body.whole().is_none());
+        let (text, base64) = (body.text.unwrap_or_default(), body.base64);
+        let kept = text.len() + base64.as_ref().map_or(0, String::len);
+        assert!(kept >= 1 << 20, "{kept}");
+        assert!(base64.is_none_or(|it| it.len() % 4 == 0));
+    }
+}
