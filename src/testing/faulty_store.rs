@@ -1,9 +1,12 @@
-use std::collections::BTreeMap;
+mod fault;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use self::fault::{Effect, Plan};
+pub use self::fault::{Fault, Operation};
 use crate::event::{EventKey, Name};
 use crate::store::{
     Claim, ClaimOutcome, Complete, Counts, Held, RecordView, Release, Renew, SharedStore, Store,
@@ -13,7 +16,8 @@ use crate::store::{
 /// A store that fails, stalls, loses replies or forgets, on command; else it is the one inside.
 ///
 /// Clones are the same store: one goes to the webhook, the other stays with the test.
-/// [`Store::wait`] meets no fault, as it grants nothing and cannot fail.
+/// [`Store::wait`] meets no fault, as it grants nothing and cannot fail. Nor does what is written with the effect of a
+/// handler in a `Tx`: that is the database's own.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,164 +48,42 @@ use crate::store::{
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct FaultyStore(Arc<Shared>);
+pub struct FaultyStore {
+    shared: Arc<Shared>,
+    way: Way,
+}
 
 struct Shared {
-    inner: RwLock<SharedStore>,
+    inner: RwLock<Inner>,
     plan: Mutex<Plan>,
 }
 
-#[derive(Default)]
-struct Plan {
-    faults: Vec<Fault>,
-    calls: BTreeMap<Operation, u64>,
+/// The store inside, and its handles for renewals and for items, where they were asked for and it has them.
+struct Inner {
+    store: SharedStore,
+    renewals: Option<SharedStore>,
+    items: Option<SharedStore>,
 }
 
-/// What is asked of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Operation {
-    /// [`Store::claim`].
-    Claim,
-    /// [`Store::complete`].
-    Complete,
-    /// [`Store::release`].
-    Release,
-    /// [`Store::renew`].
-    Renew,
-    /// [`Store::lookup`].
-    Lookup,
-    /// [`Store::forget`].
-    Forget,
-    /// [`Store::unfinished`].
-    Unfinished,
-    /// [`Store::counts`].
-    Counts,
-}
-
-/// Something that goes wrong in a [`FaultyStore`]: with every operation and for ever, unless it is
-/// said [on](Fault::on) which and how many [times](Fault::times).
-///
-/// ```
-/// use std::time::Duration;
-/// use tower_webhook::MemoryStore;
-/// use tower_webhook::store::{Store, StoreErrorKind};
-/// use tower_webhook::testing::{Fault, FaultyStore, Operation};
-///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// let store = FaultyStore::new(MemoryStore::new());
-/// store.inject(Fault::fail(StoreErrorKind::Unavailable).on(Operation::Claim).after(2).times(1));
-/// store.inject(Fault::stall(Duration::from_secs(2)).on(Operation::Complete));
-/// store.inject(Fault::lose_reply().on(Operation::Counts));
-/// store.inject(Fault::forget().on(Operation::Release));
-///
-/// let lost = store.counts().await.unwrap_err();
-/// assert_eq!(lost.kind(), StoreErrorKind::TimedOut);
-/// store.heal();
-/// assert!(store.counts().await.is_ok());
-/// # }
-/// ```
-#[derive(Debug, Clone)]
-#[must_use = "a fault does nothing until it is injected"]
-pub struct Fault {
-    effect: Effect,
-    on: Option<Operation>,
-    skip: u64,
-    left: u64,
-}
-
+/// By which of these a store is asked.
 #[derive(Debug, Clone, Copy)]
-enum Effect {
-    Fail(StoreErrorKind),
-    Stall(Duration),
-    LoseReply,
-    Forget,
-}
-
-impl Fault {
-    /// The operation fails and nothing was changed.
-    pub fn fail(kind: StoreErrorKind) -> Self {
-        Self::new(Effect::Fail(kind))
-    }
-
-    /// The operation takes effect only after this time, and only if the caller still waits for it.
-    pub fn stall(time: Duration) -> Self {
-        Self::new(Effect::Stall(time))
-    }
-
-    /// The operation takes effect and the caller is told [`StoreErrorKind::TimedOut`].
-    pub fn lose_reply() -> Self {
-        Self::new(Effect::LoseReply)
-    }
-
-    /// The records that the operation is about are lost before it takes effect.
-    pub fn forget() -> Self {
-        Self::new(Effect::Forget)
-    }
-
-    fn new(effect: Effect) -> Self {
-        Self {
-            effect,
-            on: None,
-            skip: 0,
-            left: u64::MAX,
-        }
-    }
-
-    /// With this operation only.
-    pub fn on(mut self, operation: Operation) -> Self {
-        self.on = Some(operation);
-        self
-    }
-
-    /// Only so many times.
-    pub fn times(mut self, times: u64) -> Self {
-        self.left = times;
-        self
-    }
-
-    /// Only once so many have passed unharmed.
-    pub fn after(mut self, calls: u64) -> Self {
-        self.skip = calls;
-        self
-    }
-
-    /// Whether it befalls this call, which is counted.
-    fn strikes(&mut self, operation: Operation) -> bool {
-        if self.left == 0 || self.on.is_some_and(|on| on != operation) {
-            return false;
-        }
-        if self.skip > 0 {
-            self.skip = self.skip.saturating_sub(1);
-            return false;
-        }
-        self.left = self.left.saturating_sub(1);
-        true
-    }
-}
-
-impl Plan {
-    /// Counts a call, and says what befalls it: the fault that was injected first and fits.
-    fn next(&mut self, operation: Operation) -> Option<Effect> {
-        let calls = self.calls.entry(operation).or_default();
-        *calls = calls.saturating_add(1);
-        let struck = self
-            .faults
-            .iter_mut()
-            .find_map(|fault| fault.strikes(operation).then_some(fault.effect));
-        self.faults.retain(|fault| fault.left > 0);
-        struck
-    }
+enum Way {
+    Store,
+    Renewals,
+    Items,
 }
 
 impl FaultyStore {
     /// This store, without a fault so far.
     pub fn new(store: impl Store) -> Self {
-        Self(Arc::new(Shared {
-            inner: RwLock::new(SharedStore::new(store)),
+        let shared = Arc::new(Shared {
+            inner: RwLock::new(Inner::of(SharedStore::new(store))),
             plan: Mutex::default(),
-        }))
+        });
+        Self {
+            shared,
+            way: Way::Store,
+        }
     }
 
     /// Lets this go wrong from now on. Of several faults that fit a call, it meets the one that was
@@ -216,10 +98,17 @@ impl FaultyStore {
     }
 
     /// Puts another store in the place of the one inside: an empty one is a store that has lost
-    /// everything.
+    /// everything. Transactions that a webhook was built with stay those of the store before.
     pub fn replace(&self, store: impl Store) {
-        let mut inner = (self.0.inner.write()).unwrap_or_else(PoisonError::into_inner);
-        *inner = SharedStore::new(store);
+        let mut inner = (self.shared.inner.write()).unwrap_or_else(PoisonError::into_inner);
+        let new = Inner::of(SharedStore::new(store));
+        let renewals = inner.renewals.is_some().then(|| new.store.for_renewals());
+        let items = inner.items.is_some().then(|| new.store.for_items());
+        *inner = Inner {
+            renewals: renewals.flatten(),
+            items: items.flatten(),
+            ..new
+        };
     }
 
     /// How often this was asked, whatever became of it.
@@ -228,12 +117,26 @@ impl FaultyStore {
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.0.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .plan
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn inner(&self) -> SharedStore {
-        let inner = (self.0.inner.read()).unwrap_or_else(PoisonError::into_inner);
-        inner.clone()
+        let inner = (self.shared.inner.read()).unwrap_or_else(PoisonError::into_inner);
+        let handle = match self.way {
+            Way::Store => None,
+            Way::Renewals => inner.renewals.as_ref(),
+            Way::Items => inner.items.as_ref(),
+        };
+        handle.unwrap_or(&inner.store).clone()
+    }
+
+    /// The same with the same faults, by this way.
+    fn by(&self, way: Way) -> SharedStore {
+        let shared = Arc::clone(&self.shared);
+        SharedStore::new(Self { shared, way })
     }
 
     /// Does `work` on `store`, as far as the fault that befalls it lets it.
@@ -266,9 +169,40 @@ impl FaultyStore {
     }
 }
 
+impl Inner {
+    fn of(store: SharedStore) -> Self {
+        Self {
+            store,
+            renewals: None,
+            items: None,
+        }
+    }
+}
+
 impl Store for FaultyStore {
     fn identity(&self) -> Option<StoreIdentity> {
         self.inner().identity()
+    }
+
+    fn for_renewals(&self) -> Option<SharedStore> {
+        let mut inner = (self.shared.inner.write()).unwrap_or_else(PoisonError::into_inner);
+        let handle = inner.store.for_renewals()?;
+        inner.renewals = Some(handle);
+        drop(inner);
+        Some(self.by(Way::Renewals))
+    }
+
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    fn transactions(&self) -> Option<crate::store::Transactions> {
+        self.inner().transactions()
+    }
+
+    fn for_items(&self) -> Option<SharedStore> {
+        let mut inner = (self.shared.inner.write()).unwrap_or_else(PoisonError::into_inner);
+        let handle = inner.store.for_items()?;
+        inner.items = Some(handle);
+        drop(inner);
+        Some(self.by(Way::Items))
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
@@ -302,6 +236,13 @@ impl Store for FaultyStore {
     async fn lookup(&self, key: &EventKey) -> Result<Option<RecordView>, StoreError> {
         let (store, keys) = (self.inner(), [key].into_iter());
         self.meet(Operation::Lookup, keys, &store, store.lookup(key))
+            .await
+    }
+
+    async fn lookup_many(&self, keys: &[EventKey]) -> Result<Vec<Option<RecordView>>, StoreError> {
+        let store = self.inner();
+        let work = store.lookup_many(keys);
+        self.meet(Operation::Lookup, keys.iter(), &store, work)
             .await
     }
 

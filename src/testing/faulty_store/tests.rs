@@ -119,3 +119,41 @@ async fn of_several_faults_the_first_that_fits_strikes() {
     assert_eq!(kind(store.counts().await), StoreErrorKind::Unavailable);
     assert!(store.counts().await.is_ok());
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn what_a_store_can_do_better_than_others_is_handed_on_with_its_faults() {
+    let name = format!("webhook-faulty-{}.db", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let options = sqlx::sqlite::SqliteConnectOptions::new();
+    let options = options.filename(&path).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let inner = crate::store::SqliteStore::on_pool(&pool).connect().await;
+    let store = FaultyStore::new(inner.unwrap());
+    assert!(store.transactions().is_some());
+    assert_eq!(attempt(&store, 1).await, 1);
+    let Claim {
+        key, token, lease, ..
+    } = claim(1);
+    let renewals = [Renew::new(key, token, lease, RETENTION)];
+    let renewing = store.for_renewals().unwrap();
+    let renewed = renewing.renew(&renewals).await.unwrap();
+    assert_eq!(renewed, [Held::Held]);
+    store.inject(Fault::fail(StoreErrorKind::Unavailable).on(Operation::Renew));
+    assert!(renewing.renew(&renewals).await.is_err());
+    assert_eq!(store.calls(Operation::Renew), 2);
+    // What is put in its place is what is renewed in.
+    store.heal();
+    store.replace(MemoryStore::new());
+    assert_eq!(attempt(&store, 1).await, 1);
+    assert_eq!(renewing.renew(&renewals).await.unwrap(), [Held::Held]);
+
+    // Several are looked up in one call.
+    let keys = [claim(1).key, claim(1).key];
+    let views = store.lookup_many(&keys).await.unwrap();
+    assert!(views.iter().all(Option::is_some) && views.len() == 2);
+    assert_eq!(store.calls(Operation::Lookup), 1);
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+    }
+}
