@@ -143,6 +143,18 @@ impl DeadLetters {
         inbox: &impl Inbox,
         spread: Duration,
     ) -> Result<ManyMoved, StoreError> {
+        let mut moved = ManyMoved::default();
+        self.redrive_and_count(inbox, spread, &mut moved).await?;
+        Ok(moved)
+    }
+
+    /// The same; what was moved is counted there also where it fails.
+    pub(crate) async fn redrive_and_count(
+        &self,
+        inbox: &impl Inbox,
+        spread: Duration,
+        moved: &mut ManyMoved,
+    ) -> Result<(), StoreError> {
         let dead = self.list(inbox).await?;
         let count = u32::try_from(dead.len()).unwrap_or(u32::MAX);
         let step = spread.checked_div(count).unwrap_or_default();
@@ -152,11 +164,10 @@ impl DeadLetters {
             ..Redrive::new(view.key.clone()).after(step.saturating_mul(number))
         });
         let redrives: Vec<_> = redrives.collect();
-        let mut moved = ManyMoved::default();
         for some in redrives.chunks(MOVED_AT_ONCE) {
             moved.count(join_all(some.iter().map(|it| inbox.redrive(it))).await)?;
         }
-        Ok(moved)
+        Ok(())
     }
 
     /// Ends them: they are never run, and their deliveries are duplicates for this time.
@@ -169,17 +180,28 @@ impl DeadLetters {
         inbox: &impl Inbox,
         retention: Duration,
     ) -> Result<ManyMoved, StoreError> {
+        let mut moved = ManyMoved::default();
+        self.discard_and_count(inbox, retention, &mut moved).await?;
+        Ok(moved)
+    }
+
+    /// The same; what was moved is counted there also where it fails.
+    pub(crate) async fn discard_and_count(
+        &self,
+        inbox: &impl Inbox,
+        retention: Duration,
+        moved: &mut ManyMoved,
+    ) -> Result<(), StoreError> {
         let dead = self.list(inbox).await?;
         let discards = dead.iter().map(|view| Discard {
             if_dead_since: died_at(view),
             ..Discard::new(view.key.clone(), retention)
         });
         let discards: Vec<_> = discards.collect();
-        let mut moved = ManyMoved::default();
         for some in discards.chunks(MOVED_AT_ONCE) {
             moved.count(join_all(some.iter().map(|it| inbox.discard(it))).await)?;
         }
-        Ok(moved)
+        Ok(())
     }
 
     fn means(&self, view: &EntryView) -> bool {
@@ -208,16 +230,22 @@ fn died_at(view: &EntryView) -> Option<UnixTime> {
 }
 
 impl ManyMoved {
+    /// Counts all that were moved together, also where some of them failed.
     fn count(&mut self, answers: Vec<Result<Moved, StoreError>>) -> Result<(), StoreError> {
+        let mut all = Ok(());
         for answer in answers {
-            let count = match answer? {
-                Moved::Done => &mut self.done,
-                Moved::Stale => &mut self.stale,
-                Moved::NotFrom(_) | Moved::Absent => &mut self.changed,
+            let count = match answer {
+                Ok(Moved::Done) => &mut self.done,
+                Ok(Moved::Stale) => &mut self.stale,
+                Ok(Moved::NotFrom(_) | Moved::Absent) => &mut self.changed,
+                Err(error) => {
+                    all = all.and(Err(error));
+                    continue;
+                }
             };
             *count = count.saturating_add(1);
         }
-        Ok(())
+        all
     }
 }
 

@@ -1,20 +1,21 @@
 //! What an operator does, once it is sure that an operator does it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
 use http::StatusCode;
 use maud::{Markup, html};
 
+use super::access;
 use super::asked::{Asked, get, read};
+use super::doing::{Doing, FAILED, Refused};
 use super::state::{RETENTION, State};
 use super::view::entry::died;
 use super::view::frame::link;
-use super::{access, shown};
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Name};
 use crate::inbox::{DeadLetters, Discard, Inbox as _, ManyMoved, Moved, Redrive, SharedInbox};
-use crate::journal::Note;
 use crate::store::{Store as _, StoreError};
 
 /// A longer form is none of ours.
@@ -34,10 +35,14 @@ pub(super) const FORGET: &str = "forget";
 pub(super) const PAUSE: &str = "pause";
 pub(super) const RESUME: &str = "resume";
 
-type Refused = (StatusCode, &'static str);
-
 /// Does what a form asks for, and says which view to go to.
-pub(super) async fn act(state: &State, asked: &Asked, request: Request) -> Result<String, Refused> {
+///
+/// It is done in a task of its own: a browser that is gone meanwhile does not end it half-way.
+pub(super) async fn act(
+    state: &Arc<State>,
+    asked: &Asked,
+    request: Request,
+) -> Result<String, Refused> {
     let (parts, body) = request.into_parts();
     if !access::is_own_page(&parts.headers, &parts.uri) {
         return Err((
@@ -57,9 +62,21 @@ pub(super) async fn act(state: &State, asked: &Asked, request: Request) -> Resul
              and try again.",
         ));
     }
-    let done = form.carry_out(state, asked, action).await;
-    state.seen.changed();
-    done
+    let (state, asked, action) = (Arc::clone(state), asked.clone(), action.to_owned());
+    let task = tokio::spawn(async move {
+        let doing = Doing {
+            state: &state,
+            asked: &asked,
+            action: &action,
+        };
+        let done = form.carry_out(&doing).await;
+        state.seen.changed();
+        done
+    });
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(target: "tower_webhook", %error, "an operator's action ended half-way");
+        Err(FAILED)
+    })
 }
 
 /// The fields of a form.
@@ -69,15 +86,6 @@ const NO_SUCH: Refused = (
     StatusCode::BAD_REQUEST,
     "The form asks for nothing that there is.",
 );
-
-/// What an error of a store is answered with; the log has it.
-fn failed(error: &StoreError) -> Refused {
-    tracing::warn!(target: "tower_webhook", %error, "an operator's action failed");
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        "The store did not do it, or did not say so. Look at what is there now, and try again.",
-    )
-}
 
 impl Form {
     fn get(&self, name: &str) -> Option<&str> {
@@ -108,28 +116,23 @@ impl Form {
             .ok_or((StatusCode::BAD_REQUEST, "No event was chosen."))
     }
 
-    async fn carry_out(
-        &self,
-        state: &State,
-        asked: &Asked,
-        action: &str,
-    ) -> Result<String, Refused> {
+    async fn carry_out(&self, doing: &Doing<'_>) -> Result<String, Refused> {
+        let Doing {
+            state,
+            asked,
+            action,
+        } = *doing;
         match action {
-            REDRIVE | FORCE | DISCARD => self.move_some(state, asked, action).await,
-            REDRIVE_ALL | DISCARD_ALL => self.move_all(state, asked, action).await,
-            FORGET => self.forget(state, asked).await,
+            REDRIVE | FORCE | DISCARD => self.move_some(doing).await,
+            REDRIVE_ALL | DISCARD_ALL => self.move_all(doing).await,
+            FORGET => self.forget(doing).await,
             PAUSE | RESUME => {
                 let (inbox, provider) = (self.inbox(state)?, self.provider()?.ok_or(NO_SUCH)?);
                 let changed = inbox.set_paused(&provider, action == PAUSE).await;
-                let changed = changed.map_err(|error| failed(&error))?;
-                note(
-                    state,
-                    asked,
-                    action,
-                    Some(&provider),
-                    None,
-                    if changed { "done" } else { "no change" },
-                );
+                let provider = Some(&provider);
+                let changed = changed.map_err(|error| doing.failed(provider, None, &error, ""))?;
+                let word = if changed { "done" } else { "no change" };
+                doing.note(provider, None, word);
                 let number = u8::from(changed).to_string();
                 Ok(link(asked, "/queue", &[("did", action), ("done", &number)]))
             }
@@ -137,17 +140,17 @@ impl Form {
         }
     }
 
-    async fn move_some(
-        &self,
-        state: &State,
-        asked: &Asked,
-        action: &str,
-    ) -> Result<String, Refused> {
+    async fn move_some(&self, doing: &Doing<'_>) -> Result<String, Refused> {
+        let Doing {
+            state,
+            asked,
+            action,
+        } = *doing;
         let (inbox, keys) = (self.inbox(state)?, self.keys()?);
         let mut all = ManyMoved::default();
         for (key, since) in &keys {
-            let since = exactly(inbox, key, *since).await;
-            let since = since.map_err(|error| failed(&error))?;
+            let failed = |error| doing.failed(Some(key.provider()), Some(key), &error, "");
+            let since = exactly(inbox, key, *since).await.map_err(failed)?;
             let moved = if action == DISCARD {
                 let retention = state.retention(key.provider());
                 let mut discard = Discard::new(key.clone(), retention);
@@ -159,7 +162,7 @@ impl Form {
                 redrive.if_dead_since = since;
                 inbox.redrive(&redrive).await
             };
-            let (count, word) = match moved.map_err(|error| failed(&error))? {
+            let (count, word) = match moved.map_err(failed)? {
                 Moved::Done => (&mut all.done, "done"),
                 Moved::Stale => (&mut all.stale, "overtaken, and left as it is"),
                 Moved::NotFrom(_) | Moved::Absent => {
@@ -167,7 +170,7 @@ impl Form {
                 }
             };
             *count = count.saturating_add(1);
-            note(state, asked, action, Some(key.provider()), Some(key), word);
+            doing.note(Some(key.provider()), Some(key), word);
         }
         let key = match keys.as_slice() {
             [(key, _)] if self.get("from") == Some("event") => key.encoded(),
@@ -176,12 +179,12 @@ impl Form {
         Ok(self.back(asked, action, &all, &key))
     }
 
-    async fn move_all(
-        &self,
-        state: &State,
-        asked: &Asked,
-        action: &str,
-    ) -> Result<String, Refused> {
+    async fn move_all(&self, doing: &Doing<'_>) -> Result<String, Refused> {
+        let Doing {
+            state,
+            asked,
+            action,
+        } = *doing;
         let (inbox, provider) = (self.inbox(state)?, self.provider()?);
         let mut dead = DeadLetters::new();
         if let Some(provider) = &provider {
@@ -197,34 +200,47 @@ impl Form {
                     .unwrap_or(RETENTION)
             }
         };
-        let moved = match action {
-            REDRIVE_ALL => dead.redrive(inbox, SPREAD).await,
-            _ => dead.discard(inbox, retention).await,
+        let mut moved = ManyMoved::default();
+        let ended = match action {
+            REDRIVE_ALL => dead.redrive_and_count(inbox, SPREAD, &mut moved).await,
+            _ => dead.discard_and_count(inbox, retention, &mut moved).await,
         };
-        let moved = moved.map_err(|error| failed(&error))?;
         let ManyMoved {
             done,
             stale,
             changed,
         } = moved;
         let words = format!("{done} done, {stale} overtaken, {changed} changed since");
-        note(state, asked, action, provider.as_ref(), None, &words);
+        let provider = provider.as_ref();
+        ended.map_err(|error| {
+            doing.failed(provider, None, &error, &format!("; of the others {words}"))
+        })?;
+        doing.note(provider, None, &words);
         Ok(self.back(asked, action, &moved, ""))
     }
 
-    async fn forget(&self, state: &State, asked: &Asked) -> Result<String, Refused> {
+    async fn forget(&self, doing: &Doing<'_>) -> Result<String, Refused> {
+        let Doing { state, asked, .. } = *doing;
         let keys = self.keys()?;
         let mut was_there = false;
         for (key, _) in &keys {
             let mut any = false;
+            let failed = |any, error| {
+                let more = if any {
+                    "; a part of it is forgotten"
+                } else {
+                    ""
+                };
+                doing.failed(Some(key.provider()), Some(key), &error, more)
+            };
             for inbox in state.inboxes() {
-                any |= inbox.forget(key).await.map_err(|error| failed(&error))?;
+                any |= (inbox.forget(key).await).map_err(|error| failed(any, error))?;
             }
             for store in state.stores() {
-                any |= store.forget(key).await.map_err(|error| failed(&error))?;
+                any |= (store.forget(key).await).map_err(|error| failed(any, error))?;
             }
             let word = if any { "done" } else { "nothing was there" };
-            note(state, asked, FORGET, Some(key.provider()), Some(key), word);
+            doing.note(Some(key.provider()), Some(key), word);
             was_there |= any;
         }
         let all = ManyMoved {
@@ -293,35 +309,6 @@ fn target(text: &str) -> Option<(EventKey, Option<UnixTime>)> {
 pub(super) fn value(key: &EventKey, since: Option<UnixTime>) -> String {
     let since = since.map(|since| since.as_micros().to_string());
     format!("{}|{}", since.unwrap_or_default(), key.escaped())
-}
-
-/// Writes down what was done.
-fn note(
-    state: &State,
-    asked: &Asked,
-    action: &str,
-    provider: Option<&Name>,
-    key: Option<&EventKey>,
-    came_to: &str,
-) {
-    let who = asked.who().unwrap_or("an operator");
-    let shown = key.map(EventKey::escaped);
-    tracing::info!(
-        target: "tower_webhook",
-        action,
-        who,
-        provider = provider.map(Name::as_str),
-        key = shown,
-        "an operator's action: {came_to}"
-    );
-    if let Some((journal, _)) = &state.journal {
-        journal.note(Note {
-            at: asked.now,
-            provider: provider.map(ToString::to_string).unwrap_or_default(),
-            key: key.map(EventKey::encoded),
-            detail: format!("{action} by {}: {came_to}", shown::kept(who)),
-        });
-    }
 }
 
 /// What came of what was done last.

@@ -33,8 +33,9 @@
 //! [`show_to_this_machine`](Page::show_to_this_machine), for who develops a receiver.
 //!
 //! What changes something is a form with a token that an hour's pages of this process alone hold; requests that a
-//! browser says come from another site are refused. Each such action is written to the log and to the journal, with
-//! the [name](OperatorAccess::named) of who did it.
+//! browser says come from another site are refused. Each such action is carried out to its end, also where the
+//! browser is gone by then. It is written to the log and to the journal with the [name](OperatorAccess::named) of who
+//! did it, and so is one that fails, with what of it was done.
 //!
 //! # What it shows
 //!
@@ -51,6 +52,7 @@ mod actions;
 mod asked;
 mod chart;
 mod depth;
+mod doing;
 mod live;
 mod minutes;
 mod routes;

@@ -3,6 +3,8 @@
 mod access;
 mod actions;
 mod content;
+#[cfg(feature = "testing")]
+mod failures;
 mod views;
 
 use std::net::SocketAddr;
