@@ -191,7 +191,7 @@ impl SigningSecret {
     }
 
     /// The key's bytes.
-    #[cfg(feature = "senders")]
+    #[cfg(any(feature = "senders", feature = "testing"))]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

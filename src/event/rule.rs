@@ -2,6 +2,7 @@
 
 mod choice;
 mod given;
+mod ids;
 
 use std::borrow::Cow;
 
@@ -331,12 +332,6 @@ impl EventRule {
         self.id_header = header_name(name).ok();
         debug_assert!(self.id_header.is_some(), "{name}");
         self
-    }
-
-    /// The header that repeats the key.
-    #[cfg(feature = "testing")]
-    pub(crate) fn id_header(&self) -> Option<&HeaderName> {
-        self.id_header.as_ref()
     }
 
     /// What is known of the event in this body, under this head: a [`RequestHead`], or headers

@@ -16,6 +16,8 @@ const LIFE: u64 = 60;
 pub(crate) struct Draft<'d> {
     pub(crate) time: u64,
     pub(crate) id: &'d str,
+    /// The name of the key.
+    pub(crate) key_id: &'d str,
     pub(crate) body: &'d [u8],
     pub(crate) url: Option<&'d str>,
     /// Whether the body is the claims.
@@ -36,6 +38,7 @@ impl<'d> Draft<'d> {
         Self {
             time: time.parse().unwrap_or_default(),
             id,
+            key_id: "",
             body,
             url,
             is_body,
@@ -63,7 +66,7 @@ impl Jws {
         let algorithm = self.algorithms.iter().find(key_algorithm)?;
         let mut header = json!({ "alg": algorithm.name(), "typ": "JWT" });
         if let (KeyBy::Kid, Some(header)) = (&self.key_by, header.as_object_mut()) {
-            header.insert("kid".to_owned(), "1".into());
+            header.insert("kid".to_owned(), signed.key_id.into());
         }
         if let (Some(member), Some(header)) = (&self.listed, header.as_object_mut()) {
             header.insert(member.to_string(), signed.listed.into());
@@ -101,7 +104,7 @@ impl Jws {
         set("nbf", draft.time.into());
         set("exp", draft.time.saturating_add(LIFE).into());
         if let KeyBy::Claim(claim) = &self.key_by {
-            set(claim, "1".into());
+            set(claim, draft.key_id.into());
         }
         for claim in self.demanded.iter().chain(&self.id) {
             set(claim, draft.id.into());

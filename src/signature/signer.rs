@@ -6,7 +6,7 @@ use super::names::Family;
 use super::scheme::Scheme;
 use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
-use crate::secret::{Material, SigningSecret};
+use crate::secret::{KeyId, Material, SigningSecret};
 
 /// Signs as a sender does, by the same [`Scheme`] that its deliveries are verified by.
 ///
@@ -36,9 +36,18 @@ use crate::secret::{Material, SigningSecret};
 #[derive(Debug, Clone)]
 pub struct Signer {
     pub(super) scheme: Scheme,
-    pub(super) material: Material,
+    pub(crate) material: Material,
+    /// The name under which the key is told, where its scheme tells one.
+    #[cfg_attr(
+        not(feature = "senders"),
+        allow(dead_code, reason = "no scheme tells it")
+    )]
+    pub(crate) key_id: KeyId,
     family: usize,
 }
+
+/// The name that a ring of one key gives it.
+const ONLY_KEY: &str = "1";
 
 /// What a signature covers beside the fixed texts of its scheme.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +67,7 @@ impl Signer {
         Self {
             scheme,
             material,
+            key_id: ONLY_KEY.into(),
             family: 0,
         }
     }

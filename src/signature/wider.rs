@@ -287,7 +287,8 @@ impl Signer {
             headers: HeaderMap::new(),
             body: body.to_vec(),
         };
-        let said = Said { time, id };
+        let key_id = self.key_id.as_str();
+        let said = Said { time, id, key_id };
         self.seal(&mut out, said, said, false)?;
         if out.body != body || out.uri.query().is_some() {
             return Err(signer::refused(

@@ -1,4 +1,5 @@
 mod draft;
+mod names;
 mod proof;
 #[cfg(feature = "senders")]
 mod sealed;
@@ -19,7 +20,7 @@ use crate::clock::UnixTime;
 use crate::error::ConfigError;
 use crate::layer::PeerAddr;
 use crate::provider::Provider;
-use crate::secret::{Material, SigningSecret};
+use crate::secret::{KeyId, Material, SigningSecret};
 
 /// Any port will do: addresses are looked at alone.
 const PORT: u16 = 50_000;
@@ -78,6 +79,9 @@ pub struct TestDelivery {
     secret: Option<Material>,
     family: Option<String>,
     id: Option<String>,
+    /// What tells it from every other one, where nothing that is signed does.
+    unsigned_id: String,
+    key_id: Option<KeyId>,
     time: Option<UnixTime>,
     shift: Option<Shift>,
     timestamp: Option<String>,
@@ -98,6 +102,8 @@ impl TestDelivery {
             secret: None,
             family: None,
             id: None,
+            unsigned_id: names::fresh(),
+            key_id: None,
             time: None,
             shift: None,
             timestamp: None,
@@ -157,37 +163,6 @@ impl TestDelivery {
     #[cfg(feature = "asymmetric")]
     pub fn signed_by_key(mut self, key: crate::testing::PrivateKey) -> Self {
         self.secret = Some(Material::Private(key.into()));
-        self
-    }
-
-    /// Signs under this id, where the scheme signs one. It is made from the body unless set, so
-    /// that the same body is the same event.
-    pub fn id(mut self, id: &str) -> Self {
-        self.id = Some(id.to_owned());
-        self
-    }
-
-    /// Uses another family of headers than the scheme's first: the one whose signature stands in
-    /// this header.
-    ///
-    /// ```
-    /// use tower_webhook::provider::{self, standard_webhooks};
-    /// use tower_webhook::testing::TestDelivery;
-    /// use tower_webhook::{Name, SigningSecret};
-    ///
-    /// let keys = standard_webhooks::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])?;
-    /// let acme = provider::standard_webhooks(Name::new("acme")?, keys);
-    /// let delivery = TestDelivery::new(&acme, r#"{"type":"paid"}"#)
-    ///     .in_family("svix-signature")
-    ///     .signed_by(SigningSecret::from_text("the secret before this one")?)
-    ///     .without_header("svix-timestamp");
-    /// let request = delivery.request::<bytes::Bytes>()?;
-    /// assert!(request.headers().contains_key("svix-signature"));
-    /// assert!(!request.headers().contains_key("svix-timestamp"));
-    /// # Ok::<(), tower_webhook::ConfigError>(())
-    /// ```
-    pub fn in_family(mut self, signature_header: &str) -> Self {
-        self.family = Some(signature_header.to_owned());
         self
     }
 
@@ -375,6 +350,8 @@ impl fmt::Debug for TestDelivery {
             secret: _,
             family,
             id,
+            unsigned_id,
+            key_id,
             time,
             shift,
             timestamp,
@@ -388,6 +365,8 @@ impl fmt::Debug for TestDelivery {
             .field("peer", peer)
             .field("family", family)
             .field("id", id)
+            .field("unsigned_id", unsigned_id)
+            .field("key_id", key_id)
             .field("time", time)
             .field("shift", shift)
             .field("timestamp", timestamp)

@@ -14,6 +14,12 @@ pub(super) enum Edit {
 }
 
 impl Edit {
+    /// Whether it changes this header.
+    pub(super) fn is_of(&self, header: &HeaderName) -> bool {
+        let (Self::Set(name, _) | Self::Add(name, _) | Self::Remove(name)) = self;
+        name.eq_ignore_ascii_case(header.as_str())
+    }
+
     pub(super) fn apply(&self, headers: &mut HeaderMap) -> Result<(), ConfigError> {
         match self {
             Self::Set(header, text) => {

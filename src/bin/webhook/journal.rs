@@ -144,6 +144,12 @@ fn delivery(
     if let Some(id) = signature.and_then(|signature| signature.id.as_deref()) {
         delivery = delivery.id(id);
     }
+    // Where an id that nothing signs tells events apart, it is that of the delivery that was taken down.
+    let unsigned = provider.rule().unsigned_id_headers();
+    let id = unsigned.iter().find_map(|name| captured.headers.get(name));
+    if let (Some(name), Some(id)) = (unsigned.first(), id) {
+        delivery = delivery.header(name.as_str(), id);
+    }
     let signed: Request<Bytes> = delivery.request()?;
     for (name, value) in &captured.headers {
         let is_masked = value == "[REDACTED]";

@@ -13,9 +13,6 @@ use crate::head::RequestHead;
 use crate::secret::Material;
 use crate::signature::component::{Component, Demand};
 
-/// The name that a ring of one key gives it.
-const TEST_KEY_ID: &str = "1";
-
 /// A request that is to be signed.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
@@ -25,11 +22,22 @@ pub(crate) struct Outgoing {
     pub(crate) body: Vec<u8>,
 }
 
-/// A time and an id, as texts.
+/// A time, an id and the name of the key, as texts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Said<'a> {
     pub(crate) time: &'a str,
     pub(crate) id: &'a str,
+    pub(crate) key_id: &'a str,
+}
+
+#[cfg(all(feature = "jwt", feature = "testing"))]
+impl<'a> Said<'a> {
+    fn claims(self, body: &'a [u8], url: Option<&'a str>, is_body: bool) -> crate::jws::Draft<'a> {
+        crate::jws::Draft {
+            key_id: self.key_id,
+            ..crate::jws::Draft::of(self.time, self.id, body, url, is_body)
+        }
+    }
 }
 
 #[cfg(all(feature = "asymmetric", feature = "testing"))]
@@ -38,7 +46,7 @@ impl<'a> Said<'a> {
         crate::message_signature::Draft {
             time: self.time,
             id: self.id,
-            key_id: TEST_KEY_ID,
+            key_id: self.key_id,
         }
     }
 }
@@ -68,12 +76,12 @@ impl General {
             };
             let url = self.url.as_ref().map(crate::signature::PublicUrl::as_str);
             let is_body = self.is_body_token();
-            let mut signed = crate::jws::Draft::of(signed.time, signed.id, &body, url, is_body);
+            let mut signed = signed.claims(&body, url, is_body);
             signed.listed = listed;
-            let told_draft = crate::jws::Draft::of(told.time, told.id, &body, url, is_body);
+            let told_draft = told.claims(&body, url, is_body);
             let token = jws.issue(material, signed, told_draft, spoil);
             let token = token.ok_or("the key is none to sign with by this scheme")?;
-            let text = self.layout.print(&token, "", TEST_KEY_ID);
+            let text = self.layout.print(&token, "", told.key_id);
             let place = self.places.first().ok_or("the signature stands nowhere")?;
             return self.put(out, place, &text);
         }
@@ -101,7 +109,7 @@ impl General {
                 return Err("messages are signed with the feature `testing`".into());
             }
         };
-        let text = self.layout.print(&spelled, told.time, TEST_KEY_ID);
+        let text = self.layout.print(&spelled, told.time, told.key_id);
         let place = self.places.first().ok_or("the signature stands nowhere")?;
         self.put(out, place, &text)
     }
@@ -218,7 +226,7 @@ impl General {
             self.put(out, at, said.time)?;
         }
         if let Some(at) = &self.key_id {
-            self.put(out, at, TEST_KEY_ID)?;
+            self.put(out, at, said.key_id)?;
         }
         match &self.id {
             Some(at) => self.put(out, at, said.id),

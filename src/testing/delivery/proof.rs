@@ -94,6 +94,7 @@ impl TestDelivery {
             }
             told = true;
         }
+        self.tell_unsigned_id(headers)?;
         if told_id.is_some() && !told {
             return Err(refused("this provider's id stands in no header"));
         }
@@ -137,7 +138,10 @@ impl TestDelivery {
             }
         };
         let material = own.ok_or_else(|| refused("the provider has no key to sign with"))?;
-        let signer = Signer::with(verifier.scheme().clone(), material);
+        let mut signer = Signer::with(verifier.scheme().clone(), material);
+        if let Some(id) = self.signing_key_id(&signer.material, &verifier.keys().snapshot()) {
+            signer.key_id = id;
+        }
         match &self.family {
             Some(header) => signer.in_family(header).map(Some),
             None => Ok(Some(signer)),

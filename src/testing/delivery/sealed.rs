@@ -29,9 +29,11 @@ impl TestDelivery {
             true => later(time),
             false => time.to_owned(),
         };
+        let key_id = signer.key_id.as_str();
         let told = Said {
             time: &told_time,
             id: self.tampers.header_id.as_deref().unwrap_or(id),
+            key_id,
         };
         let mut out = Outgoing {
             method: self.method.clone(),
@@ -40,7 +42,7 @@ impl TestDelivery {
             body: draft.body.to_vec(),
         };
         let spoil = self.tampers.signature;
-        signer.seal(&mut out, Said { time, id }, told, spoil)?;
+        signer.seal(&mut out, Said { time, id, key_id }, told, spoil)?;
         draft.uri = out.uri;
         draft.headers = out.headers;
         draft.body = out.body.into();

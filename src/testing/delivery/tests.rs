@@ -264,6 +264,76 @@ fn what_no_request_can_be_is_refused_with_what_to_do() {
     );
 }
 
+/// The delivery that a repeated one is again, told by a header that nothing signs.
+#[test]
+fn a_delivery_of_a_type_that_needs_an_unsigned_id_has_one() {
+    let keys = crate::provider::github::keys([SECRET]).unwrap();
+    let github = crate::provider::github(keys);
+    let added = r#"{"team":{"id":1},"repository":{"id":2}}"#;
+    let key = |delivery: &TestDelivery| {
+        let (head, body) = request(delivery).into_parts();
+        let (name, rule) = (&github.name, &github.rule);
+        let identity = rule.identify(name, &head.headers, None, &body);
+        identity.unwrap().key
+    };
+    let first = TestDelivery::new(&github, added);
+    // Sent again it is the same one; another one is another event, as equal as it may be.
+    assert_eq!(key(&first), key(&first.clone()));
+    assert_ne!(key(&first), key(&TestDelivery::new(&github, added)));
+    let set = |id: &str| TestDelivery::new(&github, added).id(id);
+    assert_eq!(key(&set("1")), key(&set("1")));
+    let by_header = TestDelivery::new(&github, added).header("X-GitHub-Delivery", "1");
+    assert_eq!(key(&set("1")), key(&by_header));
+    let without = first.without_header("X-GitHub-Delivery");
+    assert!(
+        !request(&without)
+            .headers()
+            .contains_key("x-github-delivery")
+    );
+}
+
+#[cfg(feature = "jwt")]
+#[test]
+fn a_token_names_the_key_that_signs_it() {
+    use crate::secret::SigningKey;
+    use crate::signature::{Jws, JwsAlgorithm, Place};
+
+    let key = |id: &'static str, secret: &str| {
+        SigningKey::new(id, SigningSecret::from_text(secret).unwrap())
+    };
+    let ring = KeyRing::new([
+        key("2026-06", "whsec_test_the_new_one"),
+        key("2026-05", SECRET),
+    ]);
+    let token = Jws::new([JwsAlgorithm::Hs256]).key_by_kid();
+    let scheme = Scheme::jws(
+        Place::header("x-token"),
+        token.body_hash("body", Encoding::Hex),
+    );
+    let acme = Provider::signed(
+        Name::new("acme").unwrap(),
+        Verifier::new(scheme.build().unwrap(), ring.unwrap()),
+        EventRule::body(),
+        SenderContract::new(RetrySchedule::Never, RetriedStatuses::None),
+    );
+    let named = |delivery: &TestDelivery| {
+        let request = request(delivery);
+        let token = request.headers()["x-token"].to_str().unwrap();
+        let (header, _) = token.split_once('.').unwrap();
+        let header = data_encoding::BASE64URL_NOPAD.decode(header.as_bytes());
+        let header: serde_json::Value = serde_json::from_slice(&header.unwrap()).unwrap();
+        header["kid"].as_str().unwrap().to_owned()
+    };
+    let delivery = TestDelivery::new(&acme, "{}").at(NOW);
+    assert_eq!(named(&delivery), "2026-06");
+    let old = SigningSecret::from_text(SECRET).unwrap();
+    assert_eq!(named(&delivery.clone().signed_by(old)), "2026-05");
+    // What is wrong about it is the secret alone.
+    assert_eq!(named(&delivery.clone().wrong_secret()), "2026-06");
+    let others = SigningSecret::from_text("whsec_test_of_nobody_here").unwrap();
+    assert_eq!(named(&delivery.signed_by(others)), "2026-06");
+}
+
 #[test]
 fn no_secret_is_printed() {
     let delivery = of_blendfi()

@@ -87,7 +87,7 @@ proptest! {
             general.time.as_ref().map(|time| time.format.print(now))
         });
         let written = written.unwrap_or_else(|| now.to_string());
-        let said = Said { time: &written, id: "evt_1" };
+        let said = Said { time: &written, id: "evt_1", key_id: "1" };
         let mut out = Outgoing {
             method: Method::POST,
             uri: Uri::from_static("/hooks?x=1"),
