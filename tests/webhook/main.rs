@@ -10,6 +10,7 @@
 
 mod errors;
 mod keeping;
+mod pipes;
 mod places;
 mod program;
 mod receiver;

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::output::{Ended, Output, printable};
 use crate::presets;
 use crate::records::{self, keys};
+use crate::secrets::note;
 
 pub(crate) async fn run(
     store: &StoreArgs,
@@ -169,7 +170,9 @@ pub(crate) async fn provider_in(inbox: &SharedInbox, typed: &str) -> Result<Name
 /// Whoever names a provider of which nothing is here is told so.
 pub(crate) async fn note_unknown(inbox: &SharedInbox, provider: &Name) -> Result<(), Failure> {
     if !is_known(inbox, provider).await? {
-        eprintln!("note: no entry of {provider} is here; is it spelled so?");
+        note(format_args!(
+            "no entry of {provider} is here; is it spelled so?"
+        ));
     }
     Ok(())
 }

@@ -24,7 +24,6 @@ mod tamper;
 mod verify;
 mod watch;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -42,13 +41,25 @@ async fn main() -> ExitCode {
     };
     let output = Output { json };
     match run(command, output).await {
-        Ok(Ended::Well) => ExitCode::SUCCESS,
-        Ok(Ended::No) => ExitCode::FAILURE,
+        Ok(ended) => printed(match ended {
+            Ended::Well => ExitCode::SUCCESS,
+            Ended::No => ExitCode::FAILURE,
+        }),
         Err(failure) => {
             output.failure(&failure);
             failure.status()
         }
     }
+}
+
+/// This status, unless something could not be printed: whoever goes by the status alone has to know.
+fn printed(status: ExitCode) -> ExitCode {
+    let Some(error) = output::unwritten() else {
+        return status;
+    };
+    let failure = Failure::usage(format!("the output cannot be written: {error}"));
+    Output { json: false }.failure(&failure);
+    failure.status()
 }
 
 /// Help, or a command line that makes no sense: clap's own words and statuses, 0 for help and 2 else.
@@ -58,7 +69,17 @@ fn not_understood(error: &clap::Error) -> ExitCode {
         .take_while(is_option)
         .any(|word| word == "--json");
     if !(json && error.use_stderr()) {
-        error.exit();
+        let status = match error.use_stderr() {
+            true => ExitCode::from(2),
+            false => ExitCode::SUCCESS,
+        };
+        let written = error.print();
+        if error.use_stderr() {
+            return status;
+        }
+        output::note_unwritten(written);
+        output::print(b"");
+        return printed(status);
     }
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
@@ -105,7 +126,7 @@ async fn run(command: Command, output: Output) -> Result<Ended, Failure> {
             // Where nobody reads on, what is generated to the output at once panics.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "webhook", &mut script);
-            let _ = std::io::stdout().write_all(&script);
+            output::print(&script);
             Ok(Ended::Well)
         }
         Command::Man { command } => manual(&command),
@@ -125,6 +146,6 @@ fn manual(words: &[String]) -> Result<Ended, Failure> {
     clap_mangen::Man::new(command)
         .render(&mut page)
         .map_err(|error| Failure::other("man", error))?;
-    let _ = std::io::stdout().write_all(&page);
+    output::print(&page);
     Ok(Ended::Well)
 }

@@ -1,7 +1,8 @@
 //! What is printed, as text or as JSON.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -58,7 +59,34 @@ impl Output {
 
 /// `println!` panics where nobody reads any longer, as in `webhook … | head -1`: this says so.
 fn say(line: impl fmt::Display) -> bool {
-    writeln!(std::io::stdout(), "{line}").is_ok()
+    print(format!("{line}\n").as_bytes())
+}
+
+static UNWRITTEN: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Prints these bytes. Whether somebody reads them still.
+pub(crate) fn print(bytes: &[u8]) -> bool {
+    let mut out = std::io::stdout();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    note_unwritten(written)
+}
+
+/// Takes down that something could not be printed, unless nobody wants it: that is no failure. Whether it was printed.
+pub(crate) fn note_unwritten(written: std::io::Result<()>) -> bool {
+    match written {
+        Ok(()) => true,
+        Err(error) => {
+            if error.kind() != ErrorKind::BrokenPipe {
+                let _ = UNWRITTEN.set(error);
+            }
+            false
+        }
+    }
+}
+
+/// Why something could not be printed that somebody wants, if so.
+pub(crate) fn unwritten() -> Option<&'static std::io::Error> {
+    UNWRITTEN.get()
 }
 
 /// Text that strangers wrote, for a terminal: what would move its cursor, change its colours or turn text around is

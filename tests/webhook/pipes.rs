@@ -1,0 +1,83 @@
+//! Outputs that cannot be written, and inputs that are read once.
+
+use std::fs::OpenOptions;
+use std::process::{Command, Stdio};
+
+use tower_webhook::inbox::SqliteInbox;
+
+use super::program::{Folder, SECRET};
+
+/// As of a disk that is full.
+#[cfg(target_os = "linux")]
+fn full() -> Stdio {
+    let device = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    device.into()
+}
+
+#[cfg(target_os = "linux")]
+fn to_full(arguments: &[&str]) -> (Option<i32>, String) {
+    let ran = Command::new(env!("CARGO_BIN_EXE_webhook"))
+        .args(arguments)
+        .env("WEBHOOK_SECRET", SECRET)
+        .stdout(full())
+        .output()
+        .unwrap();
+    (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_could_not_be_printed_is_told_by_the_status() {
+    for arguments in [
+        &["providers"][..],
+        &["providers", "stripe"],
+        &["providers", "--json"],
+        &["sign", "stripe", "--body", "{}"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+        &["--version"],
+    ] {
+        let (status, err) = to_full(arguments);
+        assert_eq!(status, Some(2), "{arguments:?}: {err}");
+        assert!(
+            err.contains("webhook: the output cannot be written: "),
+            "{arguments:?}: {err}"
+        );
+    }
+}
+
+/// As in `webhook providers | head -1`.
+#[test]
+fn an_output_that_nobody_reads_any_longer_is_no_failure() {
+    for arguments in [
+        &["providers"][..],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = Command::new(env!("CARGO_BIN_EXE_webhook"))
+            .args(arguments)
+            .stdout(writer)
+            .output()
+            .unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{arguments:?}: {ran:?}");
+        assert_eq!(ran.stderr, b"", "{arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_cannot_be_written_ends_nothing() {
+    let folder = Folder::new();
+    let file = folder.path("inbox.db");
+    drop(SqliteInbox::connect(&file).await.unwrap());
+    let ran = Command::new(env!("CARGO_BIN_EXE_webhook"))
+        .args(["pause", "nosuch", "--store", &file])
+        .stderr(full())
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+}
