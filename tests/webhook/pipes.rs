@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use tower_webhook::inbox::SqliteInbox;
 
-use super::program::{Folder, SECRET};
+use super::program::{Folder, SECRET, webhook};
 
 /// As of a disk that is full.
 #[cfg(target_os = "linux")]
@@ -80,4 +80,22 @@ async fn a_note_that_cannot_be_written_ends_nothing() {
         .output()
         .unwrap();
     assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+}
+
+#[test]
+fn the_standard_input_is_read_for_one_option_alone() {
+    let twice = |words: &[&'static str], input: &str| {
+        let words = words.iter().copied();
+        let ran = webhook(words.chain(["--secret-file", "-"])).stdin(input);
+        let ran = ran.run();
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{ran:?}");
+        assert!(
+            ran.err.contains("the standard input was read already, by"),
+            "{ran:?}"
+        );
+    };
+    twice(&["sign", "stripe", "--body-file", "-"], SECRET);
+    twice(&["send", "stripe", "--body-file", "-"], SECRET);
+    let captured = "POST /in HTTP/1.1\nStripe-Signature: t=1,v1=00\n\n{}";
+    twice(&["verify", "-", "--provider", "stripe"], captured);
 }

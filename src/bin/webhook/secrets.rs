@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use tower_webhook::Secrets;
 use tower_webhook::signature::PublicUrl;
@@ -136,9 +137,18 @@ fn is_here(url: &str) -> bool {
         .is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."))
 }
 
-/// A whole file, or the standard input.
+/// What the standard input was read for: it ends there.
+static STANDARD_INPUT: OnceLock<String> = OnceLock::new();
+
+/// A whole file, or the standard input, which is there once.
 pub(crate) fn read(file: &Path, option: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
+    if file == Path::new("-") && STANDARD_INPUT.set(option.to_owned()).is_err() {
+        let by = STANDARD_INPUT.get().map(String::as_str).unwrap_or_default();
+        return Err(Failure::usage(format!(
+            "{option}: the standard input was read already, by {by}: name a file for one of them"
+        )));
+    }
     let read = match file == Path::new("-") {
         true => std::io::stdin().read_to_end(&mut bytes).map(drop),
         false => std::fs::read(file).map(|all| bytes = all),
