@@ -99,3 +99,41 @@ fn the_standard_input_is_read_for_one_option_alone() {
     let captured = "POST /in HTTP/1.1\nStripe-Signature: t=1,v1=00\n\n{}";
     twice(&["verify", "-", "--provider", "stripe"], captured);
 }
+
+/// What a shell makes of the line is what was signed.
+#[cfg(unix)]
+#[test]
+fn a_curl_line_holds_every_byte_that_was_signed() {
+    let folder = Folder::new();
+    let body = b"{\"id\":\"evt_1\",\"a\":\"\xff\x00\x1b%s\\n'\"}";
+    let file = folder.file("body", body);
+    let url = ["--curl", "http://127.0.0.1:1/hooks"];
+    let sign = ["sign", "stripe", "--body-file", &file];
+    let line = webhook(sign.into_iter().chain(url)).with_secret().run();
+    let line = line.says(0, "--data-binary").out.clone();
+    assert!(!line.contains('\u{fffd}'), "{line}");
+    // In place of curl: it prints the body that it is given.
+    let curl = "curl() { for word; do case $before in --data-binary) \
+                if [ \"$word\" = @- ]; then cat; else printf %s \"$word\"; fi;; esac; before=$word; done; }\n";
+
+    let ran = Command::new("sh")
+        .args(["-c", &format!("{curl}{line}")])
+        .output()
+        .unwrap();
+    assert_eq!(ran.stdout, body, "{line}");
+
+    // Without curl it is printed as it is, and in JSON as base64.
+    let ran = Command::new(env!("CARGO_BIN_EXE_webhook"))
+        .args(sign)
+        .env("WEBHOOK_SECRET", SECRET)
+        .output()
+        .unwrap();
+    let end = [&b"\n\n"[..], body, b"\n"].concat();
+    assert!(ran.stdout.ends_with(&end), "{ran:?}");
+    let json = webhook(sign.into_iter().chain(["--json"])).with_secret();
+    let json = json.run().json();
+    let spelled = json[0]["body_base64"].as_str().unwrap_or_default();
+    // printf '{"id":"evt_1","a":"\377\000\033%%s\\n'"'"'"}' | base64
+    assert_eq!(spelled, "eyJpZCI6ImV2dF8xIiwiYSI6Iv8AGyVzXG4nIn0=");
+    assert!(json[0].get("body").is_none());
+}

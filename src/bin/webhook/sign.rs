@@ -1,6 +1,7 @@
 //! `webhook sign`: what a sender would send, printed.
 
 use bytes::Bytes;
+use data_encoding::BASE64;
 use http::Request;
 use serde_json::{Map, Value, json};
 use tower_webhook::event::{Handling, Identity};
@@ -10,7 +11,7 @@ use tower_webhook::{Allowlist, EventKey, PathTokens, Provider, Secrets, UnixTime
 
 use crate::args::{BodyArgs, Sign};
 use crate::failure::Failure;
-use crate::output::{Ended, Output};
+use crate::output::{self, Ended, Output};
 use crate::presets::{self, How, Preset};
 use crate::sample;
 use crate::secrets::{note, read};
@@ -48,31 +49,58 @@ pub(crate) fn run(asked: &Sign, output: Output) -> Result<Ended, Failure> {
             )
         })
     };
-    let body = String::from_utf8_lossy(request.body()).into_owned();
-    let text = match &asked.curl {
-        None => {
-            let lines: Vec<_> = headers()
-                .map(|(name, value)| format!("{name}: {value}"))
-                .collect();
-            format!("{}\n\n{body}", lines.join("\n"))
+    let body = request.body();
+    if output.json {
+        let headers: Map<String, Value> = headers()
+            .map(|(name, value)| (name, Value::from(value)))
+            .collect();
+        let mut all =
+            json!({"provider": preset.name, "uri": request.uri().to_string(), "headers": headers});
+        // Every byte of it was signed.
+        let (name, spelled) = match std::str::from_utf8(body) {
+            Ok(text) => ("body", text.to_owned()),
+            Err(_) => ("body_base64", BASE64.encode(body)),
+        };
+        if let Some(all) = all.as_object_mut() {
+            all.insert(name.to_owned(), spelled.into());
         }
-        Some(_) => {
-            let lines = headers()
-                .map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))));
-            let url = quoted(&request.uri().to_string());
-            format!(
-                "curl -sS{} --data-binary {} {url}",
-                lines.collect::<String>(),
-                quoted(&body)
-            )
-        }
-    };
-    output.show(text, || {
-        let headers: Map<String, Value> =
-            headers().map(|(name, value)| (name, Value::from(value))).collect();
-        json!({"provider": preset.name, "uri": request.uri().to_string(), "headers": headers, "body": body})
-    });
+        output.show("", || all);
+    } else if asked.curl.is_some() {
+        let lines =
+            headers().map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))));
+        let url = quoted(&request.uri().to_string());
+        let (before, data) = data(body);
+        let headers: String = lines.collect();
+        let line = format!("{before}curl -sS{headers} --data-binary {data} {url}\n");
+        output::print(line.as_bytes());
+    } else {
+        let lines = headers().map(|(name, value)| format!("{name}: {value}\n"));
+        let head: String = lines.collect();
+        output::print(&[head.as_bytes(), b"\n", body, b"\n"].concat());
+    }
     Ok(Ended::Well)
+}
+
+/// A body as curl takes it, and what stands before curl for that: no argument holds what is not text, so that is
+/// printed into a pipe.
+fn data(body: &[u8]) -> (String, String) {
+    if let Ok(text) = std::str::from_utf8(body)
+        && !text.contains('\0')
+    {
+        return (String::new(), quoted(text));
+    }
+    let mut format = String::new();
+    for (place, byte) in body.iter().enumerate() {
+        // A first `-` would be an option.
+        let is_plain = matches!(byte, b' '..=b'~') && (place > 0 || *byte != b'-');
+        match byte {
+            b'%' => format.push_str("%%"),
+            b'\'' | b'\\' => format.push_str(&format!(r"\{byte:03o}")),
+            _ if is_plain => format.push(char::from(*byte)),
+            _ => format.push_str(&format!(r"\{byte:03o}")),
+        }
+    }
+    (format!("printf '{format}' | "), "@-".to_owned())
 }
 
 /// Whether this sender signs the URL: two of them give two signatures.
