@@ -239,3 +239,38 @@ fn what_is_no_capture_is_refused() {
         "webhook: capture: neither raw HTTP, a curl line, a HAR nor a line of a journal\n"
     );
 }
+
+/// The process that wrote it was killed half-way, and something else has written into it.
+#[test]
+fn what_cannot_be_read_of_a_journal_hides_none_of_its_other_lines() {
+    let folder = Folder::new();
+    let lines = super::keeping::journal();
+    let whole: Vec<_> = lines.lines().collect();
+    let count = |text: &str| {
+        let file = folder.file("journal.jsonl", text);
+        let verify = ["verify", &file, "--provider", "blendfi"];
+        let ran = webhook(verify).with_secret().run();
+        assert_eq!(ran.status, 1, "{ran:?}");
+        (ran.out.matches(" to blendfi").count(), ran.err)
+    };
+    let (all, told) = count(&lines);
+    assert_eq!((all, told.as_str()), (whole.len(), ""));
+    let cut = lines.trim_end().len() - 7;
+    assert_eq!(count(&lines[..cut]), (all - 1, String::new()));
+    // The last line may lack nothing but its end.
+    assert_eq!(count(lines.trim_end()), (all, String::new()));
+    let spoilt = lines.replacen('\n', "\nnothing of ours\n", 1);
+    let (read, told) = count(&format!("{spoilt}{{}}\n"));
+    assert_eq!(read, all);
+    assert!(
+        told.contains(
+            "note: 2 lines of the journal cannot be read; the first is line 2: journal: no line of"
+        ),
+        "{told}"
+    );
+    // Where there is none that can be, it is no journal.
+    let file = folder.file("journal.jsonl", "{}\n{}\n");
+    let none = webhook(["verify", &file]).with_secret().run();
+    assert_eq!(none.status, 2, "{none:?}");
+    assert!(none.err.contains("line 1: journal: no line of"), "{none:?}");
+}

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::journals::Pages;
 use crate::output::{Ended, Output, printable};
 use crate::presets::{self, Preset};
-use crate::secrets::read;
+use crate::secrets::{note, read};
 use crate::send::whole_url;
 use crate::sign::preset;
 
@@ -66,11 +66,16 @@ pub(crate) async fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>
         return parsed(&String::from_utf8_lossy(&bytes), option);
     };
     let (mut all, mut after) = (Vec::new(), None);
+    let mut unread = 0_usize;
     loop {
         let page = pages.read(after.as_ref()).await;
         let page = page.map_err(|why| Failure::caused(option, why))?;
         all.extend(page.lines);
+        unread = unread.saturating_add(page.unreadable);
         if page.is_last {
+            if unread > 0 {
+                note(unreadable(unread));
+            }
             all.sort_by_key(|line| line.at);
             return Ok(all);
         }
@@ -78,16 +83,41 @@ pub(crate) async fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>
     }
 }
 
-/// The lines of a text.
+fn unreadable(lines: usize) -> String {
+    let end = if lines == 1 { "" } else { "s" };
+    format!("{lines} line{end} of the journal cannot be read")
+}
+
+/// The lines of a text. Of those that cannot be read it is told how many there are. A last one that has no end is not
+/// counted: it is being written, or was cut off when its writer died.
 pub(crate) fn parsed(text: &str, option: &str) -> Result<Vec<JournalLine>, Failure> {
-    let lines = (1_usize..).zip(text.lines());
-    lines
-        .filter(|(_, text)| !text.trim().is_empty())
-        .map(|(place, text)| {
-            JournalLine::parse(text)
-                .map_err(|why| Failure::usage(format!("{option}: line {place}: {why}")))
-        })
-        .collect()
+    let mut lines = (1_usize..).zip(text.lines()).peekable();
+    let (mut read, mut unread, mut first) = (Vec::new(), 0_usize, None);
+    while let Some((place, line)) = lines.next() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match JournalLine::parse(line) {
+            Ok(line) => read.push(line),
+            Err(why) => {
+                let is_cut_off = lines.peek().is_none() && !text.ends_with('\n');
+                if !is_cut_off {
+                    unread = unread.saturating_add(1);
+                }
+                first.get_or_insert_with(|| format!("line {place}: {why}"));
+            }
+        }
+    }
+    let Some(first) = first else {
+        return Ok(read);
+    };
+    if read.is_empty() {
+        return Err(Failure::usage(format!("{option}: {first}")));
+    }
+    if unread > 0 {
+        note(format_args!("{}; the first is {first}", unreadable(unread)));
+    }
+    Ok(read)
 }
 
 /// The requests of all lines that hold one.
