@@ -20,13 +20,13 @@ pub(crate) struct Watch {
     journal: Option<(Journal, SqliteJournal)>,
 }
 
-/// A page that is for this machine itself, as there is no login here: a receiver of yours has its operators log in,
-/// and puts `OperatorAccess` into their requests. Behind a proxy it is for nobody, as everybody may come from there.
+/// A page for this machine itself, as there is no login here: your receiver lets its operators log in and puts
+/// `OperatorAccess` into their requests. Behind a proxy nobody sees it, because every request may come from there.
 fn page() -> Result<Page, SettingError> {
     let proxies = variable("TRUSTED_PROXIES")?.filter(|list| !list.is_empty());
     Ok(match proxies {
-        None => Page::new().show_to_this_machine(),
-        Some(_) => Page::new(),
+        None => Page::new(),
+        Some(_) => Page::new().only_for_operators(),
     })
 }
 

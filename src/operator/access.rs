@@ -79,27 +79,23 @@ const FORWARDING: [&str; 17] = [
 /// The beginnings of the names of others.
 const FORWARDING_BEGIN: [&str; 3] = ["x-forwarded", "cf-", "x-appengine-"];
 
-/// What is answered to whom the page is not for.
+/// The answer to requests that may not see the page.
 const FOR_OPERATORS: &str = "This page is for operators.\n";
-/// The same, where it could be this machine itself that asks: it tells what to do, and nothing of what is here.
+/// The same for a request that seems to come from this machine. It says what to do, and nothing about the receiver.
 const NOT_FOR_THIS_MACHINE: &str = "This page is for operators.\n\n\
-    If you are one: have your own authentication put `OperatorAccess` into the extensions of your requests. Or build \
-    the page with `Page::show_to_this_machine()`, where no proxy on this machine passes requests on to it: the \
-    documentation of that says why.\n";
+    If you are one: have your own authentication put `OperatorAccess` into the extensions of your requests. If no \
+    proxy on this machine passes requests on to this receiver, you can also build the page without \
+    `Page::only_for_operators()`, whose documentation says why that matters.\n";
 
-/// Why a request is not shown the page, for the log, and what it is answered.
+/// Why a request may not see the page, for the log, and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) why: &'static str,
     pub(super) told: &'static str,
 }
 
-/// Who asks, if the page is for them. Without an [`OperatorAccess`] it is for this machine itself where the page was
-/// built so, and else for nobody.
-pub(super) fn admitted(
-    parts: &Parts,
-    is_for_this_machine: bool,
-) -> Result<OperatorAccess, Refusal> {
+/// Who asks, if they may see the page: an operator, or this machine itself unless the page is only for operators.
+pub(super) fn admitted(parts: &Parts, only_for_operators: bool) -> Result<OperatorAccess, Refusal> {
     if let Some(access) = parts.extensions.get::<OperatorAccess>() {
         return Ok(access.clone());
     }
@@ -107,18 +103,17 @@ pub(super) fn admitted(
         why,
         told: FOR_OPERATORS,
     })?;
-    match is_for_this_machine {
-        true => Ok(OperatorAccess::new()),
-        false => Err(Refusal {
-            why: "nothing says that it is an operator's, and the page is not built to be shown to this machine: \
-                  `Page::show_to_this_machine`",
+    match only_for_operators {
+        false => Ok(OperatorAccess::new()),
+        true => Err(Refusal {
+            why: "the request has no `OperatorAccess`, and the page is built with `Page::only_for_operators`",
             told: NOT_FOR_THIS_MACHINE,
         }),
     }
 }
 
-/// Whether this machine itself asks, as far as can be seen; else why not. A proxy on this machine that asks in
-/// HTTP/1.1 and adds no header, as nginx does by itself since 1.29.7, is not told from it.
+/// Whether the request comes from this machine, as far as that can be seen; else why not. A proxy on this machine
+/// that uses HTTP/1.1 and adds no header, as nginx does by default since 1.29.7, cannot be distinguished from it.
 fn seems_this_machine(parts: &Parts) -> Result<(), &'static str> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let Some(ConnectInfo(peer)) = peer else {

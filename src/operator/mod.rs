@@ -28,9 +28,16 @@
 //!
 //! # Who sees it
 //!
-//! Requests in whose extensions your own authentication has put [`OperatorAccess`]. Everybody else gets 403, and so
-//! does this machine itself, unless the page is built with
-//! [`show_to_this_machine`](Page::show_to_this_machine), for who develops a receiver.
+//! Everybody else gets 403. The page is shown
+//!
+//! - to requests in whose extensions your own authentication has put [`OperatorAccess`];
+//! - and to this machine itself, unless the page is built with [`only_for_operators`](Page::only_for_operators): the
+//!   peer and the `Host` are loopback, and no header says that a proxy is in between. The peer is known if you serve
+//!   with `into_make_service_with_connect_info::<SocketAddr>()`.
+//!
+//! A proxy on the same machine that adds no header looks like this machine itself: nginx and HAProxy add none by
+//! default, and nginx uses HTTP/1.1 by default since 1.29.7. **Behind a proxy, build the page with
+//! [`only_for_operators`](Page::only_for_operators)**, or everybody sees it.
 //!
 //! What changes something is a form with a token that an hour's pages of this process alone hold; requests that a
 //! browser says come from another site are refused. Each such action is carried out to its end, also where the
@@ -144,31 +151,20 @@ impl Page {
         self
     }
 
-    /// Shows the page to this machine itself too, without an [`OperatorAccess`]: the peer and the `Host` are loopback,
-    /// and no header says that a proxy stands between. The peer is known where you serve with
-    /// `into_make_service_with_connect_info::<SocketAddr>()`.
+    /// Shows the page only to requests with an [`OperatorAccess`], and no longer to this machine itself.
     ///
-    /// It is for who develops a receiver, or looks in through an SSH tunnel.
-    ///
-    /// # Insecure
-    ///
-    /// A proxy on the same machine looks like this machine itself where it adds no header: nginx, which asks in
-    /// HTTP/1.1 by itself since 1.29.7, and HAProxy add none unless told to. Behind one, this shows the page to
-    /// *everybody*, and lets everybody do what an operator may. Everybody who has an account on this machine sees it
-    /// in any case.
+    /// Use it wherever a proxy on the same machine can reach the receiver. Such a proxy looks like this machine itself
+    /// if it adds no header, and nginx and HAProxy add none by default: without this setting they would show the page
+    /// to everybody, and let everybody do what an operator may do. It also keeps other accounts on this machine out.
     ///
     /// ```
     /// use tower_webhook::operator::{self, Page};
     ///
-    /// let mut page = Page::new();
-    /// if cfg!(debug_assertions) {
-    ///     page = page.show_to_this_machine();
-    /// }
-    /// let page = operator::router(&page);
+    /// let page = operator::router(&Page::new().only_for_operators());
     /// # drop(page);
     /// ```
-    pub fn show_to_this_machine(mut self) -> Self {
-        self.given.is_for_this_machine = true;
+    pub fn only_for_operators(mut self) -> Self {
+        self.given.only_for_operators = true;
         self
     }
 

@@ -49,7 +49,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
 /// Lets those in whom the page is for.
 async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let mut response = match access::admitted(&parts, state.is_for_this_machine) {
+    let mut response = match access::admitted(&parts, state.only_for_operators) {
         Err(Refusal { why, told }) => {
             tracing::warn!(target: "tower_webhook", why, "the operator's page was not shown");
             (StatusCode::FORBIDDEN, told).into_response()

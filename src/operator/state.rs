@@ -27,7 +27,7 @@ pub(super) struct State {
     pub(super) journal: Option<(Journal, JournalLines)>,
     pub(super) seen: Arc<Seen>,
     pub(super) is_observing: bool,
-    pub(super) is_for_this_machine: bool,
+    pub(super) only_for_operators: bool,
     pub(super) tokens: FormTokens,
     pub(super) streams: Arc<Semaphore>,
     /// Signatures are diagnosed one at a time.
@@ -42,7 +42,7 @@ pub(super) struct Given {
     pub(super) stores: Vec<SharedStore>,
     pub(super) inboxes: Vec<SharedInbox>,
     pub(super) journal: Option<(Journal, JournalLines)>,
-    pub(super) is_for_this_machine: bool,
+    pub(super) only_for_operators: bool,
 }
 
 impl State {
@@ -52,7 +52,7 @@ impl State {
             stores,
             inboxes,
             journal,
-            is_for_this_machine,
+            only_for_operators,
         } = given.clone();
         let (mut all_stores, mut all_inboxes) = (stores, inboxes);
         for webhook in &webhooks {
@@ -83,7 +83,7 @@ impl State {
             journal,
             seen,
             is_observing,
-            is_for_this_machine,
+            only_for_operators,
             tokens: FormTokens::new(),
             streams: Arc::new(Semaphore::new(STREAMS)),
             diagnosing: Arc::new(Semaphore::new(1)),

@@ -36,7 +36,7 @@ async fn page(
     journal: &Journal,
     lines: JournalLines,
 ) -> Router {
-    let page = Page::new().show_to_this_machine();
+    let page = Page::new();
     let queued = Webhook::new(sender())
         .observer(page.observer())
         .journal(journal)

@@ -32,7 +32,7 @@ fn rounds() -> (usize, Duration, bool) {
 }
 
 async fn serve(folder: &Folder) -> SocketAddr {
-    let page = Page::new().show_to_this_machine();
+    let page = Page::new();
     let store = SqliteStore::connect(folder.0.join("records.db"))
         .await
         .unwrap();

@@ -155,11 +155,12 @@ async fn who_asks_in_http_1_0_is_a_proxy() {
     assert_eq!(status_of(&shown, named).await, 200);
 }
 
-/// As nginx asks since 1.29.7 unless told otherwise: in HTTP/1.1, for the address that it was given, without a word
-/// of itself. Nothing tells it from a browser on this machine.
+/// A request as nginx sends it by default since 1.29.7: HTTP/1.1, the address that it was given as `Host`, and no header
+/// of its own. It cannot be distinguished from a browser on this machine.
 #[tokio::test]
-async fn this_machine_does_not_see_a_page_that_is_not_said_to_be_for_it() {
-    let app = Router::new().nest("/operator", operator::router(&Page::new()));
+async fn this_machine_does_not_see_a_page_that_is_only_for_operators() {
+    let page = Page::new().only_for_operators();
+    let app = Router::new().nest("/operator", operator::router(&page));
     let ask = async |change: fn(&mut Request<Body>)| {
         let mut request = from_here("/operator");
         host(&mut request, "127.0.0.1:3000");
@@ -171,9 +172,9 @@ async fn this_machine_does_not_see_a_page_that_is_not_said_to_be_for_it() {
     };
     let (status, text) = ask(|_| {}).await;
     assert_eq!(status, 403);
-    assert!(text.contains("show_to_this_machine"), "{text}");
+    assert!(text.contains("only_for_operators"), "{text}");
     assert!(text.contains("OperatorAccess"), "{text}");
-    // Whoever is somewhere else is told nothing of it.
+    // Others learn nothing about it.
     let elsewhere = ask(|it| peer(it, "192.0.2.7:1")).await;
     assert_eq!(
         elsewhere,

@@ -271,7 +271,6 @@ async fn what_is_discarded_with_all_others_is_known_as_long_as_what_is_discarded
     let shown = Shown::new();
     shown.die(&["evt_1"], "it died").await;
     let page = Page::with_clock(shown.clock.clone()).inbox(shown.inbox.clone());
-    let page = page.show_to_this_machine();
     let app = Router::new().nest("/operator", operator::router(&page));
     let ask = async |request: Request<Body>| {
         let answer = app.clone().oneshot(request).await.unwrap();

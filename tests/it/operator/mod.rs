@@ -72,7 +72,7 @@ impl Shown {
             (Journal::start(files.clone()).unwrap(), files)
         });
         let (clock, inbox) = (clock(), MemoryInbox::new());
-        let page = Page::with_clock(clock.clone()).show_to_this_machine();
+        let page = Page::with_clock(clock.clone());
         let observer = page.observer();
         let journaled = |webhook: Webhook<_>| match &journal {
             Some((journal, _)) => webhook.journal(journal),

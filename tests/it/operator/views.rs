@@ -7,10 +7,7 @@ use crate::support::blendfi::{key, webhook};
 
 #[tokio::test]
 async fn a_view_whose_source_is_off_says_so() {
-    let app = Router::new().nest(
-        "/operator",
-        operator::router(&Page::new().show_to_this_machine()),
-    );
+    let app = Router::new().nest("/operator", operator::router(&Page::new()));
     let view = async |path: &str| {
         let response = app
             .clone()
@@ -50,7 +47,7 @@ async fn a_view_whose_source_is_off_says_so() {
 #[tokio::test]
 async fn a_webhook_without_the_observer_or_an_inbox_says_so() {
     let layer = webhook(MemoryStore::new()).build().unwrap();
-    let page = Page::new().show_to_this_machine().webhook(&layer);
+    let page = Page::new().webhook(&layer);
     let app: Router = Router::new().nest("/page", operator::router(&page));
     for (path, words) in [
         ("/page", "Rates and times are off"),
@@ -72,7 +69,7 @@ async fn a_webhook_without_the_observer_or_an_inbox_says_so() {
 #[tokio::test]
 async fn nested_as_a_service_it_stands_at_a_path_with_a_slash_too() {
     let layer = webhook(MemoryStore::new()).build().unwrap();
-    let page = Page::new().show_to_this_machine().webhook(&layer);
+    let page = Page::new().webhook(&layer);
     let app: Router = Router::new().nest_service("/page", operator::router(&page));
     for path in ["/page", "/page/"] {
         let response = app.clone().oneshot(from_here(path)).await.unwrap();
@@ -245,7 +242,7 @@ async fn a_stream_ends_once_a_drain_has_begun() {
         .dedupe(DedupeConfig::new().drain(drain.clone()))
         .build()
         .unwrap();
-    let page = Page::new().show_to_this_machine().webhook(&layer);
+    let page = Page::new().webhook(&layer);
     let app: Router = Router::new().nest("/operator", operator::router(&page));
     let stream = app.oneshot(from_here("/operator/live")).await.unwrap();
     drain.begin();
@@ -267,7 +264,6 @@ async fn no_two_parts_of_a_view_have_the_same_name() {
     };
     let (blox, other) = (webhook(Preset::Blox), webhook(Preset::BlendFi));
     let page = Page::with_clock(clock.clone())
-        .show_to_this_machine()
         .webhook(&blox)
         .webhook(&other);
     let app = Router::new().nest("/operator", operator::router(&page));
