@@ -139,7 +139,8 @@ async fn who_comes_through_a_proxy_is_not_this_machine() {
     }
 }
 
-/// As nginx asks unless told otherwise: in HTTP/1.0, for the address that it was given, without a word of itself.
+/// As nginx asked before 1.29.7 unless told otherwise: in HTTP/1.0, for the address that it was given, without a word of
+/// itself.
 #[tokio::test]
 async fn who_asks_in_http_1_0_is_a_proxy() {
     let shown = Shown::with(false);
