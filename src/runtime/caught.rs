@@ -33,6 +33,14 @@ pin_project! {
         #[pin]
         future: Option<F>,
     }
+
+    impl<F> PinnedDrop for Caught<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut slot = this.project().future;
+            // One that is given up half-way may panic being dropped.
+            let _ = caught_once(|| slot.set(None));
+        }
+    }
 }
 
 impl<F: Future> Future for Caught<F> {

@@ -30,6 +30,7 @@ pub(super) struct EntryCaller {
     pub(super) started: tokio::time::Instant,
     /// Kept until it is over, or given back.
     pub(super) place: Option<OwnedSemaphorePermit>,
+    pub(super) has_ended: bool,
     pub(super) _bytes: BytesInFlight,
 }
 
@@ -50,6 +51,7 @@ impl Caller<()> for EntryCaller {
         if matches!(outcome, Outcome::Done(()) | Outcome::LeaseLost) {
             self.entries.ended(&self.key);
         }
+        self.has_ended = true;
         self.entries.leave(&self.key);
         match outcome {
             Outcome::Refused(cause) => {
@@ -80,6 +82,15 @@ impl Caller<()> for EntryCaller {
             ),
             // What ran has said so.
             Outcome::Failed(..) | Outcome::Duplicate(_) => {}
+        }
+    }
+}
+
+/// A task that ends without an outcome leaves its entry too: its lease says when it runs again.
+impl Drop for EntryCaller {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.entries.leave(&self.key);
         }
     }
 }

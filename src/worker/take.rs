@@ -250,6 +250,7 @@ impl Shared {
             #[cfg(feature = "metrics")]
             started,
             place: Some(place),
+            has_ended: false,
             _bytes: bytes,
         };
         spawn(context, Some(content.body), work, caller);

@@ -57,7 +57,6 @@ impl UnconfirmedContent {
         };
         let finish = Finish::new(self.key.clone(), self.token, verdict, retention);
         finish_now(&self.inbox, &finish).await;
-        self.entries.leave(&self.key);
     }
 
     async fn verdict(&self, until: Instant) -> Verdict {
@@ -119,5 +118,12 @@ impl UnconfirmedContent {
             detail = why,
             "a queued event is mismatched, and does not run"
         );
+    }
+}
+
+/// However its task ends, it is no more at work on it.
+impl Drop for UnconfirmedContent {
+    fn drop(&mut self) {
+        self.entries.leave(&self.key);
     }
 }

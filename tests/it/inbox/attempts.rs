@@ -262,3 +262,30 @@ async fn an_attempt_that_takes_too_long_is_dropped_and_counts() {
     assert_eq!((done.entry.attempts, done.entry.deaths), (2, 0));
     working.end().await;
 }
+
+struct PanicsDropped;
+
+impl Drop for PanicsDropped {
+    fn drop(&mut self) {
+        panic!("as what a handler holds may");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_panics_as_it_is_dropped_at_its_limit_is_tried_again() {
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let handler = async |delivery: Delivery| {
+        if delivery.attempt() == 1 {
+            let _held = PanicsDropped;
+            std::future::pending::<()>().await;
+        }
+    };
+    let limit = Duration::from_secs(100);
+    let working = Working::start(inbox.worker().time_limit(limit).on(&layer, handler));
+    send(&layer, &event("evt_1", "{}")).await;
+    let done = entry_with(&inbox, &key("evt_1"), EntryStatus::Done).await;
+    assert_eq!(reasons(&done), [(1, "the handler took longer than 100s")]);
+    assert_eq!((done.entry.attempts, done.entry.deaths), (2, 0));
+    working.end().await;
+}
