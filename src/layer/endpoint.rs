@@ -23,6 +23,7 @@ use crate::journal::JournalPort;
 use crate::observer::{Interest, MaskedHeaders, Observation, Observer, Timings, Verdict};
 use crate::rejection::RejectionResponse;
 use crate::request_clock::{ClockReadings, RequestClock};
+use crate::runtime::SharedConfirm;
 use crate::signature::Scheme;
 
 /// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
@@ -160,6 +161,21 @@ impl EndpointConfig {
                 fits,
                 "the budget has no room for the largest bodies, which are told \"not now\": raise it \
                  to twice what is `needed`, or lower `max_body_bytes`"
+            );
+        }
+    }
+
+    /// The same of the room for what waits to be confirmed.
+    pub(crate) fn warn_of_unconfirmed_bodies(&self, confirms: &[SharedConfirm]) {
+        let shares = confirms.iter().map(SharedConfirm::share_of_bytes);
+        if let Some(share) = shares.min().filter(|share| *share < self.max_body_bytes) {
+            tracing::warn!(
+                target: "tower_webhook",
+                provider = %self.provider,
+                max_body_bytes = self.max_body_bytes,
+                share,
+                "the largest bodies wait for a confirmation only if there is room to spare: one event has a quarter \
+                 of `ConfirmLimits::body_bytes`; raise that to four times `max_body_bytes`, or lower `max_body_bytes`"
             );
         }
     }

@@ -5,6 +5,9 @@ use bytes::Bytes;
 
 use crate::event::EventKey;
 
+/// The part of all places, and of all bytes, that one subject may hold.
+pub(super) const SHARE: usize = 4;
+
 /// An event that is not confirmed yet: nothing of it is in the store. An inbox holds it meanwhile, under a key of
 /// its own.
 #[derive(Clone)]
@@ -159,7 +162,8 @@ pub trait ConfirmSubject: Send + Sync + 'static {
 /// How many questions a confirmation asks at once, and what may wait for the answers.
 ///
 /// What is not confirmed is a stranger's. One subject may hold a quarter of the places and of the
-/// bytes. Where there is no place, one is taken from what an answer spoke against, then from the
+/// bytes; its first delivery is let in if there is room for it at all, and one that is larger than all
+/// of the bytes if nothing else waits. Where there is no place, one is taken from what an answer spoke against, then from the
 /// subject with the most, from its newest delivery, or its largest where bytes are short; if that
 /// is the one that comes, it is told "not now".
 ///
@@ -195,18 +199,24 @@ impl ConfirmLimits {
         self
     }
 
-    /// Lets this many deliveries wait.
+    /// Lets this many deliveries wait, and at least one.
     #[must_use]
     pub fn deliveries(mut self, limit: usize) -> Self {
-        self.deliveries = limit;
+        self.deliveries = limit.max(1);
         self
     }
 
-    /// Lets bodies of this many bytes in all wait.
+    /// Lets bodies of this many bytes in all wait. Four times the largest body is the least that is of use: `build`
+    /// warns of less.
     #[must_use]
     pub fn body_bytes(mut self, limit: usize) -> Self {
         self.body_bytes = limit;
         self
+    }
+
+    /// The largest body that has room beside those of other subjects, each within its share.
+    pub(super) fn share_of_bytes(&self) -> usize {
+        self.body_bytes / SHARE
     }
 }
 

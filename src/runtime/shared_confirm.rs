@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::confirm::{Confirm, ConfirmSubject, Confirmation, Unconfirmed};
+use super::confirm::{Confirm, ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 use super::inquiry::{Ask, Inquiries, Subject, Truth};
 use crate::event::Fingerprint;
 #[cfg(test)]
@@ -16,24 +16,32 @@ use {
 
 /// Any [`Confirm`] or [`ConfirmSubject`]. Clones share their questions.
 #[derive(Clone)]
-pub(crate) struct SharedConfirm(Arc<Inquiries>);
+pub(crate) struct SharedConfirm {
+    inquiries: Arc<Inquiries>,
+    limits: ConfirmLimits,
+}
 
 impl SharedConfirm {
     pub(crate) fn new(confirm: impl Confirm) -> Self {
         let limits = confirm.limits();
-        Self(Inquiries::new(Box::new(Whole(confirm)), limits))
+        let inquiries = Inquiries::new(Box::new(Whole(confirm)), limits);
+        Self { inquiries, limits }
     }
 
     pub(crate) fn by_subject(confirm: impl ConfirmSubject) -> Self {
         let limits = confirm.limits();
-        Self(Inquiries::new(Box::new(BySubject(confirm)), limits))
+        let inquiries = Inquiries::new(Box::new(BySubject(confirm)), limits);
+        Self { inquiries, limits }
     }
 
     /// What becomes of an event whose delivery has this much time.
     #[cfg(test)]
     pub(crate) async fn judged(&self, event: Unconfirmed, time: Duration) -> Confirmation {
         let deadline = Instant::now() + time;
-        match self.0.enter(&event, deadline, &CancellationToken::new()) {
+        match self
+            .inquiries
+            .enter(&event, deadline, &CancellationToken::new())
+        {
             Entered::Waiting(place) => place.judge(&event).await,
             Entered::Judged(judged) => judged,
             Entered::Full => panic!("one event does not fit"),
@@ -41,7 +49,12 @@ impl SharedConfirm {
     }
 
     pub(super) fn inquiries(&self) -> &Arc<Inquiries> {
-        &self.0
+        &self.inquiries
+    }
+
+    /// The largest body that one subject may have waiting beside others of its own.
+    pub(crate) fn share_of_bytes(&self) -> usize {
+        self.limits.share_of_bytes()
     }
 }
 

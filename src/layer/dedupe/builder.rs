@@ -275,6 +275,7 @@ impl DedupeBuilder {
         let retention =
             contract.check_retention(retention.unwrap_or_else(|| contract.default_retention()))?;
         self.endpoint.warn_of_bodies_that_never_fit();
+        self.endpoint.warn_of_unconfirmed_bodies(&confirms);
         let scope = Scope {
             tenant: self.tenant,
             consumer: self.endpoint.consumer.clone(),

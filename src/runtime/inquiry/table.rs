@@ -10,10 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{ConfirmAnswer, Subject};
-use crate::runtime::confirm::{ConfirmLimits, Unconfirmed};
+use crate::runtime::confirm::{ConfirmLimits, SHARE, Unconfirmed};
 
-/// The part of all places, and of all bytes, that one subject may hold.
-const SHARE: usize = 4;
 /// How many places are cleared for one delivery at most.
 const MOST_CLEARED: usize = 64;
 /// How many subjects are remembered that nobody waits for.
@@ -131,6 +129,10 @@ impl Table {
 
     /// Gives a delivery its place; none where there is no room and it is not the one to stay.
     pub(super) fn admit(&mut self, seat: Seat) -> Option<u64> {
+        if seat.bytes() > self.limits.body_bytes && self.all != Share::default() {
+            // Whoever made room would do so in vain.
+            return None;
+        }
         for _ in 0..=MOST_CLEARED {
             let Some(short) = self.short_of(&seat) else {
                 let number = self.next;
@@ -199,23 +201,19 @@ impl Table {
         } = self.limits;
         let share = self.share(&seat.subject.name);
         let full = |held: usize, more: usize, limit: usize| held.saturating_add(more) > limit;
-        let bytes = seat.bytes();
-        if full(share.deliveries, 1, deliveries.div_ceil(SHARE)) {
-            Some(Short::Places {
-                of_the_subject: true,
-            })
-        } else if full(share.bytes, bytes, body_bytes.div_ceil(SHARE)) {
-            Some(Short::Bytes {
-                of_the_subject: true,
-            })
+        let places = |of_the_subject| Some(Short::Places { of_the_subject });
+        let room = |of_the_subject| Some(Short::Bytes { of_the_subject });
+        // The first of a subject is measured by the whole, and the first of all by nothing: whatever its size, each
+        // is asked about at last.
+        let (bytes, is_first) = (seat.bytes(), share == Share::default());
+        if !is_first && full(share.deliveries, 1, deliveries.div_ceil(SHARE)) {
+            places(true)
+        } else if !is_first && full(share.bytes, bytes, body_bytes.div_ceil(SHARE)) {
+            room(true)
         } else if full(self.all.deliveries, 1, deliveries) {
-            Some(Short::Places {
-                of_the_subject: false,
-            })
-        } else if full(self.all.bytes, bytes, body_bytes) {
-            Some(Short::Bytes {
-                of_the_subject: false,
-            })
+            places(false)
+        } else if self.all != Share::default() && full(self.all.bytes, bytes, body_bytes) {
+            room(false)
         } else {
             None
         }

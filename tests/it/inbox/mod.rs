@@ -2,6 +2,7 @@
 
 mod accepting;
 mod attempts;
+mod confirming;
 mod handing_over;
 #[cfg(feature = "testing")]
 mod items;

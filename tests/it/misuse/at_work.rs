@@ -14,9 +14,10 @@ use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::layer::{
     Budget, DedupeLayer, EndpointConfig, Proof, RequireSecretPathLayer, VerifySignatureLayer,
 };
+use tower_webhook::runtime::ConfirmLimits;
 use tower_webhook::{
-    Allowlist, Authenticated, DedupeConfig, Delivery, Event, MemoryStore, Name, Webhook,
-    WebhookLayer, provider,
+    Allowlist, Authenticated, Confirm, Confirmation, DedupeConfig, Delivery, Event, MemoryStore,
+    Name, Unconfirmed, Webhook, WebhookLayer, provider,
 };
 
 use crate::support::log::Log;
@@ -206,9 +207,36 @@ pub(super) async fn cases() -> Vec<(&'static str, String)> {
         drop(small.max_body_bytes(1 << 20).build().unwrap());
     }
     cases.push(("a budget without room for the largest body", log.text()));
+    cases.push((
+        "a confirmation without room for the largest body",
+        asked_in_a_small_room(),
+    ));
     #[cfg(feature = "testing")]
     cases.extend(assertions().await);
     cases
+}
+
+fn asked_in_a_small_room() -> String {
+    struct Small;
+
+    impl Confirm for Small {
+        async fn confirm(&self, _: Unconfirmed) -> Confirmation {
+            Confirmation::Confirmed
+        }
+
+        fn limits(&self) -> ConfirmLimits {
+            ConfirmLimits::default().body_bytes(1 << 20)
+        }
+    }
+
+    let log = Log::default();
+    let _guard = log.capture(false);
+    let asking = blendfi().dedupe(DedupeConfig::new().confirm(Small));
+    drop(asking.max_body_bytes(1 << 18).build().unwrap());
+    assert_eq!(log.text(), "", "it fits");
+    let asking = blendfi().dedupe(DedupeConfig::new().confirm(Small));
+    drop(asking.max_body_bytes(1 << 19).build().unwrap());
+    log.text()
 }
 
 /// An inbox from which nobody takes anything.

@@ -1,0 +1,74 @@
+//! How much waits to be confirmed by a worker, and how often it is asked about.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tower_webhook::inbox::{EntryStatus, MemoryInbox, SharedInbox};
+use tower_webhook::runtime::ConfirmLimits;
+use tower_webhook::{
+    Confirm, Confirmation, DedupeConfig, Unconfirmed, Webhook, WebhookLayer, provider,
+};
+
+use super::{Working, entry_with, send};
+use crate::support::blox::{checkout, key};
+use crate::support::presets::{clock, tokens};
+
+/// Confirms everything, but says so many times that it cannot tell.
+#[derive(Clone)]
+struct Asked {
+    limits: ConfirmLimits,
+    times: Arc<AtomicU32>,
+    in_vain: u32,
+}
+
+impl Asked {
+    fn new(in_vain: u32) -> Self {
+        Self {
+            limits: ConfirmLimits::default(),
+            times: Arc::default(),
+            in_vain,
+        }
+    }
+
+    fn times(&self) -> u32 {
+        self.times.load(Ordering::SeqCst)
+    }
+}
+
+impl Confirm for Asked {
+    async fn confirm(&self, _: Unconfirmed) -> Confirmation {
+        match self.times.fetch_add(1, Ordering::SeqCst) < self.in_vain {
+            true => Confirmation::TryAgain,
+            false => Confirmation::Confirmed,
+        }
+    }
+
+    fn limits(&self) -> ConfirmLimits {
+        self.limits
+    }
+}
+
+fn layer(inbox: &MemoryInbox, dedupe: DedupeConfig) -> WebhookLayer {
+    Webhook::new(provider::blox(tokens()).without_status_check())
+        .clock(clock())
+        .inbox(SharedInbox::new(inbox.clone()))
+        .dedupe(dedupe)
+        .build()
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_of_any_length_is_confirmed_however_little_room_there_is() {
+    for (bytes, deliveries) in [(1024 * 1024, 1_000), (1_000, 1_000), (1_000, 0)] {
+        let (inbox, mut asked) = (MemoryInbox::new(), Asked::new(0));
+        let limits = asked.limits.questions(8).deliveries(deliveries);
+        asked.limits = limits.body_bytes(bytes);
+        let layer = layer(&inbox, DedupeConfig::new().confirm(asked.clone()));
+        let working = Working::on(&inbox, &layer, async || {});
+        let long = "1".repeat(300 * 1024);
+        send(&layer, &checkout("c_1", "COMPLETED", &long)).await;
+        entry_with(&inbox, &key("c_1", "COMPLETED"), EntryStatus::Done).await;
+        assert_eq!(asked.times(), 1);
+        working.end().await;
+    }
+}
