@@ -61,7 +61,8 @@ impl<C> DeliveryTask<C> {
             if context.event.identity.handling != Handling::Answered {
                 self.until_open(&seats).await?;
             }
-            for seat in &seats {
+            // Once one has confirmed it, it is not asked again while the next is.
+            for seat in seats {
                 verdict(seat.judge(&event).await)?;
             }
             Ok(())
@@ -126,7 +127,8 @@ pub(crate) async fn judged(
         }
     }
     let judged = async {
-        for seat in &seats {
+        // Once one has confirmed it, it is not asked again while the next is.
+        for seat in seats {
             match seat.judge(event).await {
                 Confirmation::Confirmed => {}
                 judged => return judged,

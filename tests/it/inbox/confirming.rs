@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use tokio::time::sleep;
 use tower_webhook::inbox::{EntryStatus, MemoryInbox, SharedInbox};
 use tower_webhook::runtime::ConfirmLimits;
 use tower_webhook::{
@@ -71,4 +73,23 @@ async fn a_body_of_any_length_is_confirmed_however_little_room_there_is() {
         assert_eq!(asked.times(), 1);
         working.end().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_confirmed_an_event_is_not_asked_again_while_the_next_one_is() {
+    let (inbox, asked) = (MemoryInbox::new(), Asked::new(0));
+    let slow = async |_: Unconfirmed| {
+        sleep(Duration::from_secs(4)).await;
+        Confirmation::Confirmed
+    };
+    let dedupe = DedupeConfig::new().confirm(asked.clone());
+    let layer = layer(
+        &inbox,
+        dedupe.confirm(move |event: Unconfirmed| slow(event)),
+    );
+    let working = Working::on(&inbox, &layer, async || {});
+    send(&layer, &checkout("c_1", "COMPLETED", "1")).await;
+    entry_with(&inbox, &key("c_1", "COMPLETED"), EntryStatus::Done).await;
+    assert_eq!(asked.times(), 1);
+    working.end().await;
 }
