@@ -182,6 +182,13 @@ impl Shared {
         };
         let unconfirmed = state.unconfirmed.as_ref().filter(|it| it.route == route);
         if let Some(route) = unconfirmed {
+            let taken_at = match entry.state {
+                EntryState::Running {
+                    lease_ends, lease, ..
+                } => lease_ends.saturating_sub(lease),
+                _ => entry.accepted_at,
+            };
+            let waited = taken_at.saturating_since(entry.accepted_at);
             let held = UnconfirmedContent {
                 inbox: self.inbox.clone(),
                 entries: self.entries.clone(),
@@ -191,7 +198,7 @@ impl Shared {
                 token,
                 lease: self.settings.lease,
                 since: hold.since,
-                accepted_at: entry.accepted_at,
+                waited,
                 accept: Accept {
                     key: envelope.identity.key,
                     route: route.confirmed.clone(),

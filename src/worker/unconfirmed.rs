@@ -10,7 +10,6 @@ use super::caller::finish_now;
 use super::entry_store::EntryStore;
 use super::in_flight::BytesInFlight;
 use super::route_state::UnconfirmedRoute;
-use crate::clock::UnixTime;
 use crate::event::EventKey;
 use crate::inbox::{Accept, Accepted, Finish, Inbox, SharedInbox, Verdict, later, settled};
 use crate::runtime::{Confirmation, Drain, Unconfirmed, judged};
@@ -34,7 +33,8 @@ pub(super) struct UnconfirmedContent {
     pub(super) lease: Duration,
     /// Since when it is held, at least.
     pub(super) since: Instant,
-    pub(super) accepted_at: UnixTime,
+    /// For how long it was here when it was taken, by the clock of the inbox.
+    pub(super) waited: Duration,
     /// What it is once it is confirmed.
     pub(super) accept: Accept,
     pub(super) _place: OwnedSemaphorePermit,
@@ -60,7 +60,7 @@ impl UnconfirmedContent {
     }
 
     async fn verdict(&self, until: Instant) -> Verdict {
-        let waited = UnixTime::now().saturating_since(self.accepted_at);
+        let waited = self.waited.saturating_add(self.since.elapsed());
         match timeout_at(until, self.found(waited, until)).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(error)) => {

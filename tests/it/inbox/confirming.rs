@@ -8,10 +8,11 @@ use tokio::time::sleep;
 use tower_webhook::inbox::{EntryStatus, MemoryInbox, SharedInbox};
 use tower_webhook::runtime::ConfirmLimits;
 use tower_webhook::{
-    Confirm, Confirmation, DedupeConfig, Unconfirmed, Webhook, WebhookLayer, provider,
+    Confirm, Confirmation, DedupeConfig, ManualClock, Unconfirmed, UnixTime, Webhook, WebhookLayer,
+    provider,
 };
 
-use super::{Working, entry_with, send};
+use super::{Working, entry, entry_with, send};
 use crate::support::blox::{checkout, key};
 use crate::support::presets::{clock, tokens};
 
@@ -91,5 +92,24 @@ async fn who_has_confirmed_an_event_is_not_asked_again_while_the_next_one_is() {
     send(&layer, &checkout("c_1", "COMPLETED", "1")).await;
     entry_with(&inbox, &key("c_1", "COMPLETED"), EntryStatus::Done).await;
     assert_eq!(asked.times(), 1);
+    working.end().await;
+}
+
+/// Not by that of the worker, which is months ahead here.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_told_is_asked_about_again_by_the_clock_of_the_inbox() {
+    let time = ManualClock::new(UnixTime::from_secs(1_577_836_800));
+    // More often than in one go, which takes ten seconds.
+    let (inbox, asked) = (MemoryInbox::with_clock(time.clone()), Asked::new(20));
+    let layer = layer(&inbox, DedupeConfig::new().confirm(asked.clone()));
+    let working = Working::on(&inbox, &layer, async || {});
+    send(&layer, &checkout("c_1", "COMPLETED", "1")).await;
+    for _ in 0..60 {
+        sleep(Duration::from_secs(1)).await;
+        time.advance(Duration::from_secs(1));
+    }
+    assert_eq!(asked.times(), 21);
+    let view = entry(&inbox, &key("c_1", "COMPLETED")).await;
+    assert_eq!(view.status, EntryStatus::Done);
     working.end().await;
 }
