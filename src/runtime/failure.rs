@@ -65,7 +65,8 @@ impl Failure {
     }
 
     /// The same failure, and when the event is to be run again: a worker of an inbox goes by that
-    /// instead of its own delay, where an attempt is left. Inline it is the sender who says when.
+    /// instead of its own delay, where an attempt is left. It waits a week at most: a wrong `Retry-After` of somebody
+    /// else must not keep an event, and what comes after it in its order, for years. Inline it is the sender who says when.
     ///
     /// ```
     /// use std::time::Duration;

@@ -26,7 +26,8 @@ pub struct Backoff {
 
 /// Beyond this no doubling is told from the longest.
 const MOST_DOUBLINGS: u32 = 64;
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+/// A delay that a handler asks for is no longer either.
+pub(super) const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 impl Default for Backoff {
     /// From 2 s to 15 minutes.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, LONGEST};
 use super::entry_store::EntryStore;
 use crate::inbox::{Verdict, WorkerId};
 use crate::payload::PayloadError;
@@ -29,7 +29,10 @@ impl Attempts {
         if attempt >= self.most {
             return Verdict::Bury { reason };
         }
-        let after = after.unwrap_or_else(|| self.backoff.delay(attempt, random()));
+        let after = match after {
+            Some(after) => after.min(LONGEST),
+            None => self.backoff.delay(attempt, random()),
+        };
         Verdict::Retry { after, reason }
     }
 

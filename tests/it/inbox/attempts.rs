@@ -289,3 +289,23 @@ async fn an_attempt_that_panics_as_it_is_dropped_at_its_limit_is_tried_again() {
     assert_eq!((done.entry.attempts, done.entry.deaths), (2, 0));
     working.end().await;
 }
+
+/// As where it repeats a `Retry-After` of somebody else that is none.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_asks_for_a_delay_of_years_waits_a_week() {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    let inbox = MemoryInbox::new();
+    let layer = webhook(&inbox).build().unwrap();
+    let handler = async |delivery: Delivery| match delivery.attempt() {
+        1 => Err(Failure::retry("the ledger is closed").after(50 * YEAR)),
+        _ => Ok(()),
+    };
+    let working = Working::on(&inbox, &layer, handler);
+    send(&layer, &event("evt_1", "{}")).await;
+    let failed = entry_with(&inbox, &key("evt_1"), EntryStatus::Waiting).await;
+    let week = Duration::from_secs(7 * 86_400);
+    let waits = failed.entry.due().unwrap();
+    let failed_at = failed.entry.history.last().unwrap().at;
+    assert_eq!(waits.saturating_since(failed_at), week);
+    working.end().await;
+}
