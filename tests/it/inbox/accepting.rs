@@ -8,7 +8,7 @@ use axum::body::to_bytes;
 use tokio::time::sleep;
 use tower_webhook::event::{EventRule, Shape};
 use tower_webhook::inbox::{EntryStatus, Inbox, MemoryInbox, Moved, Redrive};
-use tower_webhook::layer::Verdict;
+use tower_webhook::layer::{Budget, Verdict};
 use tower_webhook::runtime::Failure;
 use tower_webhook::{
     Confirmation, DedupeConfig, Delivery, Event, Permanent, Reason, Rejection, Unconfirmed, Webhook,
@@ -225,4 +225,18 @@ async fn what_replaces_a_redriven_event_is_confirmed_first() {
     assert!(done.entry.corrected);
     working.end().await;
     assert_eq!((asked.load(Ordering::SeqCst), ran.runs()), (2, 1));
+}
+
+/// Its capacity is the limit of what waits in it: the budget is for requests.
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_memory_takes_nothing_of_the_budget() {
+    let (inbox, budget) = (MemoryInbox::new(), Budget::new(4 * 1024 * 1024, 16));
+    let layer = webhook(&inbox).budget(budget.clone()).build().unwrap();
+    let long = format!(r#"{{"a":"{}"}}"#, "1".repeat(500 * 1024));
+    for number in 0..8 {
+        let told = send(&layer, &event(&format!("evt_{number}"), &long)).await;
+        assert_eq!((told.status().as_u16(), budget.body_bytes()), (200, 0));
+    }
+    let view = entry(&inbox, &key("evt_7")).await;
+    assert_eq!(view.body.unwrap(), body("evt_7", &long));
 }
