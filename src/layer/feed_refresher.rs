@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::{ConfigError, ConfigErrorKind};
+use crate::runtime::{Panicked, caught};
 use crate::source::{AddressFeed, Allowlist, FeedChange, WeakAllowlist};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -23,7 +24,7 @@ const FETCH_LIMIT: Duration = Duration::from_secs(30);
 /// The function is handed a feed's address and returns what is served there. It should take HTTPS
 /// only, follow no redirect to another host, and end a body at 4 MiB: longer ones are refused. What
 /// was read last stands while fetches fail, for as long as the list
-/// [keeps it](Allowlist::keep_feeds_for). Changes, failures, and feeds that have lost more than
+/// [keeps it](Allowlist::keep_feeds_for); a function that panics has failed too. Changes, failures, and feeds that have lost more than
 /// half of their networks are logged.
 ///
 /// ```
@@ -136,14 +137,16 @@ async fn keep_fetched<F, R, B, E>(
 {
     let mut after_failure = AFTER_FAILURE.min(every);
     loop {
-        let fetched = tokio::time::timeout(FETCH_LIMIT, fetch(feed.url().into())).await;
+        let fetching = caught(|| fetch(feed.url().into()));
+        let fetched = tokio::time::timeout(FETCH_LIMIT, fetching).await;
         let Some(list) = list.upgrade() else {
             return;
         };
         let read = |body: B| list.learn_feed(feed, body.as_ref(), clock.now());
         let learned: Result<_, BoxError> = match fetched {
-            Ok(Ok(body)) => read(body).map_err(BoxError::from),
-            Ok(Err(error)) => Err(error.into()),
+            Ok(Ok(Ok(body))) => read(body).map_err(BoxError::from),
+            Ok(Ok(Err(error))) => Err(error.into()),
+            Ok(Err(Panicked)) => Err("the function that fetches it panicked".into()),
             Err(late) => Err(late.into()),
         };
         drop(list);

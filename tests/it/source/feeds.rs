@@ -1,6 +1,8 @@
 //! What a sender publishes, fetched over a real connection, and who is let in by it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::support::http::Request;
 use crate::support::server::Server;
@@ -47,4 +49,26 @@ async fn a_published_list_lets_its_networks_in_once_it_was_read() {
     let inside = Peer::Mock("10.0.0.9");
     let bloquo = Bloquo::start(list, TrustedProxies::none(), inside).await;
     bloquo.expect(&[], Err(REFUSED)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_panics_is_a_failed_one_and_the_next_one_is_made() {
+    let list = Allowlist::of_feeds([AddressFeed::github()]).unwrap();
+    let calls = Arc::new(AtomicU32::new(0));
+    let called = Arc::clone(&calls);
+    FeedRefresher::new(&list, move |_: Arc<str>| {
+        let call = called.fetch_add(1, Ordering::SeqCst);
+        assert!(call != 1, "as a function may");
+        async move {
+            assert!(call != 0, "as a future may");
+            Ok::<_, std::io::Error>(br#"{"hooks":["192.0.2.0/24"]}"#.to_vec())
+        }
+    })
+    .start()
+    .unwrap();
+    // Half a minute after the first, a minute after the second.
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    tokio::time::sleep(Duration::from_secs(7 * 3_600)).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
 }
