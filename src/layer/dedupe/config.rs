@@ -141,6 +141,9 @@ impl DedupeConfig {
     }
 
     /// How many events of one delivery are claimed and run at a time; 16 unless set, and at least one.
+    ///
+    /// Those of a longer list begin in its order when it comes first. When its sender comes again, those begin first that
+    /// were tried least often.
     pub fn item_concurrency(mut self, limit: usize) -> Self {
         self.item_concurrency = Some(limit);
         self

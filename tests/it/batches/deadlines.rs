@@ -136,3 +136,45 @@ async fn a_sender_that_comes_once_is_told_of_a_failure_that_is_known() {
     assert_eq!(told_once(store.clone(), &["fails", "goes on"]).await, 500);
     assert_eq!(told_once(store, &["E1", "goes on too"]).await, 202);
 }
+
+#[tokio::test(start_paused = true)]
+async fn slow_items_that_fail_at_the_front_of_a_list_keep_none_from_their_turn() {
+    for concurrency in [1, 4] {
+        let stage = Stage::with(retrying(), MemoryStore::new(), |webhook| {
+            webhook.dedupe(DedupeConfig::new().item_concurrency(concurrency))
+        });
+        let ids = ids(20);
+        for id in ids.iter().take(concurrency) {
+            stage.book.stays(id, 5 * SECOND);
+            stage.book.fails(id, 0);
+        }
+        for _ in 0..3 {
+            assert_eq!(stage.deliver(list(&ids)).await.0, 503);
+            sleep(30 * SECOND).await;
+        }
+        assert_eq!(stage.book.effects(), (20 - concurrency, 1));
+    }
+}
+
+/// What was tried less often comes first.
+#[tokio::test(start_paused = true)]
+async fn of_slow_items_that_fail_each_has_its_turn() {
+    let stage = Stage::with(retrying(), MemoryStore::new(), |webhook| {
+        webhook.dedupe(DedupeConfig::new().item_concurrency(1))
+    });
+    let ids = ids(4);
+    for id in &ids {
+        stage.book.stays(id, 5 * SECOND);
+        stage.book.fails(id, 2);
+    }
+    for turn in 1..=3 {
+        for _ in &ids {
+            assert_eq!(stage.deliver(list(&ids)).await.0, 503);
+            sleep(30 * SECOND).await;
+        }
+        let runs: Vec<_> = ids.iter().map(|id| stage.book.runs_of(id)).collect();
+        assert_eq!(runs, [turn; 4]);
+    }
+    assert_eq!(stage.book.effects(), (4, 1));
+    assert_eq!(stage.deliver(list(&ids)).await.0, 200);
+}

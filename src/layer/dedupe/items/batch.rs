@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::marker::PhantomData;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -23,6 +24,7 @@ use super::caller::{EndedItem, ItemCaller, settles};
 use super::identified::IdentifiedItem;
 use super::repeats::{Ending, Repeats, Turn};
 use super::tally::{ItemEnd, Tally};
+use super::turns::in_turn;
 use super::waiting::WaitingForItems;
 use crate::authenticated::AuthState;
 use crate::event::{EventKey, Handling, ItemPlace};
@@ -36,6 +38,9 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::request_clock::RequestClock;
 use crate::runtime::{IdentifiedEvent, RunState, spawn};
+
+/// How long the store may take to say how often the items of a list were tried.
+const MOST_ASKED: Duration = Duration::from_secs(1);
 
 impl DedupeState {
     /// Starts the work of claiming these events and handling them.
@@ -100,7 +105,7 @@ struct Batch<S, B, RB, E> {
     request_clock: RequestClock,
     proved_at: Option<Instant>,
     count: usize,
-    /// What was not begun, in its order.
+    /// What was not begun, in the order of its turns.
     waiting: VecDeque<IdentifiedItem>,
     running: HashMap<usize, Arc<DeliveryContext>>,
     repeats: Repeats<IdentifiedItem>,
@@ -127,6 +132,14 @@ where
     async fn run(mut self, answer: oneshot::Sender<Answer<RB, S::Error>>) {
         let mut answer = Some(answer);
         let mut look_at = self.request_clock.deadline;
+        // Where all begin at once, or in the end, none waits for its turn.
+        let is_long = self.waiting.len() > self.core.item_concurrency;
+        if is_long && self.sender_retries() && !self.is_accepted() {
+            let waiting = std::mem::take(&mut self.waiting);
+            let left = look_at.saturating_duration_since(Instant::now());
+            let by = Instant::now() + MOST_ASKED.min(left / 4);
+            self.waiting = in_turn(waiting, self.runs.store(), by).await;
+        }
         loop {
             while self.running.len() < self.core.item_concurrency && self.may_begin() {
                 match self.waiting.pop_front() {

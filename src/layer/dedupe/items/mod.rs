@@ -11,6 +11,7 @@ mod caller;
 mod identified;
 mod repeats;
 mod tally;
+mod turns;
 mod waiting;
 
 pub(crate) use identified::IdentifiedItem;
