@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep_until};
 /// A handler's hold on its event.
 ///
 /// It is renewed while the handler runs, up to the renewal ceiling. Once lost, another receiver may
-/// run the event: a handler should stop, or at least write nothing more.
+/// run the event: a handler should stop, or at least write nothing more. Renewals go on for one that does
+/// neither: if nobody else has the event by then, nobody runs it beside this handler.
 ///
 /// It knows its end, and every question compares that with the clock: a process that was stopped
 /// past its lease learns so from the first question it asks. The end counts from before the claim,

@@ -25,21 +25,30 @@ impl HeldClaim {
         // After a failure: whoever it was that failed, the others of its batch must not fail with
         // it twice.
         let mut alone = false;
+        // Whether the handler was told that its lease is lost. It may be at work for long after that: the sooner its
+        // event is held again, the less likely is another run beside it.
+        let mut is_lost = false;
         loop {
             let ahead = if alone {
                 Duration::ZERO
             } else {
                 renewals.ahead()
             };
-            sleep_until(due.checked_sub(ahead).unwrap_or(due).min(ends)).await;
+            let wake = due.checked_sub(ahead).unwrap_or(due);
+            sleep_until(if is_lost { wake } else { wake.min(ends) }).await;
             let now = Instant::now();
             let asked = due.max(now);
-            if asked >= ends || asked + lease > last_end {
+            let is_last = asked + lease > last_end;
+            if !is_lost && (asked >= ends || is_last) {
                 sleep_until(ends).await;
                 self.stop_renewing("its end has come");
+                is_lost = true;
+            }
+            if is_last {
                 return pending().await;
             }
-            let limit = (asked + CALL_LIMIT).min(ends);
+            let limit = asked + CALL_LIMIT;
+            let limit = if is_lost { limit } else { limit.min(ends) };
             let answered = if alone {
                 let outcome = timeout_at(limit, renewals.renew_alone(&self.renewal()))
                     .await
@@ -60,9 +69,9 @@ impl HeldClaim {
                 }) => {
                     alone = false;
                     ends = (asked + lease).min(last_end);
-                    if !self.lease.renewed_until(ends) {
+                    if !self.lease.renewed_until(ends) && !is_lost {
                         self.stop_renewing("its end had come before it was renewed");
-                        return pending().await;
+                        is_lost = true;
                     }
                     due = renewals.due_again(asked);
                 }
@@ -70,16 +79,21 @@ impl HeldClaim {
                     outcome: Ok(Held::Fenced),
                     ..
                 }) => {
-                    self.stop_renewing("the store has it no more, or another receiver has it");
+                    if !is_lost {
+                        self.stop_renewing("the store has it no more, or another receiver has it");
+                    }
                     return pending().await;
                 }
                 Some(Answered {
                     outcome: Err(error),
                     ..
                 }) => {
-                    self.warn("renew", Some(&error));
+                    if !is_lost {
+                        self.warn("renew", Some(&error));
+                    }
                     due = Instant::now() + (lease / 10).min(LONGEST_WAIT);
                 }
+                None if is_lost => due = Instant::now() + (lease / 10).min(LONGEST_WAIT),
                 None => {
                     self.warn("renew", None);
                     due = Instant::now();

@@ -260,8 +260,7 @@ impl<S> WorkerBuilder<S> {
                 is_queued: true,
                 mark: Some(id.mark()),
             };
-            // What runs longer is dropped; its end may take some time to be written.
-            let ceiling = self.attempts.time_limit.saturating_add(self.lease * 2);
+            let ceiling = self.attempts.ceiling(self.lease);
             let store = SharedStore::new(entries.clone());
             let runs = RunState::new(store, retention, self.lease, ceiling, settings);
             let unconfirmed = (!confirms.is_empty()).then(|| UnconfirmedRoute {

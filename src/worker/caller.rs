@@ -52,7 +52,16 @@ impl Caller<()> for EntryCaller {
             self.entries.ended(&self.key);
         }
         self.has_ended = true;
-        self.entries.leave(&self.key);
+        if let Some(token) = self.entries.leave(&self.key) {
+            // Its end was told, if at all, under the token it had before.
+            give_back(
+                self.inbox.clone(),
+                self.key.clone(),
+                token,
+                LEFT_ALONE,
+                None,
+            );
+        }
         match outcome {
             Outcome::Refused(cause) => {
                 let after = match cause.reason {

@@ -27,7 +27,15 @@ pub(super) struct EntryStore {
 struct Runs {
     now: HashMap<EventKey, EntryRun>,
     /// What was said of runs that are over, for releases that are sent again in the background.
-    over: VecDeque<(EventKey, Token, Verdict)>,
+    over: VecDeque<Over>,
+}
+
+#[derive(Debug)]
+struct Over {
+    key: EventKey,
+    token: Token,
+    now_as: Token,
+    verdict: Verdict,
 }
 
 /// More than are sent again in the background at once.
@@ -41,6 +49,10 @@ struct EntryRun {
     begun: Option<Grant>,
     /// The token of the attempt, once it has begun.
     token: Option<Token>,
+    /// The one that the inbox knows it by, if this worker has taken the entry again meanwhile.
+    now_as: Option<Token>,
+    /// The one that the inbox was told of its end by, once it was.
+    ended_as: Option<Token>,
     /// What became of it, as far as that is known.
     verdict: Option<Verdict>,
     /// Whether that is death.
@@ -72,6 +84,8 @@ impl EntryStore {
             hold,
             begun,
             token: None,
+            now_as: None,
+            ended_as: None,
             verdict: None,
             #[cfg(feature = "metrics")]
             dies: false,
@@ -80,29 +94,87 @@ impl EntryStore {
         true
     }
 
-    pub(super) fn leave(&self, key: &EventKey) {
+    /// Notes that an entry was taken again whose attempt is still at work here: from now on the inbox knows it by this
+    /// token. `false` if none has begun, if the inbox was told of its end, or if it has had more time than this.
+    pub(super) fn adopt(&self, key: &EventKey, token: Token, ceiling: Duration) -> bool {
         let mut runs = self.runs();
-        let run = runs.now.remove(key);
-        let Some(EntryRun {
-            token: Some(token),
-            verdict: Some(verdict),
-            ..
-        }) = run
-        else {
-            return;
+        let run = runs.now.get_mut(key);
+        let is_at_work = |run: &&mut EntryRun| {
+            run.token.is_some() && run.ended_as.is_none() && run.is_younger_than(ceiling)
         };
-        if runs.over.len() >= MOST_OVER {
-            runs.over.pop_front();
+        let Some(run) = run.filter(is_at_work) else {
+            return false;
+        };
+        run.now_as = Some(token);
+        true
+    }
+
+    /// Whether an attempt is still at work here that the inbox knows by this token.
+    pub(super) fn is_adopted(&self, key: &EventKey, token: Token, ceiling: Duration) -> bool {
+        let runs = self.runs();
+        let run = runs.now.get(key);
+        run.is_some_and(|run| run.now_as == Some(token) && run.is_younger_than(ceiling))
+    }
+
+    /// Notes that nothing is at work on an entry any more. Tells the token that it was taken again with meanwhile, if the
+    /// inbox does not hear of its end by that.
+    pub(super) fn leave(&self, key: &EventKey) -> Option<Token> {
+        let mut runs = self.runs();
+        let run = runs.now.remove(key)?;
+        if let (Some(token), Some(verdict)) = (run.token, run.verdict) {
+            if runs.over.len() >= MOST_OVER {
+                runs.over.pop_front();
+            }
+            runs.over.push_back(Over {
+                key: key.clone(),
+                token,
+                now_as: run.now_as.unwrap_or(token),
+                verdict,
+            });
+            return None;
         }
-        runs.over.push_back((key.clone(), token, verdict));
+        run.now_as.filter(|now_as| run.ended_as != Some(*now_as))
+    }
+
+    /// The token that the inbox knows this attempt by.
+    fn now_as(&self, key: &EventKey, token: Token) -> Token {
+        let runs = self.runs();
+        if let Some(run) = runs.now.get(key).filter(|run| run.token == Some(token)) {
+            return run.now_as.unwrap_or(token);
+        }
+        let over = runs.over.iter().rev().find(|over| over.is_of(key, token));
+        over.map_or(token, |over| over.now_as)
+    }
+
+    /// Ends an attempt, under the token that the inbox knows it by.
+    async fn finish(
+        &self,
+        (key, token): (&EventKey, Token),
+        verdict: Verdict,
+        retention: Duration,
+    ) -> Result<Held, StoreError> {
+        let mut known_as = self.now_as(key, token);
+        loop {
+            let finish = Finish::new(key.clone(), known_as, verdict.clone(), retention);
+            let held = self.inbox.finish(&finish).await?;
+            let now_as = self.now_as(key, token);
+            if held == Held::Held || now_as == known_as {
+                self.told(key, token, known_as);
+                return Ok(held);
+            }
+            // It was taken again while the inbox was told.
+            known_as = now_as;
+        }
     }
 
     /// The inbox has heard how the attempt with this token has ended: nothing is to be sent again.
-    pub(super) fn told(&self, key: &EventKey, token: Token) {
+    fn told(&self, key: &EventKey, token: Token, known_as: Token) {
         let mut runs = self.runs();
         match runs.now.get_mut(key) {
-            Some(run) if run.token == Some(token) => run.verdict = None,
-            _ => (runs.over).retain(|over| over.1 != token || over.0 != *key),
+            Some(run) if run.token == Some(token) => {
+                (run.verdict, run.ended_as) = (None, Some(known_as));
+            }
+            _ => runs.over.retain(|over| !over.is_of(key, token)),
         }
     }
 
@@ -135,11 +207,23 @@ impl EntryStore {
         let runs = self.runs();
         let run = runs.now.get(key).filter(|run| run.token == Some(token));
         let mut last = runs.over.iter().rev();
-        let over = || Some(&last.find(|over| over.1 == token && over.0 == *key)?.2);
+        let over = || Some(&last.find(|over| over.is_of(key, token))?.verdict);
         let said = run.and_then(|run| run.verdict.as_ref()).or_else(over);
         said.cloned().unwrap_or(Verdict::GiveBack {
             after: Duration::ZERO,
         })
+    }
+}
+
+impl EntryRun {
+    fn is_younger_than(&self, ceiling: Duration) -> bool {
+        self.hold.since.elapsed() < ceiling
+    }
+}
+
+impl Over {
+    fn is_of(&self, key: &EventKey, token: Token) -> bool {
+        self.token == token && self.key == *key
     }
 }
 
@@ -172,10 +256,7 @@ impl Store for EntryStore {
             retention,
             ..
         } = complete;
-        let finish = Finish::new(key.clone(), *token, Verdict::Done, *retention);
-        let held = self.inbox.finish(&finish).await?;
-        self.told(key, *token);
-        Ok(held)
+        self.finish((key, *token), Verdict::Done, *retention).await
     }
 
     async fn release(&self, release: &Release) -> Result<Held, StoreError> {
@@ -186,16 +267,23 @@ impl Store for EntryStore {
             ..
         } = release;
         let verdict = self.verdict(key, *token);
-        let finish = Finish::new(key.clone(), *token, verdict, *retention);
-        let held = self.inbox.finish(&finish).await?;
-        self.told(key, *token);
-        Ok(held)
+        self.finish((key, *token), verdict, *retention).await
     }
 
     async fn renew(&self, renewals: &[Renew]) -> Result<Vec<Held>, StoreError> {
-        let extend = |it: &Renew| Extend::new(it.key.clone(), it.token, it.lease);
+        let extend = |it: &Renew| {
+            let now_as = self.now_as(&it.key, it.token);
+            Extend::new(it.key.clone(), now_as, it.lease)
+        };
         let extensions: Vec<_> = renewals.iter().map(extend).collect();
-        self.inbox.extend(&extensions).await
+        let mut held = self.inbox.extend(&extensions).await?;
+        for ((held, renewal), sent) in held.iter_mut().zip(renewals).zip(&extensions) {
+            if self.now_as(&renewal.key, renewal.token) != sent.token {
+                // It was taken again while the inbox was asked, for as long as this.
+                *held = Held::Held;
+            }
+        }
+        Ok(held)
     }
 
     fn for_renewals(&self) -> Option<SharedStore> {
@@ -310,6 +398,27 @@ mod tests {
         assert_eq!(entry.attempts, 1);
         assert_eq!(&*entry.history.last().unwrap().reason, "down");
         assert!(entries.runs().over.is_empty());
+    }
+
+    /// As where its lease was over, or an attempt that failed is due at once.
+    #[tokio::test]
+    async fn what_is_taken_again_before_its_attempt_is_over_is_ended_or_given_back() {
+        let inbox = MemoryInbox::new();
+        let entries = EntryStore::new(SharedInbox::new(inbox.clone()), WorkerId::random());
+        let again = Token::random().unwrap();
+        let (token, _) = begun(&entries, &inbox, 1).await;
+        assert!(!entries.adopt(&key(1), again, Duration::ZERO), "too old");
+        assert!(entries.adopt(&key(1), again, LEASE) && entries.is_adopted(&key(1), again, LEASE));
+        // Under the second token: the inbox has another here.
+        let release = Release::new(key(1), token, LEASE);
+        assert_eq!(entries.release(&release).await.unwrap(), Held::Fenced);
+        assert_eq!(entries.leave(&key(1)), None);
+        // In the moment in which the inbox is told.
+        let (token, _) = begun(&entries, &inbox, 2).await;
+        entries.told(&key(2), token, token);
+        assert!(!entries.adopt(&key(2), again, LEASE), "it is over");
+        entries.runs().now.get_mut(&key(2)).unwrap().now_as = Some(again);
+        assert_eq!(entries.leave(&key(2)), Some(again));
     }
 
     /// As where all threads were busy for longer than the lease, or the process stood still.

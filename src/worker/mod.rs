@@ -61,7 +61,9 @@
 //! a time. Each worker says what it serves; entries of other routes wait for theirs. Where a worker dies
 //! or is cut off, its entries are taken over once their leases are over, and the attempts that had begun
 //! count: the first one at an event begins when it is [taken](crate::inbox::Take::begins). An entry whose worker died
-//! twice is then run with no other beside it.
+//! twice is then run with no other beside it. A worker that takes an entry again which it is still at work on, as after an
+//! outage longer than the lease or where the clock of the inbox is set forward, lets that attempt go on and ends the entry
+//! with it.
 //!
 //! Where a rule says what events are [about](crate::event::OrderRule), those of one thing run one at a time, also
 //! with many workers; and a [rate](crate::inbox::Rate) bounds all of them together.

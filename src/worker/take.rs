@@ -16,7 +16,7 @@ use super::take_size::TakeSize;
 use super::unconfirmed::UnconfirmedContent;
 use super::work::EntryWork;
 use crate::clock::UnixTime;
-use crate::event::{Handling, Identity};
+use crate::event::{EventKey, Handling, Identity};
 use crate::inbox::{Accept, EntryState, Envelope, Extend, Finish, Inbox, Take, Taken, Verdict};
 use crate::request_clock::RequestClock;
 use crate::runtime::{Around, DeliveredItem, Hold, IdentifiedEvent, RunContext, spawn};
@@ -56,6 +56,9 @@ impl Shared {
         let may_have_more = !taken.is_empty();
         let mut back = Vec::new();
         for entry in taken {
+            if self.adopt(&entry.key, hold.token) {
+                continue;
+            }
             match Arc::clone(&self.places).try_acquire_owned() {
                 Ok(place) => self.start(entry, hold, place),
                 Err(_) => back.push(entry),
@@ -72,6 +75,9 @@ impl Shared {
         let Some(entry) = taken.into_iter().next() else {
             return Ok(());
         };
+        if self.adopt(&entry.key, hold.token) {
+            return Ok(());
+        }
         let all = u32::try_from(self.settings.concurrency).unwrap_or(u32::MAX);
         let others = Arc::clone(&self.places).acquire_many_owned(all);
         let places = tokio::select! {
@@ -97,6 +103,37 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// Whether an entry that was taken is still at work here: it is not run beside itself, but held for what runs, which
+    /// ends it. So it is if the inbox was out of reach for longer than a lease, or its clock was set forward.
+    fn adopt(&self, key: &EventKey, token: Token) -> bool {
+        let (entries, lease) = (self.entries.clone(), self.settings.lease);
+        let ceiling = self.settings.attempts.ceiling(lease);
+        if !entries.adopt(key, token, ceiling) {
+            return false;
+        }
+        tracing::warn!(
+            target: "tower_webhook",
+            key = %key.escaped(),
+            worker = %entries.worker,
+            "a worker has taken an event again that it is still at work on: that attempt goes on"
+        );
+        let (inbox, extend) = (self.inbox.clone(), Extend::new(key.clone(), token, lease));
+        tokio::spawn(async move {
+            // Its own renewals may have come to an end when its lease did.
+            loop {
+                sleep(lease / 3).await;
+                if !entries.is_adopted(&extend.key, token, ceiling) {
+                    return;
+                }
+                let held = inbox.extend(std::slice::from_ref(&extend)).await;
+                if held.is_ok_and(|held| held != [Held::Held]) {
+                    return;
+                }
+            }
+        });
+        true
     }
 
     /// What the inbox gives, and how it is held: what it was asked for and has not answered, or this. It is run at once,

@@ -24,6 +24,11 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    /// For how long one is held. What runs longer is dropped; its end may take some time to be written.
+    pub(super) fn ceiling(&self, lease: Duration) -> Duration {
+        self.time_limit.saturating_add(lease.saturating_mul(2))
+    }
+
     /// What becomes of an entry whose attempt has failed so.
     fn failed(&self, attempt: u32, reason: String, after: Option<Duration>) -> Verdict {
         if attempt >= self.most {

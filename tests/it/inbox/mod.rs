@@ -9,6 +9,7 @@ mod items;
 #[cfg(feature = "testing")]
 mod ordering;
 mod outage;
+mod own_again;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rates;

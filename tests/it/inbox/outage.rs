@@ -22,9 +22,9 @@ use crate::support::presets::{Preset, clock};
 
 /// An inbox that answers nothing while it is away, and gives what is taken late while it is slow.
 #[derive(Clone, Default)]
-struct Remote {
-    inbox: MemoryInbox,
-    is_away: Arc<AtomicBool>,
+pub(super) struct Remote {
+    pub(super) inbox: MemoryInbox,
+    pub(super) is_away: Arc<AtomicBool>,
     is_slow: Arc<AtomicBool>,
     /// It is over a thin link: who asks for more entries at once than this has no answer in time. 0 is no limit.
     carries: Arc<AtomicUsize>,
@@ -139,7 +139,7 @@ async fn a_worker_says_that_its_inbox_is_away_and_that_it_works_again() {
     working.end().await;
 }
 
-fn served_by(remote: &Remote) -> WebhookLayer {
+pub(super) fn served_by(remote: &Remote) -> WebhookLayer {
     let webhook = Webhook::new(Preset::BlendFi.provider()).clock(clock());
     webhook.inbox(remote.clone()).build().unwrap()
 }
