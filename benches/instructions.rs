@@ -1,15 +1,15 @@
-//! How many instructions the steps of one delivery take, counted by valgrind.
+//! The number of instructions for the steps of one delivery, counted by Valgrind.
 //!
 //! | command | does |
 //! | --- | --- |
 //! | `cargo bench --bench instructions` | prints the counts |
-//! | `cargo bench --bench instructions -- --check` | fails where a count is over its bound by more than 2 % |
-//! | `cargo bench --bench instructions -- --record` | writes the bounds anew |
+//! | `cargo bench --bench instructions -- --check` | fails if a count exceeds its bound by more than 2 % |
+//! | `cargo bench --bench instructions -- --record` | writes new bounds |
 //!
-//! With `--features metrics` a delivery is counted with numbers too, beside one without in the same build.
+//! With `--features metrics`, a delivery is also counted with metrics, next to one without in the same build.
 //!
 //! A count is the same on a quiet machine and a busy one, and nearly the same from run to run. It
-//! hangs on the compiler and on the processor that valgrind shows: the bounds name both.
+//! depends on the compiler and on the processor that Valgrind emulates: the bounds name both.
 
 mod common;
 #[cfg(feature = "metrics")]
@@ -35,13 +35,13 @@ use tower_webhook::{ManualClock, MemoryStore, Name, UnixTime, Webhook};
 
 const BOUNDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.bounds");
 const NOW: u64 = 1_777_899_600;
-/// How often a step is taken before it is counted, and while it is.
+/// How often a step runs before it is counted, and during the count.
 const WARM_UP: usize = 64;
 const COUNTED: usize = 512;
-/// How far a count may be over its bound, in hundredths.
+/// By how many percent a count may exceed its bound.
 const ALLOWANCE: u32 = 2;
 
-/// What is counted, and of what.
+/// The counted steps, and what each is a part of.
 const STEPS: &[(&str, &str)] = &[
     ("verify", "`Verifier::verify`, one key, 1 KiB"),
     ("event", "`EventRule::identify`, BlendFi's rule, 1 KiB"),
@@ -64,7 +64,7 @@ const STEPS: &[(&str, &str)] = &[
     ("delivery_recorder", "the same with a recorder that adds up"),
 ];
 
-/// A step that is counted beside another one, and how many hundredths of that it may take.
+/// A step that is counted relative to another, with the percentage of it that it may take.
 const PAIRS: &[(&str, &str, f64)] = &[
     ("refusal_sampled", "refusal", 1.01),
     ("journal", "delivery", 1.10),
@@ -98,7 +98,7 @@ fn main() -> Result<ExitCode> {
     for ((step, words), (_, count)) in STEPS.iter().zip(&counts) {
         let bound = (bounds.iter()).find_map(|(name, bound)| (name == step).then_some(*bound));
         let row = format!("{step}: {words}");
-        // What is counted beside another step has its bound there.
+        // A step that is counted relative to another has its bound there.
         let Some(bound) = bound else {
             table.put(&row, "instructions", "", f64::from(*count));
             continue;
@@ -122,7 +122,7 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Counts one step in a process of its own, which valgrind looks at only while it takes the step.
+/// Counts one step in a separate process, in which Valgrind counts only during the step.
 fn count(step: &str) -> Result<u32> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
@@ -150,7 +150,7 @@ fn count(step: &str) -> Result<u32> {
     Ok(u32::try_from(collected / COUNTED)?)
 }
 
-/// The name that valgrind knows what is counted by.
+/// The function by whose name Valgrind recognizes the counted step.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut()) {
     work();
@@ -225,7 +225,7 @@ async fn handler(
     Ok(Response::new(Full::default()))
 }
 
-/// What a journal does behind a delivery is its own thread's, which is not counted.
+/// A journal works in its own thread, which is not counted.
 struct Nowhere;
 
 impl JournalSink for Nowhere {
@@ -238,13 +238,13 @@ impl JournalSink for Nowhere {
     }
 }
 
-/// What is done beside a delivery.
+/// The additional work of a delivery.
 enum Beside {
     Nothing,
     Journal(Journal),
-    /// One refusal in an hour is diagnosed.
+    /// At most one refusal per hour is diagnosed.
     Diagnosis,
-    /// Numbers, and no recorder for them.
+    /// Metrics, but without a recorder.
     #[cfg(feature = "metrics")]
     Numbers,
     #[cfg(feature = "metrics")]
@@ -276,7 +276,7 @@ fn with_numbers<S>(webhook: Webhook<S>) -> Webhook<S> {
     webhook.observer((TracingObserver, MetricsObserver::new()))
 }
 
-/// Deliveries of events that are new, through the Tower service and without sockets.
+/// Deliveries of new events, through the Tower service and without sockets.
 fn deliver(signed: bool, beside: &Beside) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let webhook = Webhook::new(blendfi()?)
@@ -342,7 +342,7 @@ fn print_bounds(counts: &[(&str, u32)]) -> String {
     text
 }
 
-/// What the counts hang on: the compiler, and what valgrind shows of the processor.
+/// What the counts depend on: the compiler, and the processor that Valgrind emulates.
 fn machine() -> String {
     let said = |command: &mut Command| {
         let output = command.output().ok()?;

@@ -1,11 +1,11 @@
-//! What a verification with a public key costs beside the bare one of the same library:
+//! The cost of a verification with a public key, relative to a bare one with the same library:
 //!
 //! ```sh
 //! cargo bench --bench public_keys --features jwt,testing            # prints a row for each
 //! cargo bench --bench public_keys --features jwt,testing -- --check # fails where a bound is missed
 //! ```
 //!
-//! Both take turns in short rounds, and a ratio is the median of those of the rounds.
+//! Both take turns in short rounds, and a ratio is the median of the rounds' ratios.
 #![allow(
     clippy::as_conversions,
     clippy::indexing_slicing,
@@ -35,7 +35,7 @@ const NOW: UnixTime = UnixTime::from_secs(1_777_899_600);
 const ROUNDS: usize = 41;
 const IN_A_ROUND: usize = 60;
 
-/// How long so many calls take, in nanoseconds each.
+/// The nanoseconds per call.
 fn time(mut call: impl FnMut()) -> f64 {
     let start = Instant::now();
     for _ in 0..IN_A_ROUND {
@@ -44,7 +44,7 @@ fn time(mut call: impl FnMut()) -> f64 {
     start.elapsed().as_nanos() as f64 / IN_A_ROUND as f64
 }
 
-/// A row of the table; tells whether the bound holds.
+/// A row of the table; returns whether the bound is met.
 fn compare(
     table: &Table,
     name: &str,

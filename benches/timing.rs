@@ -1,15 +1,15 @@
-//! Whether a guess that is right for longer takes longer: what would let a stranger find a
-//! signature or a secret path byte by byte. Run it with `cargo bench --bench timing`.
+//! Checks whether a guess with more correct leading bytes takes longer, which would let a stranger
+//! find a signature or a secret path byte by byte. Run it with `cargo bench --bench timing`.
 //!
 //! Wrong signatures and wrong tokens that agree with the right one in their first bytes are checked
-//! in random order, one at a time. Each class is compared with the one that agrees in none by
-//! Welch's t, the tenth of all samples that took longest left out. Below 4.5 in size, the
-//! difference of two means is no larger than what chance gives once in more than 100,000 times (the
-//! bound of ISO/IEC 17825 and of dudect); beyond it, the exit status is not zero. The last row of a
-//! table shows that a leak would be seen: the same check, followed by a comparison that ends at the
-//! first wrong byte. Where not even that shows, the machine is too busy.
+//! in random order, one at a time. Each class is compared with the class that agrees in none by
+//! Welch's t, leaving out the slowest tenth of all samples. Below 4.5 in size, the difference of
+//! two means is no larger than chance produces once in more than 100,000 times (the bound of
+//! ISO/IEC 17825 and of dudect); beyond it, the exit status is not zero. The last row of a table
+//! shows that a leak would be noticed: the same check, followed by a comparison that stops at the
+//! first wrong byte. If even that does not show, the machine is too busy.
 //!
-//! It proves nothing about code that is not run here, other processors, or leaks far below a
+//! This proves nothing about code that does not run here, other processors, or leaks far below a
 //! nanosecond.
 
 mod common;
@@ -96,7 +96,7 @@ fn tokens() -> Result<bool> {
     .print(&check, &leak))
 }
 
-/// Wrong guesses, by how many bytes of `right` they begin with.
+/// Wrong guesses, by how many leading bytes of `right` they share.
 type Classes = Vec<(usize, Vec<String>)>;
 
 fn classes<const N: usize>(right: &str, bytes: [usize; N], digits: usize) -> Classes {
@@ -112,12 +112,14 @@ fn classes<const N: usize>(right: &str, bytes: [usize; N], digits: usize) -> Cla
 struct Table<'a, P> {
     name: &'a str,
     classes: &'a Classes,
-    /// Puts a guess where every other one stands too: where it lies in memory must not show.
+    /// Copies a guess to the place where every other one is put, so that its address makes no
+    /// difference.
     put: P,
 }
 
 impl<P> Table<'_, P> {
-    /// Measures, prints, and tells whether all is within the limit and the leak beyond it.
+    /// Measures, prints, and returns whether all classes are within the limit and the leak is
+    /// beyond it.
     fn print<T: Default>(&self, check: &dyn Fn(&T) -> bool, leak: &dyn Fn(&T) -> bool) -> bool
     where
         P: Fn(&mut T, &str),
@@ -160,7 +162,7 @@ impl<P> Table<'_, P> {
             let accepted = black_box(check(black_box(&guess)));
             let nanos = u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX);
             assert!(!accepted, "a wrong guess is accepted");
-            // The first ones warm up.
+            // The first samples are a warm-up.
             if turn > SAMPLES / 20 {
                 times.push(nanos);
             }
@@ -182,7 +184,7 @@ struct Summary {
 }
 
 impl Summary {
-    /// Welford's way, which loses no digits.
+    /// Welford's algorithm, which loses no digits.
     fn of<'a>(times: impl Iterator<Item = &'a u32>) -> Self {
         let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
         for nanos in times {
@@ -206,7 +208,7 @@ impl Summary {
     }
 }
 
-/// What must not be used on secrets.
+/// A comparison that must not be used on secrets.
 #[inline(never)]
 fn early_exit(guess: &[u8], right: &str) -> bool {
     for (a, b) in guess.iter().zip(right.as_bytes()) {
@@ -217,7 +219,7 @@ fn early_exit(guess: &[u8], right: &str) -> bool {
     guess.len() == right.len()
 }
 
-/// xorshift64: which class comes next must not follow a pattern, nothing more.
+/// xorshift64: the order of the classes only has to be free of patterns.
 struct Random(u64);
 
 impl Random {
@@ -228,7 +230,7 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap_or(0) % end
     }
 
-    /// The first characters of what is right, then another one, then any.
+    /// The first characters of the right value, then a different one, then random ones.
     fn guess(&mut self, right: &str, same: usize) -> String {
         let alphabet = b"0123456789abcdef";
         right

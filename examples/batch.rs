@@ -1,7 +1,7 @@
-//! A receiver of Pix: each delivery holds a list of payments, as the API of BACEN tells them, and comes
-//! to a secret path, to which some banks add `/pix`.
+//! A receiver of Pix: each delivery holds a list of payments, as in BACEN's API, and is sent to a
+//! secret path, to which some banks append `/pix`.
 //!
-//! `cargo run --example batch` serves it on 127.0.0.1:3002; then, in a second terminal:
+//! `cargo run --example batch` serves it on 127.0.0.1:3002. Then, in a second terminal:
 //!
 //! ```sh
 //! url=http://127.0.0.1:3002
@@ -20,7 +20,7 @@ use tower_webhook::{
     RetriedStatuses, RetrySchedule, RouterExt, SenderContract, Webhook, event_handler,
 };
 
-/// For development alone: `openssl rand -hex 24` makes a real one.
+/// For development only: `openssl rand -hex 24` makes a real one.
 const TOKEN: &str = "token-for-development-only";
 
 /// One payment of the list.
@@ -38,7 +38,7 @@ fn pix(tokens: PathTokens) -> Result<Provider, ConfigError> {
         .fingerprint(["/valor", "/txid"])?
         .time("/horario")?;
     let rule = EventRule::each("/pix|", EventRule::members([payment])?)?;
-    // How often and how long is not stated, and differs from bank to bank.
+    // The schedule and its length are not documented, and differ from bank to bank.
     let schedule = RetrySchedule::Unstated {
         interval: Duration::from_secs(30),
         horizon: Duration::from_secs(24 * 3_600),
@@ -52,10 +52,10 @@ fn pix(tokens: PathTokens) -> Result<Provider, ConfigError> {
     ))
 }
 
-/// Runs once for each payment; the sender is told success once all of its list are done.
+/// Runs once for each payment; the sender gets success once all payments in its list are done.
 async fn on_pix(Event(pix): Event<Pix>, delivery: Delivery) -> Result<(), Failure> {
     let Some(txid) = pix.txid else {
-        // No retry mends it: it counts as done, and stands in the log.
+        // No retry helps: the payment counts as done, and the failure is logged.
         return Err(Permanent("a payment that belongs to no charge of ours").into());
     };
     let place = delivery.item().map_or(0, |item| item.index);
@@ -71,7 +71,7 @@ async fn on_pix(Event(pix): Event<Pix>, delivery: Delivery) -> Result<(), Failur
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().init();
-    // The bank is given the URL with the token, and may call it with `/pix` behind that.
+    // The bank gets the URL with the token, and may append `/pix` to it.
     let tokens = PathTokens::parse([TOKEN])?.or_followed_by("pix")?;
     let webhook = Webhook::new(pix(tokens)?)
         .store(MemoryStore::new())

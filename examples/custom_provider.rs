@@ -1,5 +1,5 @@
-//! A sender of your own, written as data: how it signs, what tells its events apart, how it
-//! delivers. This one signs `{id}.{time}.{body}`, each from a header of its own.
+//! A sender of your own, described as data: how it signs, how its events are told apart, and how it
+//! delivers. This one signs `{id}.{time}.{body}`, with id and time from separate headers.
 //!
 //! `cargo run --example custom_provider` serves it on 127.0.0.1:3001 and prints a `curl` line.
 

@@ -1,4 +1,5 @@
-//! Receives Stripe's events, with records in Redis. Ctrl-C ends it once its handlers have ended.
+//! Receives Stripe's events, with records in Redis. On Ctrl-C it stops after its handlers have
+//! ended.
 //!
 //! `STRIPE_WEBHOOK_SECRETS=whsec_… REDIS_URL=redis://127.0.0.1 cargo run --example stripe`
 
@@ -15,7 +16,7 @@ struct StripeEvent {
 }
 
 async fn on_event(event: Event<StripeEvent>, delivery: Delivery) {
-    // An effect that is unique on `delivery.key().encoded()` takes place once, whatever fails.
+    // An effect that is unique on `delivery.key().encoded()` happens once, whatever fails.
     println!("{} of {}", event.r#type, delivery.key());
 }
 

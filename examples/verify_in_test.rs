@@ -1,7 +1,7 @@
-//! Testing a webhook without a server: the verifier alone, and a handler behind its layer.
+//! Tests a webhook without a server: the verifier alone, and a handler within its layer.
 //!
-//! `cargo run --example verify_in_test`, or take the two functions below into your tests. The
-//! signature was made by `printf '%s.%s' "$T" "$BODY" | openssl dgst -sha256 -hmac "$SECRET"`.
+//! `cargo run --example verify_in_test`, or copy the two functions below into your tests. The
+//! signature was made with `printf '%s.%s' "$T" "$BODY" | openssl dgst -sha256 -hmac "$SECRET"`.
 
 use axum::Router;
 use axum::body::Body;
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// No server, no async, no clock: headers, bytes and a time.
+/// Without a server, async or a clock: headers, bytes and a time.
 fn verify_alone() -> Result<(), Box<dyn std::error::Error>> {
     let blendfi = provider::blendfi(blendfi::keys([SECRET])?);
     let verifier = blendfi.verifier().ok_or("BlendFi signs")?;
@@ -45,7 +45,7 @@ fn verify_alone() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The handler as it runs in production, on a clock that stands still.
+/// The handler as in production, with a clock that does not move.
 async fn handle_behind_the_layer() -> Result<(), Box<dyn std::error::Error>> {
     async fn on_event(event: Event<blendfi::Payload>) -> StatusCode {
         assert_eq!(event.id, "evt_1");

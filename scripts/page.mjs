@@ -1,7 +1,7 @@
 // Visits the page of a receiver in Chromium; see scripts/page.
 //
-//   node page.mjs seed URL [dead]       sends deliveries, hostile ones among them
-//   node page.mjs visit URL FOLDER      looks at every view, and fails where something is wrong
+//   node page.mjs seed URL [dead]       sends deliveries, including hostile ones
+//   node page.mjs visit URL FOLDER      checks every view, and fails if something is wrong
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 const [what, url, where] = process.argv.slice(2);
 const SECRET = "whsec_test_for_development_only";
 const TOKEN = "token-for-development-only";
-/// More of a body than is shown, and what must not be taken for the page's own.
+/// A text longer than the page shows, and text that must not be taken for the page's own.
 const LONG = "x".repeat(900_000);
 const HOSTILE = `<img src=x onerror=alert(1)>"'&\u202egnp.exe\u0007\u2028`;
 
@@ -105,7 +105,7 @@ async function visit() {
   console.log(`${VIEWS.length + 3} views at two widths, light and dark: nothing wrong`);
 }
 
-/// Views that others lead to: a dead event, a request that was refused, an event that was handled.
+/// Views reached through links: a dead event, a refused request, a handled event.
 async function more(browser) {
   const page = await browser.newPage();
   const lead = async (path, selector) => {
@@ -122,7 +122,7 @@ async function more(browser) {
   return views;
 }
 
-/// The tabulator comes to each control, and each is seen to have the focus.
+/// The Tab key reaches each control, and each shows that it has the focus.
 async function byKeyboard(page, view, found) {
   const count = await page.evaluate(() => {
     const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']")];
@@ -146,7 +146,7 @@ async function byKeyboard(page, view, found) {
   if (come.size !== count) found(view, `the keyboard comes to ${come.size} of ${count} controls`);
 }
 
-/// What arrives is seen without a reload.
+/// New deliveries appear without a reload.
 async function live(browser, found) {
   const page = await browser.newPage();
   await page.goto(`${url}/operator/deliveries`);
@@ -157,13 +157,13 @@ async function live(browser, found) {
   await page.close();
 }
 
-/// A browser has six connections to a host: pages that nobody looks at leave them to the one that is opened.
+/// A browser allows six connections to a host: pages in the background leave them to a newly opened one.
 async function beside(browser, found) {
   const context = await browser.newContext();
   for (let number = 0; number < 8; number += 1) {
     const page = await context.newPage();
     await page.goto(`${url}/operator`);
-    // What lies behind another one is hidden; driven like this, none is.
+    // Pages behind another are hidden in a real browser; when automated, none is.
     await page.evaluate(() => {
       Object.defineProperty(document, "hidden", { get: () => true });
       document.dispatchEvent(new Event("visibilitychange"));
@@ -175,7 +175,7 @@ async function beside(browser, found) {
   await context.close();
 }
 
-/// All of it works without scripts.
+/// Everything works without scripts.
 async function withoutScripts(browser, found) {
   const context = await browser.newContext({ javaScriptEnabled: false });
   const page = await context.newPage();

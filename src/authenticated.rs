@@ -22,11 +22,12 @@ pub enum Proof {
     SourceAddress,
     /// A signature over the body.
     Signature,
-    /// A proof of the user's own that covers this; only a [`Webhook`](crate::Webhook) asks for one.
+    /// The user's own proof, with what it covers; only a [`Webhook`](crate::Webhook) can demand
+    /// one.
     Custom(Coverage),
 }
 
-/// What a proof has found out.
+/// The findings of a proof.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Proved {
     verified: Option<Verified>,
@@ -34,12 +35,12 @@ pub struct Proved {
 }
 
 impl Proved {
-    /// The origin, and nothing beside it.
+    /// Proves the origin, and nothing else.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, with an id of the event that is proved as well: for
+    /// Adds an id of the event that is proved as well: for
     /// [`EventRule::signed_id`](crate::event::EventRule::signed_id).
     #[must_use]
     pub fn id(mut self, id: impl Into<String>) -> Self {
@@ -47,18 +48,18 @@ impl Proved {
         self
     }
 
-    /// What was verified, where the proof is made of a [`Verifier`](crate::signature::Verifier).
+    /// The verified signature, if the proof is made of a [`Verifier`](crate::signature::Verifier).
     pub(crate) fn verified(&self) -> Option<&Verified> {
         self.verified.as_ref()
     }
 
-    /// The id that is proved.
+    /// The proved id.
     pub(crate) fn proved_id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// This beside what another proof has found out: what that verified counts where this one has
-    /// verified nothing, and so does its id where it covers as much.
+    /// Combines this with another proof's findings. The other verified signature counts if this one
+    /// has none, and so does the other id if its proof covers as much.
     pub(crate) fn beside(self, other: Self, covers_as_much: bool) -> Self {
         Self {
             id: self.id.or(other.id.filter(|_| covers_as_much)),
@@ -78,8 +79,8 @@ impl From<Verified> for Proved {
 
 /// The mark of a delivery whose origin was proved.
 ///
-/// Only the gates of this crate make it, and put it in the request's extensions; what comes after
-/// them demands it, so that nothing unproved is ever claimed, queued or handed to an extractor.
+/// Only the gates of this crate make it, and put it in the request's extensions. All later steps
+/// demand it, so that nothing unproved is ever claimed, queued or handed to an extractor.
 /// Clones share it.
 #[derive(Clone)]
 pub struct Authenticated {
@@ -88,7 +89,7 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
-    /// Marks a delivery with what was proved of it.
+    /// Marks a delivery with its proofs.
     pub(crate) fn by(mut auth: AuthState) -> Self {
         Self {
             body: auth.body.take(),
@@ -96,8 +97,8 @@ impl Authenticated {
         }
     }
 
-    /// Marks a delivery with what was proved of it, and its body, which is kept apart: what was
-    /// proved is needed for longer.
+    /// Marks a delivery with its proofs and its body, which are stored separately because the
+    /// proofs are needed for longer.
     pub(crate) fn of(auth: &Arc<AuthState>, body: Option<Bytes>) -> Self {
         Self {
             auth: Arc::clone(auth),
@@ -105,14 +106,14 @@ impl Authenticated {
         }
     }
 
-    /// What was proved, to be added to.
+    /// Its proofs, for adding more.
     pub(crate) fn into_proofs(self) -> AuthState {
         let mut auth = Arc::unwrap_or_clone(self.auth);
         auth.body = self.body;
         auth
     }
 
-    /// Whose delivery it is.
+    /// The provider whose delivery it is.
     pub fn provider(&self) -> &Name {
         &self.auth.provider
     }
@@ -122,7 +123,7 @@ impl Authenticated {
         self.auth.include(proof)
     }
 
-    /// What is vouched for by the strongest of the proofs that were passed.
+    /// The coverage of the strongest proof that was passed.
     pub fn covers(&self) -> Coverage {
         let own = self.auth.custom.as_ref().map(|own| own.0);
         let signed = self.auth.signature.as_ref().map(|_| Coverage::Body);
@@ -131,24 +132,26 @@ impl Authenticated {
             .unwrap_or(Coverage::Connection)
     }
 
-    /// The client's address, where the allowlist was asked about it.
+    /// The client's address, if the allowlist checked it.
     pub fn client(&self) -> Option<IpAddr> {
         self.auth.client
     }
 
-    /// What the signature proved: the provider's, or one that a proof of the user's own has verified.
+    /// The facts that the signature proves: the provider's, or one that the user's own proof has
+    /// verified.
     pub fn signature(&self) -> Option<&Verified> {
         self.auth.verified()
     }
 
-    /// The proved body: the bytes that were signed, or that came from the proved address or path.
+    /// The proved body: the bytes that were signed, or that arrived from the proved address or
+    /// path.
     pub fn body(&self) -> Option<&Bytes> {
         self.body.as_ref()
     }
 }
 
 impl fmt::Debug for Authenticated {
-    /// A body may hold what does not belong in a log: only its length is shown.
+    /// A body may hold data that does not belong in a log: only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AuthState {
             readings: _,
@@ -173,31 +176,31 @@ impl fmt::Debug for Authenticated {
     }
 }
 
-/// An event that was found by asking its sender: nobody has delivered it.
+/// An event that was found by querying its sender, without a delivery.
 #[derive(Debug, Clone)]
 pub(crate) struct Polled {
     /// The id that the sender would have signed.
     pub(crate) id: Option<Box<str>>,
-    /// Whether the answer is the very one that a confirmation would ask for.
+    /// Whether the sender's answer is the same one that a confirmation would request.
     pub(crate) is_confirmed: bool,
 }
 
-/// What was proved of a delivery so far; once a gate lets it through, an [`Authenticated`].
+/// The proofs of a delivery so far; once a gate lets it through, they become an [`Authenticated`].
 #[derive(Clone)]
 pub(crate) struct AuthState {
     pub(crate) readings: ClockReadings,
-    /// Whether a gate of another provider stood before this one.
+    /// Whether an outer gate belongs to another provider.
     pub(crate) is_foreign: bool,
     pub(crate) provider: Name,
     pub(crate) secret_path: Option<ShownToken>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) signature: Option<Verified>,
-    /// Behind a pointer, as everything that most deliveries do without.
+    /// Boxed, like everything that most deliveries do without.
     pub(crate) custom: Option<Box<(Coverage, Proved)>>,
-    /// Where no delivery brought the event. Behind a pointer too.
+    /// Set if no delivery brought the event. Also boxed.
     pub(crate) polled: Option<Box<Polled>>,
     pub(crate) body: Option<Bytes>,
-    /// The request, where a journal takes it down.
+    /// The request, if a journal records it.
     pub(crate) recorded: Option<Recorded>,
 }
 
@@ -218,7 +221,7 @@ impl AuthState {
         }
     }
 
-    /// Adds what the gates outside have proved of a delivery, taken out of its request. Most bring no mark.
+    /// Takes the proofs of outer gates out of the request and adds them. Most requests have no mark.
     #[inline]
     pub(crate) fn take(&mut self, extensions: &mut Extensions) {
         if let Some(mark) = extensions.remove::<Authenticated>() {
@@ -226,7 +229,7 @@ impl AuthState {
         }
     }
 
-    /// What the gates outside have proved, or that they were another provider's.
+    /// Adds the proofs of outer gates, or notes that they belong to another provider.
     #[inline(never)]
     fn add(&mut self, mark: Authenticated) {
         let is_foreign = *mark.provider() != self.provider;
@@ -245,7 +248,7 @@ impl AuthState {
             Proof::SecretPath => self.secret_path.is_some(),
             Proof::SourceAddress => self.client.is_some(),
             Proof::Signature => {
-                // A signature of the wider model is judged as a proof of a user's own is.
+                // A signature of the wider model is judged like a user's own proof.
                 let own =
                     |own: &(Coverage, Proved)| own.0.includes_body() && own.1.verified().is_some();
                 self.signature.is_some() || self.custom.as_deref().is_some_and(own)
@@ -254,20 +257,20 @@ impl AuthState {
         }
     }
 
-    /// What was verified, by the provider's signature or by a proof of the user's own.
+    /// The verified signature, of the provider or of the user's own proof.
     pub(crate) fn verified(&self) -> Option<&Verified> {
         let own = || self.custom.as_ref()?.1.verified();
         self.signature.as_ref().or_else(own)
     }
 
-    /// The id that is proved, in the signature or by a proof of the user's own.
+    /// The proved id, from the signature or the user's own proof.
     pub(crate) fn proved_id(&self) -> Option<&str> {
         let own = || self.custom.as_ref()?.1.id.as_deref();
         let polled = || self.polled.as_ref()?.id.as_deref();
         self.signed_id().or_else(own).or_else(polled)
     }
 
-    /// Whether what gives that id covers the body too, so that both belong together.
+    /// Whether the proof of that id covers the body too, so that both belong together.
     pub(crate) fn id_covers_body(&self) -> bool {
         self.signed_id().is_some()
             || (self.custom.as_ref()).is_some_and(|own| own.0.includes_body())

@@ -1,7 +1,8 @@
-//! What a sender asks of an endpoint before events flow, and the answer: data, and a pure function.
+//! What a sender asks an endpoint before events flow, and the answer: data, and a pure function.
 //!
-//! An answer that signs a stranger's text with the key that signs events only signs texts that no
-//! event can be: see [`ChallengeText`]. A webhook whose scheme could take one for an event is not built.
+//! An answer may sign a stranger's text with the key that signs events, but only texts that cannot
+//! be an event: see [`ChallengeText`]. A webhook whose scheme could take such an answer for an
+//! event is not built.
 
 mod answers;
 mod bringing;
@@ -57,7 +58,7 @@ pub struct Challenge {
     handshake: Option<Handshake>,
 }
 
-/// Where something of a challenge stands.
+/// The place of a value in a challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Subject {
     Nothing,
@@ -70,7 +71,7 @@ enum Subject {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChallengeAnswer {
-    /// 200, and nothing.
+    /// 200 without a body.
     Nothing,
     /// 204.
     NoContent,
@@ -87,22 +88,22 @@ pub enum ChallengeAnswer {
         text: Option<Cow<'static, str>>,
         /// The member that holds the HMAC.
         member: Cow<'static, str>,
-        /// What stands before it.
+        /// The text before the HMAC.
         prefix: Cow<'static, str>,
         /// How it is spelled.
         encoding: Encoding,
     },
-    /// 200 with a text, and behind it the MAC of the challenge under the key that signs events, as plain
-    /// text (Braintree).
+    /// 200 with a text, followed by the MAC of the challenge under the key that signs events, as
+    /// plain text (Braintree).
     SignedText {
-        /// What stands before the MAC.
+        /// The text before the MAC.
         before: Cow<'static, str>,
-        /// How the MAC is made: as the scheme's is.
+        /// How the MAC is made: with the scheme's algorithm.
         algorithm: Algorithm,
         /// How it is spelled.
         encoding: Encoding,
     },
-    /// 200 with `WebHook-Allowed-Origin`, where the text is one of these origins (CloudEvents).
+    /// 200 with `WebHook-Allowed-Origin`, if the text is one of these origins (CloudEvents).
     AllowedOrigin(Vec<Cow<'static, str>>),
 }
 
@@ -136,7 +137,7 @@ impl Challenge {
     /// use tower_webhook::SecretFormat;
     /// use tower_webhook::challenge::{Challenge, ChallengeText};
     ///
-    /// // As Meta asks, with a token that you gave it.
+    /// // For Meta, with a token that you gave it.
     /// let tokens = KeyRing::parse(&SecretFormat::Text, &["a-token-of-some-length"])?;
     /// let meta = Challenge::in_query(Method::GET, "hub.challenge", ChallengeText::Token)
     ///     .when_parameter("hub.mode", "subscribe")
@@ -161,7 +162,7 @@ impl Challenge {
         Self::new(method, Subject::Header(name.into()), text)
     }
 
-    /// A delivery whose proof was passed, with a text in this member of its JSON body.
+    /// A proved delivery with a text in this member of its JSON body.
     ///
     /// ```
     /// use tower_webhook::UnixTime;
@@ -177,7 +178,7 @@ impl Challenge {
         Self::new(Method::POST, Subject::Member(pointer.into()), text)
     }
 
-    /// A request with this method, such as `HEAD`, which asks for nothing.
+    /// A request with this method, such as `HEAD`, without a text.
     ///
     /// ```
     /// use http::Method;
@@ -191,7 +192,7 @@ impl Challenge {
         probe.answer(ChallengeAnswer::Nothing)
     }
 
-    /// Only where this parameter of the query reads so.
+    /// Applies only if this parameter of the query has this value.
     #[must_use]
     pub fn when_parameter(
         mut self,
@@ -203,7 +204,7 @@ impl Challenge {
         self
     }
 
-    /// Only where this member of the body reads so.
+    /// Applies only if this member of the body has this value.
     #[must_use]
     pub fn when_member(
         mut self,
@@ -215,12 +216,12 @@ impl Challenge {
         self
     }
 
-    /// Members are those of the only element of the array that the body is.
+    /// Looks for members in the only element of the array that the body is.
     ///
     /// ```
     /// use tower_webhook::challenge::{Challenge, ChallengeAnswer, ChallengeText};
     ///
-    /// // As Azure Event Grid asks.
+    /// // For Azure Event Grid.
     /// let validation = Challenge::in_body("/data/validationCode", ChallengeText::Token)
     ///     .in_only_item()
     ///     .answer(ChallengeAnswer::json("validationResponse"));
@@ -232,7 +233,7 @@ impl Challenge {
         self
     }
 
-    /// This parameter of the query must be one of these tokens; another one is answered 403.
+    /// Requires this query parameter to be one of these tokens; another one gets 403.
     #[must_use]
     pub fn with_token(
         mut self,
@@ -243,19 +244,19 @@ impl Challenge {
         self
     }
 
-    /// How it is answered. With the text alone unless set.
+    /// Sets how it is answered. By default, with the text alone.
     #[must_use]
     pub fn answer(mut self, answer: ChallengeAnswer) -> Self {
         self.answer = answer;
         self
     }
 
-    /// The method that it comes with.
+    /// The method that it uses.
     pub(crate) fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Which texts it signs with the key of events, if it does.
+    /// The texts that it signs with the key of events, if it does.
     pub(crate) fn signs(&self) -> Option<(Algorithm, ChallengeText)> {
         match self.answer {
             ChallengeAnswer::Hmac { .. } => Some((Algorithm::Hmac(Digest::Sha256), self.text)),
@@ -273,8 +274,8 @@ impl Challenge {
         matches!(self.subject, Subject::Member(_))
     }
 
-    /// The answer to a request without a proof, if this is what it asks; `keys` are those that sign
-    /// events.
+    /// The answer to a request without a proof, if it makes this challenge; `keys` are those that
+    /// sign events.
     pub fn reply_to_head(
         &self,
         head: RequestHead<'_>,
@@ -305,7 +306,7 @@ impl Challenge {
         Some(self.reply(&text, keys, now))
     }
 
-    /// The answer to a delivery whose proof was passed, if this is what it asks.
+    /// The answer to a proved delivery, if it makes this challenge.
     pub fn reply_to_body(
         &self,
         body: &[u8],
@@ -315,7 +316,7 @@ impl Challenge {
         let Subject::Member(pointer) = &self.subject else {
             return None;
         };
-        // With a key there is no handshake: this is an event.
+        // With a key, there is no handshake: this is an event.
         if self.handshake.is_some() {
             return None;
         }
@@ -342,7 +343,7 @@ impl Challenge {
     }
 }
 
-/// The one text that stands there.
+/// The one text at that place.
 fn in_head(head: RequestHead<'_>, subject: &Subject) -> Option<String> {
     match subject {
         Subject::Parameter(name) => {

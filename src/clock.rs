@@ -11,8 +11,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A moment on the Unix clock, never before 1970.
 ///
-/// It holds every whole second a `u64` can, so a hostile timestamp of nineteen digits is a value
-/// like any other; all arithmetic saturates.
+/// It holds every whole second that fits a `u64`, so a hostile timestamp of nineteen digits is a
+/// value like any other. All arithmetic saturates.
 ///
 /// ```
 /// use tower_webhook::UnixTime;
@@ -37,7 +37,7 @@ impl UnixTime {
         Self(Duration::from_micros(micros))
     }
 
-    /// What the system's clock says now.
+    /// The present time of the system's clock.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
@@ -52,8 +52,8 @@ impl UnixTime {
         u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// The second in the calendar, as RFC 3339 writes it in UTC; a moment after the year 9999 in
-    /// seconds, as it prints itself.
+    /// The whole second in UTC, in the format of RFC 3339; for a moment after the year 9999, the
+    /// number of seconds, as in `Display`.
     ///
     /// ```
     /// use tower_webhook::UnixTime;
@@ -70,19 +70,19 @@ impl UnixTime {
         format!("{}T{hour:02}:{minute:02}:{second:02}Z", date.date())
     }
 
-    /// This moment and `span` later, or the last one there is.
+    /// This moment plus `span`, or the last moment there is.
     #[must_use]
     pub const fn saturating_add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span))
     }
 
-    /// This moment and `span` earlier, or the epoch.
+    /// This moment minus `span`, or the epoch.
     #[must_use]
     pub const fn saturating_sub(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(span))
     }
 
-    /// The time since `earlier`, or zero where `earlier` is later.
+    /// The time since `earlier`, or zero if `earlier` is later.
     ///
     /// ```
     /// use std::time::Duration;
@@ -97,7 +97,7 @@ impl UnixTime {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The same moment as a [`SystemTime`], where the platform can hold it.
+    /// The same moment as a [`SystemTime`], if the platform can represent it.
     pub fn to_system_time(self) -> Option<SystemTime> {
         SystemTime::UNIX_EPOCH.checked_add(self.0)
     }
@@ -131,11 +131,11 @@ impl fmt::Display for UnixTime {
     }
 }
 
-/// Where the time comes from.
+/// A source of the time.
 ///
-/// Decisions in this crate take the time as an argument; the layers ask a `Clock` for it.
+/// Decisions in this crate take the time as an argument; the layers get it from a `Clock`.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The time now.
+    /// The present time.
     fn now(&self) -> UnixTime;
 }
 
@@ -149,7 +149,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to, for tests. Clones show the same time.
+/// A clock that moves only when it is set, for tests. Clones show the same time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -168,12 +168,12 @@ impl ManualClock {
         Self(Arc::new(AtomicU64::new(now.as_micros())))
     }
 
-    /// Shows another time from here on.
+    /// Shows another time from now on.
     pub fn set(&self, now: UnixTime) {
         self.0.store(now.as_micros(), Ordering::SeqCst);
     }
 
-    /// Moves the time on by `span`.
+    /// Moves the time forward by `span`.
     pub fn advance(&self, span: Duration) {
         self.set(self.now().saturating_add(span));
     }
@@ -185,9 +185,9 @@ impl Clock for ManualClock {
     }
 }
 
-/// How far a signed time may lie from the receiver's own, in both directions, ends included.
+/// How far a signed time may differ from the receiver's own, in both directions, inclusive.
 ///
-/// Five minutes unless set, which is what BlendFi, Stripe and the Standard Webhooks libraries use.
+/// Five minutes by default, as in BlendFi, Stripe and the Standard Webhooks libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tolerance(u64);
 
@@ -200,8 +200,8 @@ impl Tolerance {
     ///
     /// # Errors
     ///
-    /// Zero, which would refuse every delivery, and more than a day, which would no longer be a
-    /// replay window.
+    /// `secs` is zero, which would refuse every delivery, or more than a day, which would no longer
+    /// be a replay window.
     pub fn from_secs(secs: u64) -> Result<Self, ConfigError> {
         if (1..=Self::MAX_SECS).contains(&secs) {
             Ok(Self(secs))
@@ -218,7 +218,7 @@ impl Tolerance {
         self.0
     }
 
-    /// Whether `signed` lies in the window around `now`, compared in whole seconds.
+    /// Checks that `signed` lies in the window around `now`, compared in whole seconds.
     pub(crate) fn check(self, signed: UnixTime, now: UnixTime) -> Result<(), Skew> {
         let (signed, now) = (signed.as_secs(), now.as_secs());
         if now.saturating_sub(signed) > self.0 {
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(shared.now(), UnixTime::from_secs(7));
     }
 
-    /// Times near both ends of what a `u64` holds, and near each other.
+    /// Times near both ends of the range of a `u64`, and near each other.
     fn near() -> impl Strategy<Value = u64> {
         let away = 0_u64..200_000;
         prop_oneof![
@@ -331,7 +331,7 @@ mod tests {
         fn the_window_is_a_distance_at_both_ends_of_time(
             signed in near(), now in near(), secs in 1_u64..=86_400,
         ) {
-            // In numbers that can't overflow.
+            // With numbers that can't overflow.
             let (past, tolerance) = (i128::from(now) - i128::from(signed), i128::from(secs));
             let expected = if past > tolerance {
                 Err(Skew::Old(u64::try_from(past).unwrap()))

@@ -30,10 +30,10 @@ pub use self::success::SuccessAnswer;
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
-/// Far more than most webhooks ever are, and little enough to hold.
+/// Far more than most webhooks need, and little enough to hold.
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// How a provider delivers: the facts that its answers, deadlines and records follow from.
+/// How a provider delivers: the facts that determine its answers, deadlines and records.
 ///
 /// ```
 /// use std::time::Duration;
@@ -65,7 +65,7 @@ pub struct SenderContract {
 }
 
 impl SenderContract {
-    /// A sender with this schedule, that waits 5 s for an answer, cannot redeliver by hand, signs no
+    /// A sender with this schedule that waits 5 s for an answer, cannot redeliver by hand, signs no
     /// time, POSTs bodies of up to 1 MiB, takes any 2xx for success and probes with no other method.
     pub fn new(schedule: RetrySchedule, retried: RetriedStatuses) -> Self {
         let retried = match schedule {
@@ -98,36 +98,36 @@ impl SenderContract {
         self
     }
 
-    /// A person can have an event sent again at any time.
+    /// Declares that a person can have an event sent again at any time.
     #[must_use]
     pub fn redelivers_by_hand(mut self) -> Self {
         self.redelivery_by_hand = true;
         self
     }
 
-    /// What proves the sender covers the time of the delivery, so that a captured one grows stale once this
-    /// tolerance is over. A [`Provider`](crate::Provider) that is proved by a scheme or by a proof of your own learns
-    /// it of that, whatever is said here.
+    /// Declares that the sender's proof covers the time of the delivery, so that a captured one
+    /// grows stale after this tolerance. A [`Provider`](crate::Provider) that is proved by a scheme
+    /// or by your own proof takes the tolerance from there, and ignores this one.
     #[must_use]
     pub fn signs_time(mut self, tolerance: Tolerance) -> Self {
         self.signed_time = Some(tolerance);
         self
     }
 
-    /// A captured delivery never grows stale.
+    /// Declares that a captured delivery never grows stale.
     pub(crate) fn signs_no_time(mut self) -> Self {
         self.signed_time = None;
         self
     }
 
-    /// The largest body that the sender sends, in bytes: what a layer's cap is unless it is set.
+    /// Sets the largest body that the sender sends, in bytes: the default for a layer's cap.
     #[must_use]
     pub fn sends_up_to(mut self, bytes: usize) -> Self {
         self.largest_body = bytes;
         self
     }
 
-    /// Which answers the sender counts as success.
+    /// Sets which answers the sender counts as success.
     ///
     /// ```
     /// use tower_webhook::{RetriedStatuses, RetrySchedule, SenderContract, SuccessAnswer};
@@ -143,8 +143,8 @@ impl SenderContract {
         self
     }
 
-    /// The methods that the sender delivers with, where it is not POST alone: GET, where the query
-    /// says everything.
+    /// Sets the methods that the sender delivers with, if it is not POST alone: for example GET,
+    /// with all data in the query.
     #[must_use]
     pub fn delivers_with(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods.delivering = methods.into_iter().collect();
@@ -159,36 +159,37 @@ impl SenderContract {
         self
     }
 
-    /// The sender tests its receivers with wrong signatures, and wants 401 with no body for them,
-    /// whatever a [`RejectionResponse`](crate::RejectionResponse) would put there.
+    /// Declares that the sender tests its receivers with wrong signatures, and expects 401 without
+    /// a body, whatever a [`RejectionResponse`](crate::RejectionResponse) would put there.
     #[must_use]
     pub fn wants_empty_401(mut self) -> Self {
         self.empty_401 = true;
         self
     }
 
-    /// The sender pauses an endpoint that fails so often, or gives it up. Half of the deliveries of an hour,
-    /// of twenty at least, unless it is said.
+    /// Sets the share of failures at which the sender pauses an endpoint, or gives it up. By
+    /// default, half of the deliveries of an hour, if there are at least twenty.
     #[must_use]
     pub fn pauses_at(mut self, share: FailureShare) -> Self {
         self.failure_share = share;
         self
     }
 
-    /// At which share of failed deliveries the sender pauses an endpoint, as stated or as assumed.
+    /// The share of failed deliveries at which the sender pauses an endpoint, as set or as assumed.
     pub fn failure_share(&self) -> FailureShare {
         self.failure_share
     }
 
-    /// The sender may compress its bodies by gzip, and signs them in this form. Unless it is said which,
-    /// a compressed body is 415.
+    /// Declares that the sender may gzip its bodies, and signs them in this form. Without this
+    /// setting, a compressed body gets 415.
     ///
-    /// Handlers get the content, without `Content-Encoding` and `Content-Length`. Compressed and
-    /// decoded, it keeps to the largest body: more than that is 413 before it is in memory. A file of more
-    /// than 4,096 members is 415.
+    /// Handlers get the content, without `Content-Encoding` and `Content-Length`. Both the
+    /// compressed and the decoded form must keep to the largest body: a larger one gets 413 before
+    /// it is in memory. A file of more than 4,096 members gets 415.
     ///
-    /// Where the content is signed, a budget of twice the largest body takes all that keeps to it; where the
-    /// compressed bytes are, they stay until the content is there, and one of four times that does:
+    /// If the content is signed, a budget of twice the largest body takes every allowed body. If
+    /// the compressed bytes are signed, they stay in memory until the content is decoded, and the
+    /// budget must be four times the largest body:
     /// see [`Budget`](crate::layer::Budget).
     ///
     /// ```
@@ -205,13 +206,13 @@ impl SenderContract {
         self
     }
 
-    /// Which form is signed of a body that comes compressed; `None` where none may come so.
+    /// Which form of a compressed body is signed; `None` if none may arrive compressed.
     #[cfg(feature = "gzip")]
     pub fn gzip_signed(&self) -> Option<SignedForm> {
         self.gzip
     }
 
-    /// When the sender tries again.
+    /// When the sender retries.
     pub fn schedule(&self) -> &RetrySchedule {
         &self.schedule
     }
@@ -226,7 +227,7 @@ impl SenderContract {
         self.largest_body
     }
 
-    /// Whether the sender tries again after an answer with this status.
+    /// Whether the sender retries after an answer with this status.
     pub fn retries(&self, status: StatusCode) -> bool {
         match self.retried {
             RetriedStatuses::AllButSuccess => !self.success.has_status(status),
@@ -238,7 +239,7 @@ impl SenderContract {
         }
     }
 
-    /// What the sender counts as success.
+    /// Which answers the sender counts as success.
     pub fn success(&self) -> &SuccessAnswer {
         &self.success
     }
@@ -253,12 +254,12 @@ impl SenderContract {
         &self.methods.probing
     }
 
-    /// Whether a 401 is to have no body.
+    /// Whether a 401 must have no body.
     pub fn needs_empty_401(&self) -> bool {
         self.empty_401
     }
 
-    /// Whether it tries again after a success that lacks the body it wants.
+    /// Whether the sender retries after a success without the body that it expects.
     #[cfg(feature = "testing")]
     pub(crate) fn retries_other_bodies(&self) -> bool {
         self.retried == RetriedStatuses::AllButSuccess
@@ -268,19 +269,18 @@ impl SenderContract {
         &self.methods
     }
 
-    /// Whether the sender tries again at all.
+    /// Whether the sender ever retries.
     pub fn retries_at_all(&self) -> bool {
         self.retried != RetriedStatuses::None
     }
 
-    /// How long one request may take, from its head received: four fifths of the sender's time to
-    /// answer, so that our answer is the one it sees, and at most an hour.
+    /// How long one request may take, from the receipt of its head: four fifths of the sender's
+    /// time to answer, so that it still sees our answer, and at most an hour.
     pub fn deadline(&self) -> Duration {
         (self.time_to_answer.saturating_mul(4) / 5).min(HOUR)
     }
 
-    /// The status that says "not now": 503 where it makes this sender try again, as it does nearly
-    /// everywhere.
+    /// The not-now status: 503 if this sender retries after it, as nearly all do.
     pub(crate) fn not_now(&self) -> StatusCode {
         let listed = match &self.retried {
             RetriedStatuses::Only(listed) => &**listed,
@@ -294,8 +294,9 @@ impl SenderContract {
         first.unwrap_or(usual)
     }
 
-    /// What the sender is told when a handler answered `status`, which is not a success: the same
-    /// where it makes the sender try again, else 500, or "not now" where that does not.
+    /// The status sent after a handler answered `status`, which is not a success: the same one if
+    /// the sender retries after it, else 500, or the not-now status if it does not retry after
+    /// that.
     pub(crate) fn failure(&self, status: StatusCode) -> StatusCode {
         if self.retries(status) {
             return status;
@@ -308,7 +309,7 @@ impl SenderContract {
         }
     }
 
-    /// There must be a success to give, and a word for "not now".
+    /// Checks that there is a status for success and one for "not now".
     pub(crate) fn check_words(&self) -> Result<(), ConfigError> {
         let refused = |message| Err(ConfigError::new(ConfigErrorKind::Contract, message));
         if let Some(fault) = self.success.fault() {

@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What is used of something that there is only so much of.
+/// How much of a limited amount is in use.
 #[derive(Debug)]
 pub(crate) struct Counter {
     used: AtomicUsize,

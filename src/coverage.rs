@@ -2,20 +2,19 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Coverage {
-    /// Who has sent it, and nothing of what it says: an address, a certificate, a word that both
-    /// know.
+    /// The sender, and nothing of the content: an address, a certificate, a shared secret.
     Connection,
-    /// An id of the event, and nothing else of what it says: whoever holds one delivery can put
-    /// another body beside its signature.
+    /// An id of the event, and nothing else of the content: whoever holds one delivery can combine
+    /// its signature with another body.
     Id,
     /// The body, byte for byte.
     Body,
-    /// The body, byte for byte, and the method and the URI with its query.
+    /// The body, byte for byte, together with the method and the URI with its query.
     Request,
 }
 
 impl Coverage {
-    /// How much it covers, beside others.
+    /// How much it covers, for comparison.
     pub(crate) fn rank(self) -> u8 {
         match self {
             Self::Connection => 0,
@@ -29,7 +28,7 @@ impl Coverage {
         matches!(self, Self::Body | Self::Request)
     }
 
-    /// Whether something vouches for the query, if only that the sender has sent it.
+    /// Whether it vouches for the query, at least by proving the sender.
     pub(crate) fn includes_query(self) -> bool {
         matches!(self, Self::Connection | Self::Request)
     }

@@ -1,4 +1,4 @@
-//! The digests that senders sign with, beside the one of the first edition.
+//! Digests for signatures, in addition to that of the first edition.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -7,7 +7,7 @@ use sha3::Keccak256;
 
 /// A hash function.
 ///
-/// SHA-1 is weak as a hash. In HMAC it still holds, and some senders offer nothing else.
+/// SHA-1 is weak as a hash. In HMAC it is still sound, and some senders offer nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Digest {
@@ -19,13 +19,13 @@ pub enum Digest {
     Sha384,
     /// SHA-512, 64 bytes.
     Sha512,
-    /// Keccak-256 as Ethereum has it, 32 bytes: with the padding of before FIPS 202, so that it is not SHA3-256.
-    /// It is for plain hashes: there is no HMAC and no RSA signature with it.
+    /// Keccak-256 as used by Ethereum, 32 bytes. Its padding predates FIPS 202, so it is not
+    /// SHA3-256. It is for plain hashes: there is no HMAC and no RSA signature with it.
     Keccak256,
 }
 
 impl Digest {
-    /// How many bytes it gives.
+    /// The length of its output in bytes.
     pub const fn len(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -36,12 +36,12 @@ impl Digest {
         }
     }
 
-    /// Never: each gives some bytes.
+    /// Always `false`: each gives some bytes.
     pub const fn is_empty(self) -> bool {
         false
     }
 
-    /// The hash of these pieces, one behind the other.
+    /// The hash of these pieces in sequence.
     pub(crate) fn hash<'a>(self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
         match self {
             Self::Sha1 => hash::<Sha1>(pieces),
@@ -134,7 +134,8 @@ mod tests {
             hash(Digest::Sha256),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
-        // The value that Ethereum has for accounts without code, and that of OpenSSL's KECCAK-256.
+        // The value that Ethereum uses for accounts without code, which is also that of OpenSSL's
+        // KECCAK-256.
         let empty = hex(&Digest::Keccak256.hash([]));
         assert_eq!(
             empty,

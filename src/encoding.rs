@@ -1,15 +1,15 @@
-//! How a signature is spelled: one spelling each, every other one is refused.
+//! Spellings of signatures: each encoding accepts one spelling, and refuses every other.
 //!
-//! A MAC is read by code for its one length, without a branch: `docs/by-hand.md` says what a library that
-//! takes any length and alphabet costs beside it. A stranger's signature is no secret: it need not be read
-//! in constant time.
+//! Branch-free code for its one length reads a MAC; `docs/by-hand.md` shows the cost compared with
+//! a library that takes any length and alphabet. A stranger's signature is not secret, so it need
+//! not be read in constant time.
 
 use data_encoding::HEXLOWER;
 
 /// The bytes of an HMAC-SHA256.
 pub(crate) const MAC_LEN: usize = 32;
 
-/// How a scheme spells the bytes of a MAC.
+/// How a scheme encodes the bytes of a MAC.
 ///
 /// A value has one canonical spelling: lower-case hex, or padded standard base64 whose unused bits
 /// are zero. Accepting others would give one signature many spellings.
@@ -29,15 +29,15 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The MAC that `text` spells, if it is in the canonical spelling.
+    /// The MAC that `text` spells, if the spelling is canonical.
     #[cfg(test)]
     pub(crate) fn decode_mac(self, text: &[u8]) -> Option<[u8; MAC_LEN]> {
         let mut mac = [0; MAC_LEN];
         self.decode_mac_to(text, &mut mac).then_some(mac)
     }
 
-    /// Writes the MAC that `text` spells where it is to stay; false where the spelling is not the
-    /// canonical one, and what was written is then none.
+    /// Decodes `text` into `mac`. Returns `false` if the spelling is not canonical; `mac` then
+    /// holds no valid value.
     #[inline]
     pub(crate) fn decode_mac_to(self, text: &[u8], mac: &mut [u8; MAC_LEN]) -> bool {
         match self {
@@ -48,7 +48,7 @@ impl Encoding {
         }
     }
 
-    /// How long the spelling of a MAC is.
+    /// The length of an encoded MAC.
     pub(crate) const fn mac_len(self) -> usize {
         match self {
             Self::Hex => HEX_LEN,
@@ -71,16 +71,16 @@ impl Encoding {
 
 #[cfg(feature = "senders")]
 impl Encoding {
-    /// The `len` bytes that `text` spells, if it is in the canonical spelling.
+    /// The `len` bytes that `text` spells, if the spelling is canonical.
     pub(crate) fn decode(self, text: &[u8], len: usize) -> Option<Vec<u8>> {
         self.decode_any(text).filter(|bytes| bytes.len() == len)
     }
 
-    /// The bytes that `text` spells, however many, if it is in the canonical spelling.
+    /// The bytes that `text` spells, of any length, if the spelling is canonical.
     pub(crate) fn decode_any(self, text: &[u8]) -> Option<Vec<u8>> {
         let bytes = self.alphabet().decode(text).ok()?;
-        // The others have one spelling each. Texts of base64 with padding behind each other are taken for one by
-        // `data_encoding`, and no other spelling than the one that is printed.
+        // The other encodings have one spelling each. Of padded base64, `data_encoding` also
+        // accepts concatenated texts, so compare with the canonical spelling.
         let is_printed_so = match self {
             Self::Hex | Self::HexUpper | Self::Base64Url => true,
             Self::Base64 => {
@@ -119,11 +119,12 @@ fn hex(text: &[u8; HEX_LEN], mac: &mut [u8; MAC_LEN]) -> bool {
     digits.iter().fold(0, |all, digit| all | digit) < 16
 }
 
-/// The value of a digit, in steps that sixteen digits take at a time; over 15 for another byte.
+/// The value of a digit, in steps that can be vectorized for sixteen digits; over 15 for any other
+/// byte.
 #[inline(always)]
 fn hex_digit(byte: u8) -> u8 {
     let (decimal, letter) = (byte.wrapping_sub(b'0'), byte.wrapping_sub(b'a'));
-    // One more than the value, for zero is none.
+    // One more than the value, because zero means none.
     let one_more = (if decimal < 10 {
         decimal.wrapping_add(1)
     } else {
@@ -136,7 +137,7 @@ fn hex_digit(byte: u8) -> u8 {
     one_more.wrapping_sub(1)
 }
 
-/// The value of each base64 digit; [`NONE`] for another byte.
+/// The value of each base64 digit; [`NONE`] for any other byte.
 static BASE64_DIGITS: [u32; 256] = {
     let mut values = [NONE; 256];
     let mut places: &mut [u32] = &mut values;
@@ -149,7 +150,7 @@ static BASE64_DIGITS: [u32; 256] = {
     values
 };
 
-/// No digit: beyond the 24 bits of four digits, wherever it stands among them.
+/// Not a digit: beyond the 24 bits of four digits, whichever of the four it is.
 const NONE: u32 = 1 << 24;
 
 const fn base64_digit(byte: u8) -> u32 {
@@ -165,7 +166,7 @@ const fn base64_digit(byte: u8) -> u32 {
     NONE
 }
 
-/// The number that these digits spell: over 24 bits where one of them is none.
+/// The number that these digits spell: over 24 bits if any of them is invalid.
 #[inline(always)]
 fn base64_number([a, b, c, d]: [u8; 4]) -> u64 {
     let value = |digit: u8| u64::from(*BASE64_DIGITS.get(usize::from(digit)).unwrap_or(&NONE));
@@ -176,8 +177,8 @@ fn base64(text: &[u8; BASE64_LEN], mac: &mut [u8; MAC_LEN]) -> bool {
     let ([fours @ .., [x, y, z, padding]], []) = text.as_chunks() else {
         return false;
     };
-    // Three bytes of each four digits; two of the last three, with two bits behind them that are
-    // zero in one spelling only.
+    // Each four digits give three bytes. The last three digits give two bytes and two more bits,
+    // which are zero in only one spelling.
     let mut numbers = [0; 10];
     for (number, four) in numbers.iter_mut().zip(fours) {
         *number = base64_number(*four);

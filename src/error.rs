@@ -1,4 +1,4 @@
-//! The one error of everything that is set up before the first delivery.
+//! The error of all setup before the first delivery.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 /// A setting that cannot be used.
 ///
 /// Every constructor and builder of this crate returns this error, so that `?` works across them.
-/// Its text names the provider where one is known, the setting and the remedy, and never holds a
-/// secret. Its `Debug` form is that text too, with what caused it on lines of its own: a `main` that
-/// returns it prints what a person can read.
+/// Its text names the provider if one is known, the setting and the remedy, and never holds a
+/// secret. Its `Debug` form is the same text, followed by its causes on separate lines, so that a
+/// `main` that returns it prints a readable message.
 ///
 /// ```
 /// use tower_webhook::{ConfigErrorKind, SigningSecret};
@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// assert!(error.to_string().starts_with("stripe: signing secret: number 1: 5 bytes are too few"));
 /// ```
 ///
-/// Another crate, such as one with a store or a preset, makes its own:
+/// Other crates, such as one with a store or a preset, can make their own:
 ///
 /// ```
 /// use tower_webhook::{ConfigError, ConfigErrorKind};
@@ -57,8 +57,8 @@ struct Fault {
 }
 
 impl ConfigError {
-    /// An error of this kind. The message says what is wrong with the setting and what to do, and
-    /// must not hold a secret.
+    /// An error of this kind. The message says what is wrong with the setting and how to fix it,
+    /// and must not hold a secret.
     pub fn new(kind: ConfigErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Fault {
             kind,
@@ -76,44 +76,43 @@ impl ConfigError {
         self
     }
 
-    /// The same error, in the setting of this name: a variable of the environment, or a place in a
-    /// file.
+    /// The same error, for the setting of this name: an environment variable, or a place in a file.
     #[must_use]
     pub fn in_setting(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.0.setting = Some(name.into());
         self
     }
 
-    /// The same error, and what caused it.
+    /// The same error with its cause.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// The text without the place, to stand in another error's.
+    /// The text without the setting's name, for use in another error's text.
     pub(crate) fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What kind of setting was refused.
+    /// The kind of setting that was refused.
     pub fn kind(&self) -> ConfigErrorKind {
         self.0.kind
     }
 
-    /// The provider whose setting was refused, where that is known.
+    /// The provider whose setting was refused, if it is known.
     pub fn provider(&self) -> Option<&str> {
         self.0.provider.as_deref()
     }
 
-    /// The name of the setting, where it has one of its own.
+    /// The name of the setting, if it has one.
     pub fn setting(&self) -> Option<&str> {
         self.0.setting.as_deref()
     }
 }
 
 impl PartialEq for ConfigError {
-    /// Whether they say the same; what caused them is not compared.
+    /// Compares kind and text; causes are not compared.
     fn eq(&self, other: &Self) -> bool {
         let said = |error: &Self| (error.kind(), error.to_string());
         said(self) == said(other)
@@ -144,7 +143,7 @@ impl fmt::Display for ConfigError {
 }
 
 impl fmt::Debug for ConfigError {
-    /// For a person, as `main` prints it; `{:#?}` shows the fields.
+    /// For people, as `main` prints it; `{:#?}` shows the fields.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() {
             return fmt::Debug::fmt(&self.0, f);
@@ -153,7 +152,7 @@ impl fmt::Debug for ConfigError {
     }
 }
 
-/// An error as `main` prints it for a person: its text, and what caused it on lines of its own.
+/// Prints an error for people, as `main` does: its text, followed by its causes on separate lines.
 pub(crate) fn in_lines(error: &dyn Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{error}")?;
     let mut cause = error.source();
@@ -177,7 +176,7 @@ impl Error for ConfigError {
 pub enum ConfigErrorKind {
     /// A signing secret or key ring.
     Secret,
-    /// A secret path token, or where it stands.
+    /// A secret path token, or its place in the path.
     PathToken,
     /// An allowlist of source addresses.
     Allowlist,
@@ -199,14 +198,14 @@ pub enum ConfigErrorKind {
     Retention,
     /// A cap on bodies, waiting duplicates or records.
     Limit,
-    /// A proof that the provider needs was not given, or fits no gate.
+    /// A proof that the provider needs is missing, or fits no gate.
     Proof,
-    /// What a worker serves.
+    /// The events that a worker serves.
     #[cfg(feature = "inbox")]
     Worker,
-    /// A setting that is none of these, such as one of another crate.
+    /// Any other setting, such as one of another crate.
     Other,
-    /// A delivery that is made for a test.
+    /// A delivery made for a test.
     #[cfg(feature = "testing")]
     TestDelivery,
 }

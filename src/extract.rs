@@ -1,4 +1,4 @@
-//! The axum face: what a handler takes out of a proved delivery, and event handlers as axum's.
+//! The axum integration: extractors for proved deliveries, and event handlers as axum handlers.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -64,9 +64,9 @@ impl<D: crate::runtime::TxDatabase, S: Sync> FromRequestParts<S> for crate::runt
 
 /// Why an extractor refused a request.
 ///
-/// 500 where no gate has proved it or none has read its body, which is a fault of how the router is
-/// built; 422 where the payload is not of the handler's type, after which the event is released, so
-/// that it can be delivered again once the type is mended.
+/// 500 if no gate has proved the request or none has read its body, which is an error in how the
+/// router is built. 422 if the payload is not of the handler's type; the event is then released, so
+/// that it can be delivered again once the type is fixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRejection {
     status: StatusCode,
@@ -86,7 +86,7 @@ impl EventRejection {
         }
     }
 
-    /// Nothing has claimed the event, whatever has proved it.
+    /// The rejection of a request whose event nothing has claimed, whether proved or not.
     fn undelivered(extensions: &Extensions, extractor: &'static str) -> Self {
         if extensions.get::<Authenticated>().is_none() {
             return Self::unproved(extractor);
@@ -130,7 +130,7 @@ impl EventRejection {
         }
     }
 
-    /// The status that it is answered with.
+    /// The response status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -166,8 +166,8 @@ impl<R: IntoResponse> IntoResponse for Permanent<R> {
     }
 }
 
-/// What an [`EventHandler`] is answered with for such a failure, for a handler that axum mounts by itself. The
-/// event is free again, or, where the failure is for good, done.
+/// The response to a failed [`EventHandler`] that axum mounts by itself. The event is released or,
+/// if the failure is permanent, done.
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         if let Some(error) = self.error().downcast_ref::<PayloadError>() {
@@ -265,7 +265,7 @@ where
     }
 }
 
-/// An [`EventHandler`] as a handler of axum. Made by [`event_handler`].
+/// An [`EventHandler`] as an axum handler. Made by [`event_handler`].
 pub struct MountedHandler<H, S, Args> {
     handler: Arc<H>,
     _args: PhantomData<fn(S) -> Args>,
@@ -300,7 +300,7 @@ where
             let delivery = extensions.get::<Delivery>().cloned().ok_or_else(|| {
                 EventRejection::undelivered(extensions, "event_handler").into_response()
             });
-            // The handler is given the body by its delivery alone.
+            // The handler gets the body only through its delivery.
             drop(request);
             let delivery = match delivery {
                 Ok(delivery) => delivery,

@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 static POST: Method = Method::POST;
 static ROOT: LazyLock<Uri> = LazyLock::new(Uri::default);
 
-/// What a request says before its body: method, URI and headers.
+/// The part of a request before its body: method, URI and headers.
 ///
-/// It is borrowed, and made from a request, its `Parts` or its headers. Where there are headers
-/// alone, as in a test or a queue, they stand for `POST /`.
+/// It is borrowed, and made from a request, its `Parts` or its headers. Headers alone, as in a test
+/// or a queue, count as `POST /`.
 ///
 /// ```
 /// use http::{HeaderMap, Method, Request};
@@ -34,7 +34,7 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// The head that these are.
+    /// A head of these parts.
     pub fn new(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
         Self {
             method,
@@ -48,7 +48,7 @@ impl<'a> RequestHead<'a> {
         self.method
     }
 
-    /// The URI, as the layer sees it: what a router or a gate has cut off its path is missing.
+    /// The URI as the layer sees it, without the path segments that a router or a gate has cut off.
     pub fn uri(&self) -> &'a Uri {
         self.uri
     }
@@ -83,7 +83,7 @@ impl<'a> From<&RequestHead<'a>> for RequestHead<'a> {
     }
 }
 
-/// The length that was announced, in one way only; a body in chunks announces none.
+/// The announced length, if there is exactly one; a chunked body announces none.
 pub(crate) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     if headers.contains_key(TRANSFER_ENCODING) {
         return None;

@@ -1,13 +1,13 @@
-//! Header lines of one name that a proxy or an adapter has joined.
+//! Undoes the joining of header lines of one name by a proxy or an adapter.
 
-/// Longer texts with commas are not looked for: what a stranger can make us compare is bounded.
+/// Texts with more commas are not checked: this bounds the work that a stranger can cause.
 const MAX_COMMAS: usize = 64;
 
-/// The text that stands here several times with commas between, as proxies and adapters join header
-/// lines of one name; `None` where it is not that text again and again.
+/// The text that occurs here several times, separated by commas, as proxies and adapters join
+/// header lines of one name; `None` if the value is not one repeated text.
 pub(crate) fn once(value: &[u8]) -> Option<&[u8]> {
-    // The text itself may hold commas, so each length that it can have is tried: the shortest one
-    // that fits, and most end at their first byte.
+    // The text itself may hold commas, so every possible length is tried, and the shortest match
+    // wins; most tries end at their first byte.
     let commas = memchr::memchr_iter(b',', value);
     commas.take(MAX_COMMAS).find_map(|at| {
         let (first, mut rest) = value.split_at_checked(at)?;

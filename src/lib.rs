@@ -1,5 +1,5 @@
-//! Tower layers that receive webhooks: they prove where a delivery comes from, have each event take
-//! effect once, and answer so that a sender that retries loses nothing.
+//! Tower layers that receive webhooks: they prove where a delivery comes from, let each event take
+//! effect once, and answer in such a way that a sender that retries loses nothing.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::{Request, StatusCode}};
@@ -18,7 +18,7 @@
 //!     let keys = blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?;
 //!     let webhook = Webhook::new(provider::blendfi(keys))
 //!         .store(MemoryStore::new())
-//!         // The deliveries below were signed at that time: a receiver takes the system's clock.
+//!         // The deliveries below were signed at that time; a real receiver uses the system clock.
 //!         .clock(ManualClock::new(UnixTime::from_secs(1_777_899_600)))
 //!         .build()?;
 //!     let app: Router = Router::new().webhook("/webhooks/blendfi", webhook, on_event);
@@ -41,65 +41,65 @@
 //!
 //! # Where to look
 //!
-//! - [`Webhook`] stacks everything for one [`Provider`], and `RouterExt` mounts it on a router; the
+//! - [`Webhook`] stacks all layers for one [`Provider`], and `RouterExt` mounts it on a router; the
 //!   [`provider`] module has the known ones, and any other is written in a few lines.
-//! - [`guide`] begins with a quick start, and tells how to change a secret, what to do when a sender gets
-//!   401, and where other layers stand.
-//! - [`Event`], [`Delivery`] and [`Authenticated`] are what a handler takes; [`Permanent`] is what
-//!   it answers where no retry can help.
+//! - [`guide`] begins with a quick start, and explains how to change a secret, what to do when a sender gets
+//!   401, and where other layers belong.
+//! - A handler takes [`Event`], [`Delivery`] and [`Authenticated`]; it answers [`Permanent`] if no
+//!   retry can help.
 //! - [`EventHandler`] is a handler that knows nothing of HTTP; [`runtime`] runs it once, under a
 //!   lease.
 //! - [`layer`] has each layer alone, for any Tower HTTP service; [`signature::Verifier`] needs no
-//!   HTTP server at all.
-//! - [`store`] says what is recorded of an event and what follows from it; [`Store`] is the trait
+//!   HTTP server.
+//! - [`store`] describes the record of an event and what follows from it; [`Store`] is the trait
 //!   for other databases.
-//! - With the feature `inbox`, the `inbox` module keeps events until a `worker` runs them: the sender is
+//! - With the feature `inbox`, the `inbox` module holds events until a `worker` runs them: the sender is
 //!   answered at once.
-//! - [`journal`] writes every request down with its outcome, and can send one through again.
-//! - [`reconcile`] finds events that never arrived by asking their sender, and the feature `http-client` has
+//! - [`journal`] writes down every request with its outcome, and can replay one.
+//! - [`reconcile`] finds events that never arrived by querying their sender, and the feature `http-client` has
 //!   clients for it.
-//! - [`health`] says whether a receiver can take deliveries, and what is wrong where it cannot.
-//! - With the feature `page`, the `operator` module is a page that shows what arrived, and sends it round again.
-//! - [`Observer`] sees what became of every delivery; [`Reason`] has a stable code for each refusal.
+//! - [`health`] says whether a receiver can take deliveries, and if not, why.
+//! - With the feature `page`, the `operator` module is a page that shows what arrived, and can run it again.
+//! - [`Observer`] sees the outcome of every delivery; [`Reason`] has a stable code for each refusal.
 //!
 //! # What is guaranteed
 //!
 //! A handler runs at least once for each wanted event that its sender re-sends until it is acknowledged,
-//! and at most one lease of an event is live at any time. Its effect takes place once, but for these
+//! and at most one lease of an event is live at any time. Its effect takes place once, except in these
 //! windows:
 //!
 //! | window | what closes it |
 //! | --- | --- |
 //! | between the effect and the record, the process dies, or is stopped or cut off from the store until its lease is over | a sink that is unique on [`Delivery::key`] |
 //! | a handler has its effect and then answers an error or panics: the event is given back, and runs again at the sender's next attempt | a sink that is unique on the key |
-//! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`]; or asking [`Delivery::lease`] before the effect, unless the machine was suspended |
-//! | the store's clock is set forward past the end of a lease: two receivers are at work, the first is told at its next renewal | a sink that is unique on the key |
-//! | the store loses what it has acknowledged (memory: at every restart; Redis: as it is set up) | a sink that is unique on the key |
-//! | the sender sends the event again after the retention, or the store's clock is set forward by as much | a sink that is unique on the key; [`DedupeConfig::refuse_old_events`] does only for an event that tells [when it happened](Delivery::event_time), and not for the store's clock |
+//! | before its effect, a handler is paused past its lease, or runs past the renewal ceiling | a sink that refuses a lower [`Delivery::fence`]; or checking [`Delivery::lease`] before the effect, unless the machine was suspended |
+//! | the store's clock is set forward past the end of a lease: two receivers run the handler, and the first one notices at its next renewal | a sink that is unique on the key |
+//! | the store loses what it has acknowledged (memory: at every restart; Redis: depending on its settings) | a sink that is unique on the key |
+//! | the sender sends the event again after the retention, or the store's clock is set forward by as much | a sink that is unique on the key; [`DedupeConfig::refuse_old_events`] helps only for an event that says [when it happened](Delivery::event_time), and not against the store's clock |
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `axum` (default) | the extractors, and the client's address and original URI as axum knows them |
+//! | `axum` (default) | the extractors, and the client's address and original URI as axum provides them |
 //! | `testing` | the `testing` module: signed deliveries, stores that fail, the contract for stores of your own, simulated senders |
 //! | `redis` (default) | [`RedisStore`], on one server, Sentinel or a cluster, with TLS; Valkey too |
-//! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process has already |
-//! | `senders` | more than eighty senders more, and what their schemes need ([`provider`]) |
-//! | `asymmetric` | signatures with public keys, their senders, and the `keys` module: keys that are fetched; the `certificate` module: client certificates |
+//! | `redis-connection-manager` | a [`RedisStore`] on a `ConnectionManager` that the process already has |
+//! | `senders` | more than eighty further senders, and the parts that their schemes need ([`provider`]) |
+//! | `asymmetric` | signatures with public keys, and their senders; the `keys` module: keys that are fetched; the `certificate` module: client certificates |
 //! | `jwt` | signatures that are a JWS or a JWT, and their senders |
 //! | `sqlite` | [`SqliteStore`], in a file; SQLite is built in. Rust 1.94 or later |
 //! | `postgres` | [`PostgresStore`], on PostgreSQL, through PgBouncer too. Rust 1.94 or later |
 //! | `postgres-tls` | the same with TLS |
 //! | `inbox` | acknowledging events at once and handling them later: the `inbox` and `worker` modules |
-//! | `http-client` | what asks over HTTPS, with `ring` and the system's certificates: for keys (the `keys` module), and clients for the APIs of BLOX, BlendFi and others (the [`reconcile`] module) |
-//! | `gzip` | bodies that come compressed, where [`SenderContract::gzip`](SenderContract) says which form is signed |
+//! | `http-client` | an HTTPS client, with `ring` and the system's certificates: it fetches keys (the `keys` module), and queries the APIs of BLOX, BlendFi and others (the [`reconcile`] module) |
+//! | `gzip` | compressed bodies, if [`SenderContract::gzip`](SenderContract) says which form is signed |
 //! | `page` | a page for operators, to nest in your router: the `operator` module |
-//! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, looks into records and inboxes. Rust 1.94 or later |
-//! | `metrics` | numbers of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
-//! | `ring` | no more than a faster MAC where the processor has no instructions for SHA-256; keys are then not wiped when dropped |
+//! | `cli` | the program `webhook`: sends, verifies, says why a signature was refused, shows records and inboxes. Rust 1.94 or later |
+//! | `metrics` | metrics of deliveries, stores, keys and workers, for any recorder of the crate `metrics`: the `metrics` module |
+//! | `ring` | only a faster MAC on processors without instructions for SHA-256; keys are then not wiped when dropped |
 #![forbid(unsafe_code)]
-// What links to a feature's items leads nowhere while that is off: all links are checked with all features.
+// Links to the items of a disabled feature are broken, so links are only checked with all features on.
 #![cfg_attr(
     not(all(
         feature = "asymmetric",
@@ -232,7 +232,7 @@ pub use store::{MemoryStore, SharedStore, Store};
 pub use store::{TxError, TxErrorKind};
 pub use webhook::{NoStore, Webhook, WebhookLayer};
 
-/// Its examples are compiled with the tests.
+/// The README: its examples are compiled with the tests.
 #[cfg(all(
     doctest,
     feature = "axum",
@@ -246,7 +246,7 @@ pub use webhook::{NoStore, Webhook, WebhookLayer};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The same of the pages that hold some.
+/// The same for the pages of `docs` that contain examples.
 #[cfg(all(
     doctest,
     feature = "axum",

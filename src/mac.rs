@@ -1,12 +1,12 @@
-//! HMAC-SHA256 (RFC 2104) under a key that is prepared once, by the library that the build has
-//! chosen: `hmac` and `sha2`, or `ring` where its feature is on. Both give the same bytes.
+//! HMAC-SHA256 (RFC 2104) under a key that is prepared once, by the library that the build chooses:
+//! `hmac` and `sha2`, or `ring` if its feature is on. Both give the same bytes.
 
 #[cfg(feature = "ring")]
 pub(crate) use by_ring::{MacKey, MacState};
 #[cfg(not(feature = "ring"))]
 pub(crate) use portable::{MacKey, MacState};
 
-/// Wipes its states when they are dropped.
+/// Wipes its states on drop.
 #[cfg(any(not(feature = "ring"), test))]
 mod portable {
     use std::fmt;
@@ -18,8 +18,8 @@ mod portable {
 
     use crate::encoding::MAC_LEN;
 
-    /// The block-level half of `Hmac<Sha256>`: what it does with the buffer beside it costs as much
-    /// as a third of a block, and a prepared key has nothing in the buffer that needs a copy.
+    /// The block-level half of `Hmac<Sha256>`. The buffering of the other half costs up to a third
+    /// of a block, and a prepared key has nothing in the buffer to copy.
     type Core = HmacCore<Sha256>;
 
     /// A key whose blocks are hashed already.
@@ -27,13 +27,13 @@ mod portable {
     pub(crate) struct MacKey(Core);
 
     impl MacKey {
-        /// The key of these bytes; none where HMAC does not take that many.
+        /// The key of these bytes; `None` if HMAC does not take that many.
         pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
             Core::new_from_slice(bytes).ok().map(Self)
         }
 
-        /// The MAC of these pieces, one behind the other. It stays where it is made: one that is
-        /// put away for later is copied several times.
+        /// The MAC of these pieces in sequence. It is computed in place: a state that is stored for
+        /// later is copied several times.
         #[inline]
         pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
             let mut core = self.0.clone();
@@ -60,7 +60,7 @@ mod portable {
     #[derive(Clone)]
     pub(crate) struct MacState {
         core: Core,
-        /// What does not fill a block yet.
+        /// The bytes of an incomplete block.
         buffer: Buffer<Core>,
     }
 
@@ -71,7 +71,7 @@ mod portable {
             buffer.digest_blocks(bytes, |blocks| core.update_blocks(blocks));
         }
 
-        /// The MAC, made where the state stands, which is used up.
+        /// Computes the MAC in place; the state is used up.
         #[inline]
         pub(crate) fn finish(&mut self) -> [u8; MAC_LEN] {
             let mut mac = [0; MAC_LEN];
@@ -88,7 +88,7 @@ mod portable {
     }
 }
 
-/// Faster where the processor has no instructions for SHA-256. It does not wipe.
+/// Faster if the processor has no instructions for SHA-256. It does not wipe its states.
 #[cfg(feature = "ring")]
 mod by_ring {
     use std::fmt;
@@ -108,8 +108,8 @@ mod by_ring {
             Some(Self(Key::new(HMAC_SHA256, bytes)))
         }
 
-        /// The MAC of these pieces, one behind the other. Its state is not copied at the end, as
-        /// one that is kept has to be.
+        /// The MAC of these pieces in sequence. Unlike a stored state, its state need not be copied
+        /// at the end.
         pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
             let mut context = Context::with_key(&self.0);
             pieces.for_each(|piece| context.update(piece));
@@ -131,7 +131,7 @@ mod by_ring {
             self.0.update(bytes);
         }
 
-        /// The MAC; the state is used up.
+        /// Computes the MAC; the state is used up.
         pub(crate) fn finish(&mut self) -> [u8; MAC_LEN] {
             tag(self.0.clone())
         }
@@ -140,7 +140,7 @@ mod by_ring {
     #[inline]
     fn tag(context: Context) -> [u8; MAC_LEN] {
         let mut mac = [0; MAC_LEN];
-        // As long as the tag of this algorithm is.
+        // Equal in length to the tag of this algorithm.
         mac.iter_mut()
             .zip(context.sign().as_ref())
             .for_each(|(to, from)| *to = *from);
@@ -180,7 +180,7 @@ mod tests {
             }
             prop_assert_eq!(portable.clone().finish(), mac);
             prop_assert_eq!(by_ring.clone().finish(), mac);
-            // A copy that goes on alone is not moved by the other one.
+            // Updating a copy does not affect the original.
             portable.update(&key);
             by_ring.update(&key);
             prop_assert_eq!(portable.finish(), by_ring.finish());

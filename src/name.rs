@@ -7,7 +7,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The name of a sender, a tenant or a consumer: 1 to 32 of `a-z`, `0-9`, `-` and `_`.
 ///
-/// It stands in log lines, metrics and store keys, so it is short and plain.
+/// It is used in log lines, metrics and store keys, so it is short and plain.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Cow<'static, str>);
 
@@ -16,7 +16,7 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// A text that is empty, over 32 characters, or holds another character.
+    /// The text is empty, over 32 characters, or holds another character.
     ///
     /// ```
     /// use tower_webhook::Name;
@@ -37,7 +37,7 @@ impl Name {
         }
     }
 
-    /// A name that stands in this crate; for constants, where a wrong one does not compile.
+    /// A name that is a constant of this crate; an invalid one does not compile.
     pub(crate) const fn constant(name: &'static str) -> Self {
         assert!(is_name(name.as_bytes()), "no name");
         Self(Cow::Borrowed(name))

@@ -1,4 +1,4 @@
-//! Secret path tokens: what proves a sender that signs nothing but was given a secret URL.
+//! Secret path tokens: the proof of a sender that signs nothing but was given a secret URL.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,23 +11,23 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::is_placeholder;
 
-/// A shorter token is guessed.
+/// A shorter token can be guessed.
 const MIN_LEN: usize = 8;
-/// A longer one is cut or refused by some sender, and is work for strangers to cause.
+/// A longer one is cut or refused by some senders, and lets strangers cause work.
 const MAX_LEN: usize = 256;
 /// Every token is compared with each request's.
 const MAX_TOKENS: usize = 8;
 
-/// The secret tokens in use as last segment of a webhook's path; clones share them.
+/// The secret tokens that may be the last segment of a webhook's path; clones share them.
 ///
-/// During a change of URL the old and the new token are both in use, and [`PathTokens::replace`]
-/// swaps them while running. Only SHA-256 digests are kept and compared, in constant time, so that
+/// During a change of URL, the old and the new token are both valid, and [`PathTokens::replace`]
+/// swaps them at run time. Only SHA-256 digests are stored and compared, in constant time, so that
 /// neither a token's content nor its length leaks. They never print.
 ///
 /// ```
 /// use tower_webhook::PathTokens;
 ///
-/// // Such as `openssl rand -hex 24` makes.
+/// // For example from `openssl rand -hex 24`.
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82c6b0f19e4d7a2358"])?;
 /// assert!(!tokens.matches(b"3f9d1c0b"));
 /// assert_eq!(
@@ -43,17 +43,17 @@ pub struct PathTokens {
     tail: Option<Arc<str>>,
 }
 
-/// In words, of which four are compared sooner than 32 bytes.
+/// As words: four of them are compared faster than 32 bytes.
 type Digest256 = [u64; 4];
 
 impl PathTokens {
-    /// From 1 to 8 tokens, each of 8 to 256 unreserved characters (RFC 3986 section 2.3): what no
+    /// From 1 to 8 tokens, each of 8 to 256 unreserved characters (RFC 3986 section 2.3), which no
     /// client, proxy or router spells in another way.
     ///
     /// # Errors
     ///
-    /// No token, more than eight, or one that is too short, too long, made of dots alone, a
-    /// placeholder (`your-secret-token`) or with another character. The text names the token's position, never the token.
+    /// No token, more than eight, or a token that is too short, too long, only dots, a placeholder
+    /// (`your-secret-token`) or has another character. The text names the token's position, never the token.
     pub fn parse<I>(tokens: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -65,8 +65,8 @@ impl PathTokens {
         })
     }
 
-    /// Takes the token also where this segment follows it: some senders add one to the URL that they
-    /// are given, as banks add `/pix`. What is handed on has lost both.
+    /// Also accepts the token if this segment follows it: some senders add one to the URL that they
+    /// are given, as banks add `/pix`. Both are cut off the path that is passed on.
     ///
     /// ```
     /// use tower_webhook::PathTokens;
@@ -79,7 +79,7 @@ impl PathTokens {
     ///
     /// # Errors
     ///
-    /// A segment that is empty, made of dots alone, or holds a character that a token may not.
+    /// The segment is empty, only dots, or holds a character that a token may not.
     pub fn or_followed_by(mut self, segment: &str) -> Result<Self, ConfigError> {
         let is_plain = !segment.is_empty() && segment.bytes().all(is_unreserved);
         if !is_plain || segment.bytes().all(|b| b == b'.') {
@@ -97,7 +97,7 @@ impl PathTokens {
     ///
     /// # Errors
     ///
-    /// As [`PathTokens::parse`]; the old tokens then stay.
+    /// The same as [`PathTokens::parse`]; the old tokens then stay.
     pub fn replace<I>(&self, tokens: I) -> Result<(), ConfigError>
     where
         I: IntoIterator,
@@ -108,13 +108,13 @@ impl PathTokens {
         Ok(())
     }
 
-    /// Whether these raw bytes of a path are one of the tokens. The time this takes depends on the
-    /// candidate's length and the number of tokens, on nothing secret.
+    /// Whether these raw path bytes are one of the tokens. The time depends on the candidate's
+    /// length and the number of tokens, but on nothing secret.
     pub fn matches(&self, candidate: &[u8]) -> bool {
         ShownToken::of(candidate).is_some_and(|shown| self.include(&shown))
     }
 
-    /// Whether one of the tokens stands somewhere in these bytes, with nothing beside it that a token could hold.
+    /// Whether one of the tokens is somewhere in these bytes, not adjacent to any other token character.
     pub(crate) fn stand_in(&self, bytes: &[u8]) -> bool {
         let mut pieces = bytes.split(|byte| !is_unreserved(*byte));
         pieces.any(|piece| piece.len() >= MIN_LEN && self.matches(piece))
@@ -132,7 +132,7 @@ impl PathTokens {
     }
 }
 
-/// The digest of a token that a request has shown, right or wrong.
+/// The digest of a token in a request, right or wrong.
 #[derive(Clone, Copy)]
 pub(crate) struct ShownToken(Digest256);
 
@@ -214,8 +214,8 @@ impl fmt::Debug for PathTokens {
     }
 }
 
-/// A path without its last segment, and that segment in its raw bytes; a last one that is `tail` is
-/// dropped before. `None` where the segment is empty, and for what is not an absolute path.
+/// A path without its last segment, and that segment as raw bytes; a last segment equal to `tail`
+/// is dropped first. `None` if the segment is empty, or the path is not absolute.
 pub(crate) fn split_token<'p>(path: &'p str, tail: Option<&str>) -> Option<(&'p str, &'p str)> {
     let without = tail.and_then(|tail| path.strip_suffix(tail)?.strip_suffix('/'));
     let path = without.unwrap_or(path);
@@ -225,8 +225,8 @@ pub(crate) fn split_token<'p>(path: &'p str, tail: Option<&str>) -> Option<(&'p 
     Some((if head.is_empty() { "/" } else { head }, token))
 }
 
-/// The same URI, whose path has lost its token and what follows that. `None` where [`split_token`]
-/// gives none.
+/// The same URI without the token in its path and without the segment after it. `None` if
+/// [`split_token`] returns `None`.
 pub(crate) fn without_token(uri: &Uri, tail: Option<&str>) -> Option<Uri> {
     let (head, _) = split_token(uri.path(), tail)?;
     let path_and_query = match uri.query() {

@@ -1,4 +1,4 @@
-//! The payload of an event as a type of the handler's, or which member does not fit it.
+//! Reads the payload of an event as the handler's type, or finds the member that does not fit.
 
 use std::fmt;
 
@@ -7,27 +7,27 @@ use serde_json::error::Category;
 
 use crate::printable::Printable;
 
-/// Longest name or path that is told.
+/// The longest name or path that is reported.
 const LONGEST: usize = 256;
 
-/// What can be wrong with a member; the payloads of presets say the same, behind its name and a
-/// colon.
+/// What can be wrong with a member. Preset payloads use the same texts, after the member's name and
+/// a colon.
 pub(crate) const MISSING: &str = "not there";
 pub(crate) const TWICE: &str = "there twice";
 pub(crate) const WRONG_TYPE: &str = "of another type";
 pub(crate) const AMBIGUOUS: &str = "differs from another spelling of it";
 
-/// Reads a body as a `T`: without the byte order mark before it, and with a replacement character
-/// for what stands in a string and is no text. What is nearly JSON is read as [`mended`] says.
+/// Reads a body as a `T`. A leading byte order mark is skipped, and invalid text in a string
+/// becomes a replacement character. Malformed JSON is corrected as [`mended`] describes.
 ///
 /// # Errors
 ///
-/// A body that is no JSON, or does not fit `T`.
+/// The body is not JSON, or does not fit `T`.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, PayloadError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = String::from_utf8_lossy(body);
     let read = |text: &str| {
-        // Paths cost something, and are wanted where it fails.
+        // Tracking paths has a cost, and is needed only after a failure.
         serde_json::from_str(text).or_else(|_| {
             let mut json = serde_json::Deserializer::from_str(text);
             let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -41,17 +41,17 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, PayloadError> 
     read(&text).or_else(|error| mended(&text).map_or(Err(error), |text| read(&text)))
 }
 
-/// The same text as JSON that a Rust string holds, where all that keeps it from being so is what
-/// common writers let through; `None` where there is nothing of that kind.
+/// The same text as JSON that fits a Rust string, if its only faults are those that common writers
+/// let through; `None` if it has no such faults.
 ///
 /// | seen | read as |
 /// | --- | --- |
 /// | a control character in a string (RFC 8259 section 7 wants it escaped) | U+FFFD |
 /// | the backslash of an escape that JSON does not have, such as `\'` | U+FFFD |
 /// | an escape that is half of a surrogate pair: senders cut texts off anywhere | U+FFFD |
-/// | `NaN`, `Infinity`, `-Infinity` (Python's `json.dumps` writes them unless told not to) | `null` |
+/// | `NaN`, `Infinity`, `-Infinity` (Python's `json.dumps` writes them by default) | `null` |
 ///
-/// Where a string ends does not change. All else stays as it is, and may still be no JSON.
+/// The ends of strings do not change. Everything else stays as it is, and may still not be JSON.
 fn mended(text: &str) -> Option<String> {
     const REPLACED: Option<&str> = Some("\u{fffd}");
     let (mut out, mut rest, mut any) = (String::new(), text, false);
@@ -87,20 +87,20 @@ fn mended(text: &str) -> Option<String> {
     any.then_some(out)
 }
 
-/// What stands for a number that is none.
+/// Words for a number that is none.
 const NO_NUMBERS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
-/// The code unit that an escape says which a text begins with.
+/// The code unit of the escape that a text begins with.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     u16::from_str_radix(digits, 16).ok().filter(|_| hex)
 }
 
-/// Which member of a body does not fit its type, and in what way.
+/// Names the member of a body that does not fit its type, and the problem.
 ///
-/// The text of a JSON error may quote the value, and a user's type may say in it what it likes: of
-/// that text only the words that are known stand here. The names of members are shown.
+/// The text of a JSON error may quote the value, and a user's type may put any text into it. Only
+/// the known words of that text are used here. The names of members are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PayloadError {
     member: Box<str>,
@@ -114,7 +114,7 @@ impl PayloadError {
         let text = error.to_string();
         let (problem, name) = match error.classify() {
             Category::Data => problem(&text),
-            // JSON all the same.
+            // It is still JSON.
             _ if text.starts_with("number out of range") => {
                 ("a number beyond what its type takes", None)
             }
@@ -124,7 +124,7 @@ impl PayloadError {
         };
         let path = path.trim_end_matches('?').trim_end_matches('.');
         let mut member = String::from(path);
-        // Where the path already ends in the member, it is not said twice.
+        // If the path already ends in the member, it is not repeated.
         if let Some(name) = name
             && path.rsplit('.').next() != Some(name)
         {
@@ -134,7 +134,7 @@ impl PayloadError {
             member.push_str(name);
         }
         Self {
-            // What strangers call a member stands in log lines.
+            // Strangers choose the names of members, which appear in log lines.
             member: (Printable(member).to_string().chars())
                 .take(LONGEST)
                 .collect::<String>()
@@ -145,18 +145,18 @@ impl PayloadError {
         }
     }
 
-    /// The path of the member, as `data.items[2].price`; empty where it is not known.
+    /// The path of the member, such as `data.items[2].price`; empty if it is not known.
     pub(crate) fn member(&self) -> &str {
         &self.member
     }
 
-    /// What is wrong with it.
+    /// The problem with it.
     pub(crate) fn problem(&self) -> &'static str {
         self.problem
     }
 
-    /// Its line and column, where they are known: a type that is made of another one is refused
-    /// behind both.
+    /// Its line and column, if known: a type that is converted from another one is refused only
+    /// after both.
     pub(crate) fn place(&self) -> Option<(usize, usize)> {
         (self.line > 0).then_some((self.line, self.column))
     }
@@ -173,8 +173,8 @@ impl fmt::Display for PayloadError {
 
 impl std::error::Error for PayloadError {}
 
-/// What serde says, in our own words, and the member that it names. Everything that it may quote
-/// stands behind the words that are looked for.
+/// Translates serde's text into our own words, with the member that it names. Anything that it may
+/// quote comes after the words that are searched for.
 fn problem(text: &str) -> (&'static str, Option<&str>) {
     for (start, problem) in [
         ("missing field `", MISSING),
@@ -186,7 +186,7 @@ fn problem(text: &str) -> (&'static str, Option<&str>) {
         }
     }
     let plain = |name: &str| (name.bytes()).all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    // Inside another type the place stands behind it.
+    // Inside another type, the position follows the message.
     let told = text.split(" at line ").next().unwrap_or(text);
     if let Some((name, said)) = told.split_once(": ").filter(|(name, _)| plain(name))
         && let Some(problem) = [MISSING, TWICE, WRONG_TYPE, AMBIGUOUS]
@@ -202,7 +202,7 @@ fn problem(text: &str) -> (&'static str, Option<&str>) {
     (problem, None)
 }
 
-/// How serde's errors begin, by `serde::de::Error` and `serde::de::Unexpected`.
+/// The beginnings of serde's errors, from `serde::de::Error` and `serde::de::Unexpected`.
 const WORDS: [(&str, &str); 15] = [
     ("unknown variant ", "a name that its type does not know"),
     ("invalid type: boolean ", "of another type: it is a boolean"),
@@ -440,7 +440,8 @@ mod tests {
     }
 
     proptest! {
-        /// A backslash before the closing quote, a surrogate: where a string ends stays the same.
+        /// A backslash before the closing quote, a surrogate: the string still ends at the same
+        /// place.
         #[test]
         fn strings_end_where_they_ended(text in r#"["\\a\tu0-9{}:,N]{0,24}"#) {
             if let Some(mended) = mended(&text) {

@@ -1,11 +1,11 @@
-//! Text that strangers wrote, as it may stand in a log line.
+//! Untrusted text, made safe for log lines.
 
 use std::fmt::{self, Write};
 
 /// Shows what `T` displays with every [hidden](is_hidden) character escaped: `\n`, `\u{202e}`.
 ///
-/// Whatever a stranger had a hand in goes through this on its way to a log: a key, a header, the
-/// text of an error that may quote one. The text itself stays as it is.
+/// Any text that a stranger can influence passes through this on its way to a log: a key, a header,
+/// the text of an error that may quote one. The text itself is not changed.
 #[derive(Clone, Copy)]
 pub(crate) struct Printable<T>(pub(crate) T);
 
@@ -39,9 +39,9 @@ impl<W: Write> Write for Escaping<W> {
     }
 }
 
-/// Whether a character begins a new line, turns text around, moves a terminal's cursor, or is not
-/// seen at all: the general categories Cc, Cf, Zl and Zp of Unicode 16, and the blocks that it
-/// keeps for more of them.
+/// Whether a character begins a new line, reverses text, moves a terminal's cursor, or is
+/// invisible: the general categories Cc, Cf, Zl and Zp of Unicode 16, and the blocks that it
+/// reserves for more of them.
 pub(crate) fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -96,8 +96,8 @@ mod tests {
         }
     }
 
-    /// Characters with the property Bidi_Control (UAX #9), and those that break lines always
-    /// (UAX #14, classes BK, CR, LF and NL).
+    /// Characters with the property Bidi_Control (UAX #9), or that always break lines (UAX #14,
+    /// classes BK, CR, LF and NL).
     #[test]
     fn every_character_that_turns_text_or_breaks_lines_is_hidden() {
         let bidi = "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";

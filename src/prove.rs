@@ -1,4 +1,4 @@
-//! Proofs of a user's own, in the two steps that every proof has.
+//! A user's own proofs, in the two steps that every proof has.
 
 #[cfg(feature = "asymmetric")]
 mod certificate;
@@ -25,15 +25,15 @@ use crate::signature::{SignatureError, Verification, Verifier};
 pub(crate) use own::wanted;
 pub(crate) use own::{OwnBody, OwnProof, finish};
 
-/// A proof of origin that no data can say: of a [`Provider`](crate::Provider), beside or instead of
-/// those that are built in.
+/// A proof of origin that settings cannot express: for a [`Provider`](crate::Provider), in addition
+/// to or instead of the built-in ones.
 ///
-/// It has two steps, both pure and at once: the head is judged before one byte of the body is read,
-/// and the body once it is whole. What passes both is [`Authenticated`](crate::Authenticated), as by
-/// any other proof; what does not is answered 401 like a wrong signature. The proofs that are built in
-/// are made of the same steps: a [`Verifier`] is one, so that one of a user's own can be made of it, and
-/// so are the gates of addresses and of tokens in the path, which are demanded beside it by [`Provider::and_from_source`](crate::Provider::and_from_source) and
-/// [`Provider::and_by_secret_path`](crate::Provider::and_by_secret_path).
+/// It has two steps, both pure and synchronous: the head is judged before any of the body is read, and the body once
+/// it is complete. A delivery that passes both is [`Authenticated`](crate::Authenticated), as with any other proof;
+/// one that does not gets 401, as for a wrong signature. The built-in proofs consist of the same steps. A
+/// [`Verifier`] is such a proof, so a user's own proof can be built on it. The gates of addresses and path tokens are
+/// such proofs too, and [`Provider::and_from_source`](crate::Provider::and_from_source) and
+/// [`Provider::and_by_secret_path`](crate::Provider::and_by_secret_path) demand them in addition.
 ///
 /// ```
 /// use http::{HeaderName, Request, StatusCode};
@@ -98,33 +98,33 @@ pub(crate) use own::{OwnBody, OwnProof, finish};
 /// # }
 /// ```
 pub trait Prove: Send + Sync + 'static {
-    /// What the head has told, and judges the body. [`Proved`] where the head proves all.
+    /// The result of the head, which judges the body. [`Proved`] if the head proves everything.
     type Body: ProveBody;
 
-    /// What is proved by it: it decides what a key may be made of, and what other content under a
-    /// sender's own id is.
+    /// What it proves. This decides which parts a key may be made of, and how other content under a
+    /// sender's own id is treated.
     fn covers(&self) -> Coverage;
 
-    /// The headers whose values must not stand in a log: signatures, tokens. None, if it says so.
+    /// The headers whose values must not be logged: signatures, tokens. May be empty.
     fn secret_headers(&self) -> Vec<HeaderName>;
 
-    /// How far the time that it covers may be from ours; `None` where it covers none. The
-    /// provider's contract learns it, as from a signature's scheme.
+    /// How far the time that it covers may be from ours; `None` if it covers none. The provider's
+    /// contract takes it over, as from a signature's scheme.
     fn signs_time(&self) -> Option<Tolerance> {
         None
     }
 
-    /// Judges what is known before the body: it must be quick, for strangers cause it.
+    /// Judges the head before the body is read. It must be quick, because strangers can trigger it.
     ///
     /// # Errors
     ///
-    /// What does not prove the origin, or cannot tell [now](NotProved::not_now).
+    /// The head does not prove the origin, or this cannot be decided [now](NotProved::not_now).
     fn head(&self, head: &ProofHead<'_>) -> Result<Self::Body, NotProved>;
 }
 
-/// The second step of a [`Prove`]: what the head has told, and judges the body by.
+/// The second step of a [`Prove`]: holds the result of the head, and judges the body by it.
 ///
-/// A gateway of one's own may have verified the sender, and tell what body it has seen:
+/// Your own gateway may have verified the sender, and report the body that it has seen:
 ///
 /// ```
 /// use std::net::{IpAddr, Ipv4Addr};
@@ -135,7 +135,7 @@ pub trait Prove: Send + Sync + 'static {
 ///
 /// struct ByOurGateway;
 ///
-/// /// The SHA-256 of the body, as the gateway tells it.
+/// /// The SHA-256 of the body, as the gateway reports it.
 /// struct Seen(Vec<u8>);
 ///
 /// impl Prove for ByOurGateway {
@@ -178,11 +178,11 @@ pub trait ProveBody: Send + 'static {
     ///
     /// # Errors
     ///
-    /// As [`Prove::head`].
+    /// The same as [`Prove::head`].
     fn body(self, body: &[u8], now: UnixTime) -> Result<Proved, NotProved>;
 
-    /// What has to be waited for before the body is judged: a key that is fetched. Only a
-    /// [`Verifier`]'s step asks for something.
+    /// Something to wait for before the body is judged, such as a key being fetched. Only a
+    /// [`Verifier`]'s step returns one.
     #[cfg(feature = "asymmetric")]
     #[doc(hidden)]
     fn wanted(&self, _body: &[u8]) -> Option<Wanted> {
@@ -202,13 +202,13 @@ impl fmt::Debug for Wanted {
     }
 }
 
-/// What is known of a delivery before its body.
+/// The facts about a delivery before its body.
 #[derive(Debug, Clone, Copy)]
 pub struct ProofHead<'a> {
     pub(crate) request: RequestHead<'a>,
     pub(crate) extensions: &'a Extensions,
     pub(crate) client: Option<IpAddr>,
-    /// The other end of the connection, and whether it is a declared proxy.
+    /// The peer's address, and whether it is a declared proxy.
     #[cfg(feature = "asymmetric")]
     pub(crate) peer: Option<IpAddr>,
     #[cfg(feature = "asymmetric")]
@@ -217,18 +217,18 @@ pub struct ProofHead<'a> {
 }
 
 impl<'a> ProofHead<'a> {
-    /// Method, URI and headers. In a nested router of axum the path is the whole one.
+    /// Method, URI and headers. In a nested axum router, the path is the full one.
     pub fn request(&self) -> RequestHead<'a> {
         self.request
     }
 
-    /// What the server and the layers outside say of the connection, such as a client certificate.
+    /// Facts about the connection from the server and outer layers, such as a client certificate.
     pub fn extensions(&self) -> &'a Extensions {
         self.extensions
     }
 
-    /// The client's address: the peer's, or what a declared proxy says. `None` where neither is
-    /// known, or a proxy is not declared.
+    /// The client's address: the peer's, or the one that a declared proxy reports. `None` if
+    /// neither is known, or a proxy is not declared.
     pub fn client(&self) -> Option<IpAddr> {
         self.client
     }
@@ -239,7 +239,7 @@ impl<'a> ProofHead<'a> {
     }
 }
 
-/// When a head was received: the clock is read where a proof asks, and then once.
+/// When a head was received. The clock is read only when a proof needs it, and only once.
 #[derive(Debug)]
 pub(crate) struct HeadTime<'a> {
     clock: &'a dyn Clock,
@@ -247,7 +247,7 @@ pub(crate) struct HeadTime<'a> {
 }
 
 impl<'a> HeadTime<'a> {
-    /// By this clock, unless it was read before.
+    /// Uses this clock, unless the time was read before.
     pub(crate) fn new(clock: &'a dyn Clock, read: Option<UnixTime>) -> Self {
         Self {
             clock,
@@ -263,7 +263,7 @@ impl<'a> HeadTime<'a> {
         })
     }
 
-    /// The time, where it was asked for.
+    /// The time, if it was read.
     pub(crate) fn read(&self) -> Option<UnixTime> {
         self.read.get()
     }
@@ -275,19 +275,19 @@ impl ProveBody for Proved {
     }
 }
 
-/// Why a delivery is not proved. The text is for the operator: it must hold no secret, and nothing
-/// of it is told to the sender.
+/// Why a delivery is not proved. The text is for the operator: it must hold no secret, and the
+/// sender gets none of it.
 #[derive(Debug)]
 pub struct NotProved(RejectionCause);
 
 impl NotProved {
-    /// It does not prove its origin: answered 401.
+    /// The delivery does not prove its origin: it gets 401.
     pub fn because(text: impl Into<Cow<'static, str>>) -> Self {
         Self(RejectionCause::told(Reason::ProofRefused, text.into()))
     }
 
-    /// Whether it does cannot be told now, for want of a key for one: the sender is asked to come
-    /// again.
+    /// The proof cannot be decided now, for example because a key is missing: the sender gets the
+    /// not-now status.
     ///
     /// ```
     /// use tower_webhook::layer::NotProved;

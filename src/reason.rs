@@ -23,15 +23,15 @@ pub(crate) use codes;
 
 /// Why a delivery was not handled, or not handled yet.
 ///
-/// The [code](Reason::code) is stable: metrics and alarms can hang on it.
+/// The [code](Reason::code) is stable: metrics and alarms can rely on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
     /// A method that the sender does not deliver with.
     MethodNotAllowed,
-    /// The sender looks whether a receiver is there, and delivers nothing.
+    /// The sender checks whether a receiver is there, and delivers nothing.
     Probe,
-    /// The path holds no right token.
+    /// The path has no right token.
     UnknownPath,
     /// The client's address is not on the allowlist, or a proxy's header hides it.
     SourceRefused,
@@ -39,44 +39,44 @@ pub enum Reason {
     SourceUnresolved,
     /// The client's address is not known, or a proxy is not declared.
     SourceFault,
-    /// The body has a content encoding: what was signed could not be handed on.
+    /// The body has a content encoding, so the signed bytes could not be passed on.
     ContentEncoding,
     /// The signature headers are missing or malformed.
     SignatureHeader,
     /// No key of the ring is active.
     NoActiveKey,
-    /// The key that the delivery names is not known yet, and where keys come from is out of reach or
-    /// was asked too short a while ago.
+    /// The key that the delivery names is not known yet, and the source of keys is out of reach or
+    /// was queried too recently.
     KeysUnavailable,
     /// No active key made the signature.
     SignatureMismatch,
-    /// The signature is right and its time is not: a replay, or a wrong clock.
+    /// The signature is right but its time is not: a replay, or a wrong clock.
     SignatureStale,
-    /// No client certificate was shown, or none by a peer that is believed.
+    /// No client certificate was shown, or none by a trusted peer.
     CertificateMissing,
-    /// What was shown is no certificate, or its header stands twice.
+    /// The certificate is malformed, or its header occurs twice.
     CertificateMalformed,
     /// The client certificate is not one of the sender's.
     CertificateRefused,
-    /// The client certificate is the sender's, and not valid yet or not any more.
+    /// The client certificate is the sender's, but not valid yet or no longer valid.
     CertificateExpired,
-    /// A proof of the user's own was not passed.
+    /// The user's own proof was not passed.
     ProofRefused,
-    /// A proof of the user's own cannot tell now, or has panicked.
+    /// The user's own proof cannot be decided now, or has panicked.
     ProofUnavailable,
     /// The body is longer than the cap.
     BodyTooLarge,
     /// The body did not arrive in time.
     BodyTooSlow,
-    /// The body ended before its end.
+    /// The body broke off early.
     BodyCutOff,
     /// Strangers hold as much memory as they may.
     BudgetUsedUp,
     /// The body gives no event key.
     NoEventKey,
-    /// The event is of a type that is not wanted here.
+    /// The event is of an unwanted type.
     Filtered,
-    /// The event is for somebody else.
+    /// The event is for another recipient.
     NotOurs,
     /// The body holds a list of more events than are taken at once.
     TooManyItems,
@@ -88,25 +88,25 @@ pub enum Reason {
     AlreadyDone,
     /// The event is being handled right now.
     InProgress,
-    /// The same key stands for other content.
+    /// The same key belongs to other content.
     Conflict,
-    /// The event is in the dead letters, and a delivery has revived it a short while ago.
+    /// The event is in the dead letters, and a delivery revived it a short while ago.
     DeadLetter,
-    /// The store could not be reached.
+    /// The store is out of reach.
     StoreUnavailable,
     /// The store did not answer in time.
     StoreTooSlow,
     /// The store is full.
     StoreFull,
-    /// The confirmation said that the event is not true.
+    /// The confirmation found the event untrue.
     ConfirmMismatch,
-    /// The confirmation knows nothing of what the event speaks of.
+    /// The confirmation does not know the subject of the event.
     ConfirmUnknown,
-    /// The confirmation could not tell yet.
+    /// The confirmation cannot be decided yet.
     ConfirmTryAgain,
-    /// The service inside, or a layer before it, was not ready in time: its limit was reached.
+    /// The inner service, or a layer before it, was not ready in time: its limit was reached.
     NotReady,
-    /// The handler outlived the time to answer and goes on.
+    /// The handler exceeded the time to answer and is still running.
     HandlerSlow,
     /// The handler answered without success.
     HandlerFailed,
@@ -114,21 +114,21 @@ pub enum Reason {
     PayloadMismatch,
     /// The handler panicked.
     HandlerPanicked,
-    /// The handler ended its transaction itself, went on in it behind a statement that had failed, or
-    /// kept it beyond its end. What it had not committed itself is undone.
+    /// The handler ended its transaction itself, continued in it after a statement that had failed,
+    /// or kept it beyond its own end. Everything that it had not committed itself is undone.
     TransactionBroken,
-    /// The handler succeeded and the store could not be told.
+    /// The handler succeeded, but the store could not be updated.
     NotRecorded,
     /// The handler succeeded after another receiver had taken the event over.
     LeaseLost,
     /// The receiver is shutting down.
     Draining,
-    /// The task of the delivery ended without an answer: the runtime is going down, or a user's
+    /// The task of the delivery ended without an answer: the runtime is shutting down, or a user's
     /// store or response shape panicked.
     TaskEnded,
     /// No gate before this layer has proved the origin as the provider demands.
     Unauthenticated,
-    /// A layer around this one handles the delivery already.
+    /// An outer layer handles the delivery already.
     Nested,
 }
 
@@ -136,7 +136,7 @@ impl Reason {
     codes! {
         #[cfg(test)]
         const ALL;
-        /// The reason in one stable word.
+        /// The reason as one stable word.
         pub fn code {
             MethodNotAllowed => "method_not_allowed",
             Probe => "probe",
@@ -202,7 +202,7 @@ impl Reason {
         )
     }
 
-    /// Whether the receiver is set up wrongly, rather than the delivery wrong.
+    /// Whether the receiver is misconfigured, rather than the delivery wrong.
     ///
     /// ```
     /// use tower_webhook::Reason;

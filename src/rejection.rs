@@ -1,4 +1,4 @@
-//! Refusals: why, with which status, and how a user shapes them.
+//! Refusals: reasons, statuses, and custom responses.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use crate::contract::SenderContract;
 use crate::reason::Reason;
 
-/// How long a sender is asked to wait before it tries again.
+/// How long a sender is asked to wait before it retries.
 const RETRY_AFTER_SECS: u64 = 5;
 
 fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
@@ -58,7 +58,7 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
         | Reason::LeaseLost
         | Reason::Draining
         | Reason::TaskEnded => RefusalStatus::NotNow,
-        // A sender that does not retry is told that the event was taken.
+        // A sender that does not retry is told that the event was accepted.
         Reason::NotReady | Reason::HandlerSlow if contract.retries_at_all() => {
             RefusalStatus::NotNow
         }
@@ -77,23 +77,23 @@ fn refusal_status(reason: Reason, contract: &SenderContract) -> RefusalStatus {
     }
 }
 
-/// With which status a reason is answered.
+/// The status for a reason.
 enum RefusalStatus {
     Fixed(StatusCode),
-    /// Whichever makes this sender come again.
+    /// A status after which this sender retries.
     NotNow,
 }
 
-/// A refusal on its way out.
+/// A refusal that is being answered.
 ///
-/// It stands in the extensions of the response, so that layers outside can read it. The sender sees
-/// the status alone: all refusals of one status look the same.
+/// It is in the extensions of the response, so that outer layers can read it. The sender sees only
+/// the status: all refusals with one status look the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     reason: Reason,
     status: StatusCode,
     retry_after: Option<Duration>,
-    /// The methods that would be taken, where the method is what is wrong and they are not POST alone.
+    /// The allowed methods, if the method is wrong and POST is not the only one.
     allow: Option<Box<HeaderValue>>,
 }
 
@@ -112,7 +112,7 @@ impl Rejection {
         }
     }
 
-    /// A refusal that asks the sender to come again, whatever is usual for the reason.
+    /// A refusal that asks the sender to retry, whatever is usual for the reason.
     pub(crate) fn not_now(reason: Reason, contract: &SenderContract) -> Self {
         Self {
             reason,
@@ -122,29 +122,29 @@ impl Rejection {
         }
     }
 
-    /// Why.
+    /// The reason.
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// With which status.
+    /// The status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// When the sender should try again, if it should.
+    /// When the sender should retry, if it should.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The usual response: the status, `Allow` or `Retry-After` where they belong, and no body.
+    /// The usual response: the status, `Allow` or `Retry-After` if they apply, and no body.
     pub fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         self.write_to(&mut response);
         response
     }
 
-    /// The same in a response that stands already, and is empty.
+    /// The same, written to an existing empty response.
     #[inline]
     pub(crate) fn write_to(&self, response: &mut Response<Bytes>) {
         *response.status_mut() = self.status;
@@ -169,7 +169,7 @@ impl Rejection {
 /// use tower_webhook::{Rejection, RejectionResponse};
 ///
 /// fn with_text(rejection: &Rejection) -> Response<Bytes> {
-///     // The text must not tell one 401 from another.
+///     // The text must not distinguish one 401 from another.
 ///     rejection.response().map(|_| Bytes::from(rejection.status().to_string()))
 /// }
 ///

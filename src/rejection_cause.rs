@@ -16,17 +16,17 @@ use crate::signature::{SignatureError, SignatureErrorKind};
 use crate::source::ClientAddressError;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// What is told of a failure behind the answer to a sender that does not retry.
+/// The text for a failure after a sender that does not retry has been answered.
 const FOR_GOOD: &str = "its sender has its answer and does not retry: nobody sends it again; an inbox would try it again";
 
-/// A reason to refuse, with what the operator is told about it.
+/// A reason to refuse, with details for the operator.
 #[derive(Debug)]
 pub(crate) struct RejectionCause {
     pub(crate) reason: Reason,
     /// The address that was refused.
     pub(crate) client: Option<IpAddr>,
     detail: Option<Detail>,
-    /// What is answered instead.
+    /// The answer in place of the refusal.
     #[cfg(feature = "senders")]
     pub(crate) reply: Option<Box<ChallengeReply>>,
 }
@@ -57,7 +57,7 @@ impl RejectionCause {
         Self::told(reason, Cow::Borrowed(text))
     }
 
-    /// The same, in words that somebody else may have chosen.
+    /// The same, with text that may be untrusted.
     pub(crate) fn told(reason: Reason, text: Cow<'static, str>) -> Self {
         Self::of(reason, Detail::Text(text))
     }
@@ -98,7 +98,7 @@ impl RejectionCause {
         )
     }
 
-    /// The same failure, of a sender that has its answer already and does not retry.
+    /// The same failure, for a sender that has its answer already and does not retry.
     #[cold]
     pub(crate) fn for_good(self) -> Self {
         let Some(detail) = self.detail() else {
@@ -118,7 +118,7 @@ impl RejectionCause {
         Self::of(Reason::BodyTooLarge, Detail::TooLarge(body))
     }
 
-    /// The refusal of a delivery that a layer around this one handles already.
+    /// The refusal of a delivery that an outer layer handles already.
     pub(crate) fn nested() -> Self {
         Self::because(
             Reason::Nested,
@@ -127,7 +127,7 @@ impl RejectionCause {
         )
     }
 
-    /// The end of a request that asked for something, with the answer.
+    /// The end of a request that made a challenge, with the answer.
     #[cfg(feature = "senders")]
     pub(crate) fn replied(reply: ChallengeReply) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl RejectionCause {
         })
     }
 
-    /// Why no signature proves the origin, where that is the reason.
+    /// Why no signature proves the origin, if that is the reason.
     pub(crate) fn signature(&self) -> Option<&SignatureError> {
         match &self.detail {
             Some(Detail::Signature(error)) => Some(error),
@@ -249,7 +249,7 @@ impl From<StoreError> for RejectionCause {
     }
 }
 
-/// A method that the sender does not deliver with. A stranger may have chosen it.
+/// A method that the sender does not deliver with. It may be untrusted text.
 #[derive(Debug)]
 struct ForeignMethod(Method);
 
@@ -263,7 +263,7 @@ impl fmt::Display for ForeignMethod {
     }
 }
 
-/// How large a body may be, and is as far as that was told.
+/// The allowed size of a body, and its own size as far as it is known.
 #[derive(Debug)]
 pub(crate) struct TooLarge {
     pub(crate) most: usize,
@@ -283,7 +283,7 @@ impl fmt::Display for TooLarge {
     }
 }
 
-/// An error and what caused it, in one line.
+/// An error and its causes, in one line.
 #[derive(Debug)]
 pub(crate) struct Chain<E>(pub(crate) E);
 

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, UnixTime};
 
-/// When a request's head was there, and when its answer must be.
+/// When a request's head was received, and when its answer is due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestClock {
     pub(crate) received_at: UnixTime,
@@ -12,8 +12,8 @@ pub(crate) struct RequestClock {
     pub(crate) deadline: Instant,
 }
 
-/// What was read of the clocks when a request's head was there: nothing before somebody asks, for
-/// most of what is refused needs no time. Once read it stands.
+/// The clock readings for a request's head. Nothing is read before it is needed, because most
+/// refusals need no time. Once read, a value is final.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ClockReadings {
     received_at: Option<UnixTime>,
@@ -31,19 +31,19 @@ impl ClockReadings {
         *self.received_at.get_or_insert_with(|| clock.now())
     }
 
-    /// Takes over that this time was read, if it was.
+    /// Takes over this reading, if there is one.
     #[inline]
     pub(crate) fn note(&mut self, received_at: Option<UnixTime>) {
         self.received_at = received_at.or(self.received_at);
     }
 
-    /// When the request was received, where that was asked for.
+    /// When the request was received, if that was read.
     #[inline]
     pub(crate) fn received(&self) -> Option<UnixTime> {
         self.received_at
     }
 
-    /// Starts the time to answer, unless it runs already.
+    /// Starts the time to answer, unless it is running already.
     pub(crate) fn start(
         &mut self,
         clock: &dyn Clock,
@@ -62,7 +62,7 @@ impl ClockReadings {
         }
     }
 
-    /// When it began to be looked at, where that was asked for.
+    /// When its processing began, if that was read.
     pub(crate) fn started(&self) -> Option<Instant> {
         self.allowed.map(|allowed| allowed.started)
     }

@@ -1,4 +1,4 @@
-//! Mounts a webhook on a router of axum.
+//! Mounts a webhook on an axum router.
 
 use axum::Router;
 use axum::handler::Handler;
@@ -6,7 +6,7 @@ use axum::routing::any;
 
 use crate::webhook::IsBuilt;
 
-/// Mounts webhooks on a [`Router`] of axum, each with its layer around its own route.
+/// Mounts webhooks on an axum [`Router`], each with its layer around its own route.
 ///
 /// ```
 /// use axum::{Router, body::Body, http::{Request, StatusCode}};
@@ -37,21 +37,21 @@ use crate::webhook::IsBuilt;
 /// }
 /// ```
 pub trait RouterExt<S> {
-    /// Mounts this webhook on a path, in front of a handler of axum or an
+    /// Mounts this webhook on a path, in front of an axum handler or an
     /// [`event_handler`](crate::event_handler).
     ///
-    /// Where the sender is proved by a secret path, the token is the segment behind `path`: the
-    /// route is `path` and `/{token}`, with what [may follow](crate::PathTokens::or_followed_by) a second
-    /// one. Behind a
-    /// [`RequireSecretPathLayer::mounted_at`](crate::layer::RequireSecretPathLayer::mounted_at), which
-    /// has cut the token off, use [`Router::route`].
+    /// If the sender is proved by a secret path, the token is the segment after `path`: the route
+    /// is `path` and `/{token}`, plus a second route with the segment that [may
+    /// follow](crate::PathTokens::or_followed_by). Inside a
+    /// [`RequireSecretPathLayer::mounted_at`](crate::layer::RequireSecretPathLayer::mounted_at),
+    /// which has cut the token off, use [`Router::route`].
     ///
-    /// The layer stands around this route alone. Limits and queues of your own belong inside of it:
-    /// `post(handler).layer(ServiceBuilder::new().layer(webhook).layer(limit))` on a route does so.
+    /// The layer wraps this route alone. Your own limits and queues belong inside it:
+    /// `post(handler).layer(ServiceBuilder::new().layer(webhook).layer(limit))` on a route achieves this.
     ///
     /// # Panics
     ///
-    /// As [`Router::route`]: a path that does not begin with `/`, or that is taken already.
+    /// Like [`Router::route`]: if the path does not begin with `/`, or is taken already.
     #[must_use]
     fn webhook<H, T>(self, path: &str, webhook: impl IsBuilt, handler: H) -> Self
     where
@@ -69,7 +69,8 @@ where
         T: 'static,
     {
         let webhook = webhook.built();
-        // Every method ends in the layer, which answers 405 to those that its sender does not use.
+        // Requests of every method reach the layer, which answers 405 to methods that its sender
+        // does not use.
         let route = any(handler).layer(webhook.clone());
         if let Some(gate) = webhook.secret_path() {
             let path = format!("{}/{{token}}", path.trim_end_matches('/'));

@@ -1,4 +1,4 @@
-//! Signing secrets, and where they are parsed.
+//! Signing secrets, and how they are parsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,11 +35,11 @@ pub use signing_key::SigningKey;
 #[cfg(feature = "asymmetric")]
 pub(crate) use sourced::{Found, KeyLookup};
 
-/// A shared secret, ready to check signatures with.
+/// A shared secret, ready for checking signatures.
 ///
-/// It keeps the prepared HMAC-SHA256 state, not the secret itself, and wipes it when dropped (with
-/// the `ring` feature it can't: `ring` does not). With the `senders` feature it keeps the key's bytes
-/// too, which other digests and shared tokens need, and wipes them. It never prints.
+/// It stores the prepared HMAC-SHA256 state instead of the secret itself, and wipes it on drop (not
+/// with the `ring` feature, because `ring` cannot do it). With the `senders` feature, it also stores
+/// the key's bytes, which other digests and shared tokens need, and wipes them. It never prints.
 ///
 /// ```
 /// use tower_webhook::SigningSecret;
@@ -56,34 +56,35 @@ pub struct SigningSecret {
     bytes: std::sync::Arc<Zeroizing<Vec<u8>>>,
 }
 
-/// Fewer bytes than this can be guessed offline from one captured delivery.
+/// A shorter secret can be guessed offline from one captured delivery.
 const MIN_SECRET_LEN: usize = 12;
 
 impl SigningSecret {
-    /// A secret whose key is the text itself, as UTF-8, its prefix included (BlendFi, GitHub,
+    /// A secret whose key is the text itself, as UTF-8, including its prefix (BlendFi, GitHub,
     /// Stripe, Slack).
     ///
     /// # Errors
     ///
-    /// An empty, blank or very short text (under 12 bytes), and what is pasted by mistake: white
-    /// space, quotes or characters that do not show, a placeholder (`${SECRET}`), a line of settings
-    /// (`SECRET=…`), several secrets in one, a secret shown in part (`whsec_…****`), a signature, an
-    /// access token, an id, a URL, and a public key. A text that some sender could have issued is
-    /// taken: one quote, blanks and `=` inside may belong to it, and there are senders whose secret
-    /// is their API key (`sk_live_…`). Where a secret truly looks like one of these,
-    /// [`from_bytes`](Self::from_bytes) takes it.
+    /// An empty, blank or very short text (under 12 bytes), and text that is pasted by mistake:
+    /// white space, quotes or invisible characters, a placeholder (`${SECRET}`), a line of settings
+    /// (`SECRET=…`), several secrets in one, a partly masked secret (`whsec_…****`), a signature,
+    /// an access token, an id, a URL, and a public key. A text that some sender could have issued
+    /// is accepted: one quote, blanks and `=` inside may belong to it, and some senders use their
+    /// API key as the secret (`sk_live_…`). If a secret really looks like one of these,
+    /// [`from_bytes`](Self::from_bytes) accepts it.
     pub fn from_text(text: &str) -> Result<Self, ConfigError> {
         refuse_pasted(text)?;
         Self::from_bytes(text.as_bytes())
     }
 
-    /// A secret whose key is the bytes that `text` spells in base64, in the standard alphabet or in
-    /// that of URLs, but not in both; its padding may lack.
+    /// A secret whose key is the bytes that `text` spells in base64, in the standard or the
+    /// URL-safe alphabet, but not in a mix; padding is optional.
     ///
     /// # Errors
     ///
-    /// As [`SigningSecret::from_text`], and a text that is not base64: also one that happens to read
-    /// as base64 and is surely none, such as `whsec_…`, `polar_whs_…`, an API key, or hex digits.
+    /// The same as [`SigningSecret::from_text`], and a text that is not base64. That includes text
+    /// that happens to read as base64 but is surely not, such as `whsec_…`, `polar_whs_…`, an API
+    /// key, or hex digits.
     pub fn from_base64(text: &str) -> Result<Self, ConfigError> {
         refuse_pasted(text)?;
         let prefixed = (text.get(..5)).is_some_and(|start| start.eq_ignore_ascii_case("whsec"));
@@ -140,7 +141,7 @@ impl SigningSecret {
     ///
     /// # Errors
     ///
-    /// As [`SigningSecret::from_text`], and a text that is not hex.
+    /// The same as [`SigningSecret::from_text`], and a text that is not hex.
     pub fn from_hex(text: &str) -> Result<Self, ConfigError> {
         refuse_pasted(text)?;
         let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes());
@@ -179,13 +180,13 @@ impl SigningSecret {
         })
     }
 
-    /// A key as short as published examples have them.
+    /// A key as short as in published examples.
     #[cfg(all(test, feature = "senders"))]
     pub(crate) fn prepare_short(bytes: &[u8]) -> Result<Self, ConfigError> {
         Self::prepare(bytes)
     }
 
-    /// A key that is only tried, of whatever length.
+    /// A key of any length, only to be tried.
     pub(crate) fn for_trial(bytes: &[u8]) -> Option<Self> {
         Self::prepare(bytes).ok()
     }
@@ -196,20 +197,20 @@ impl SigningSecret {
         &self.bytes
     }
 
-    /// The MAC of these pieces, one behind the other, under this secret.
+    /// The MAC of these pieces in sequence, under this secret.
     #[inline]
     pub(crate) fn mac<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; MAC_LEN] {
         self.key.mac(pieces)
     }
 
-    /// A MAC under this secret, to be fed. The key block is hashed already.
+    /// Starts a MAC under this secret. The key block is already hashed.
     #[inline]
     pub(crate) fn start(&self) -> MacState {
         self.key.start()
     }
 }
 
-/// Secrets whose alphabet is that of base64 and whose key is the text itself.
+/// Secrets that use the alphabet of base64 but whose key is the text itself.
 const NO_BASE64: &pasted::Beginnings = &[
     (
         "polar_whs_",
@@ -231,13 +232,13 @@ const NO_BASE64: &pasted::Beginnings = &[
 const ID: &str = "looks like the id of an endpoint, a message or an application, the endpoint's \
                   signing secret belongs here";
 
-/// `b54557e4-bdd9-4b37-8a5f-bf7d70bcd043` is base64 in the alphabet of URLs too.
+/// `b54557e4-bdd9-4b37-8a5f-bf7d70bcd043` is also valid URL-safe base64.
 fn is_uuid(text: &str) -> bool {
     let is_hex = |part: &str| part.bytes().all(|b| b.is_ascii_hexdigit());
     text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.split('-').all(is_hex)
 }
 
-/// Whether these are the digits of a hash or key in hex, which read as base64 too.
+/// Whether these are the digits of a hash or key in hex, which is also valid base64.
 fn is_hex(text: &str) -> bool {
     let all = |is: fn(&u8) -> bool| text.bytes().all(|b| b.is_ascii_digit() || is(&b));
     let any = |is: fn(&u8) -> bool| text.bytes().any(|b| is(&b));
@@ -252,7 +253,7 @@ fn refused(message: impl Into<Cow<'static, str>>) -> ConfigError {
     ConfigError::new(ConfigErrorKind::Secret, message)
 }
 
-/// Refuses what was pasted by mistake.
+/// Refuses text that was pasted by mistake.
 fn refuse_pasted(text: &str) -> Result<(), ConfigError> {
     pasted::refuse(text).map_or(Ok(()), |what| Err(refused(what)))
 }
@@ -263,38 +264,38 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// How a scheme writes down its secrets.
+/// How a scheme writes its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretFormat {
-    /// The key is the text itself, as UTF-8, whatever prefix it has.
+    /// The key is the text itself, as UTF-8, including any prefix.
     Text,
-    /// The key is what the text spells in base64 after this prefix, which may lack.
+    /// The key is what the text spells in base64 after this optional prefix.
     Base64 {
         /// Cut off before decoding, such as `whsec_`.
         prefix: Cow<'static, str>,
     },
     /// The key is what the text spells in hex, in lower or upper case.
     Hex,
-    /// It is a public key, and no secret.
+    /// It is a public key, not a secret.
     #[cfg(feature = "asymmetric")]
     PublicKey(crate::asymmetric::PublicKeyFormat),
 }
 
 impl SecretFormat {
-    /// Base64 after this prefix, which may lack.
+    /// Base64 after this optional prefix.
     pub fn base64(prefix: impl Into<Cow<'static, str>>) -> Self {
         Self::Base64 {
             prefix: prefix.into(),
         }
     }
 
-    /// The secret that `text` writes down in this format.
+    /// The secret that `text` spells in this format.
     ///
     /// # Errors
     ///
-    /// As [`SigningSecret::from_text`] and [`SigningSecret::from_base64`]; and where public keys are
-    /// written so, which [`KeyRing::parse`] reads.
+    /// The same as [`SigningSecret::from_text`] and [`SigningSecret::from_base64`]; also a format
+    /// of public keys, which [`KeyRing::parse`] reads.
     pub fn parse(&self, text: &str) -> Result<SigningSecret, ConfigError> {
         match self {
             #[cfg(feature = "asymmetric")]
@@ -303,12 +304,13 @@ impl SecretFormat {
             )),
             Self::Text => SigningSecret::from_text(text),
             Self::Base64 { prefix } => {
-                // Some write the version of the scheme before it: `v1,whsec_…`.
+                // Some senders put the version of the scheme first: `v1,whsec_…`.
                 let bare = text.strip_prefix("v1,").unwrap_or(text);
                 match bare.strip_prefix(&**prefix).filter(|_| !prefix.is_empty()) {
                     Some(digits) => {
                         refuse_pasted(bare)?;
-                        // Behind a prefix stands base64, whatever else it looks like but a key.
+                        // After a prefix, the text is base64 unless it is a key, whatever else it
+                        // looks like.
                         if let Some(what) = pasted::begins(pasted::SPKI, digits)
                             .or_else(|| pasted::begins(pasted::MANIFEST, digits))
                         {
@@ -323,7 +325,7 @@ impl SecretFormat {
         }
     }
 
-    /// The key that `text` writes down in this format.
+    /// The key that `text` spells in this format.
     fn material(&self, text: &str) -> Result<Material, ConfigError> {
         match self {
             #[cfg(feature = "asymmetric")]

@@ -1,16 +1,16 @@
-//! Short texts that are copied as they stand, without an allocation or a count of copies that all
+//! Short texts that are copied inline, without an allocation or a reference count that all
 //! processors would write to.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// A text of up to `N` bytes as it stands; a longer one is shared by its copies.
+/// A text of up to `N` bytes, stored inline; a longer one is shared by its copies.
 #[derive(Clone)]
 pub(crate) struct Text<const N: usize>(Kind<N>);
 
 #[derive(Clone)]
 enum Kind<const N: usize> {
-    /// With zeros behind it.
+    /// Padded with zeros.
     Short {
         len: u8,
         bytes: [u8; N],
@@ -19,7 +19,7 @@ enum Kind<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
-    /// The text of these bytes, which are ASCII.
+    /// The text of these ASCII bytes.
     #[inline]
     pub(crate) fn from_ascii(bytes: &[u8]) -> Self {
         Self::short(bytes).unwrap_or_else(|| {
@@ -38,7 +38,7 @@ impl<const N: usize> Text<N> {
 
     pub(crate) fn as_str(&self) -> &str {
         match &self.0 {
-            // It was a text when it was put there.
+            // It was valid text when it was stored.
             Kind::Short { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Kind::Long(text) => text,
         }

@@ -37,11 +37,11 @@ use self::has_store::HasStore;
 pub use self::has_store::NoStore;
 pub use self::layer::WebhookLayer;
 
-/// Everything that one provider's deliveries pass, in the right order, as one layer.
+/// Everything that one provider's deliveries pass through, in the right order, as one layer.
 ///
 /// Method, secret path, source address, header shape, body, signature, time window, event key,
-/// confirmation, claim, handler, record: what a provider does not need is left out, what is refused
-/// early costs no body.
+/// confirmation, claim, handler, record. Steps that a provider does not need are left out. A
+/// request that is refused early costs no body.
 ///
 /// ```
 /// use axum::{Router, body::Body, http::{Request, StatusCode}, routing::post};
@@ -114,25 +114,26 @@ impl<S> Webhook<S> {
     /// Keeps the records in this store.
     ///
     /// [`MemoryStore`](crate::MemoryStore) forgets them at every restart. **Two webhooks that keep
-    /// their records in one store under one name take each other's events for duplicates**: of two
-    /// services on one Redis, or two handlers of one provider, each event then reaches one. Give
-    /// every consumer that is to see the events for itself a name by [`Webhook::consumer`], or a
-    /// namespace of its own in the store. In one process a second webhook is refused when it is
-    /// built; across processes nothing can tell it from a second receiver of the same.
+    /// their records in one store under one name take each other's events for duplicates**: with
+    /// two services on one Redis, or two handlers of one provider, each event reaches only one of
+    /// them. Give every consumer that must see the events for itself a name with
+    /// [`Webhook::consumer`], or its own namespace in the store. Within one process, the second
+    /// webhook is refused when it is built. Across processes, it cannot be distinguished from a
+    /// second receiver of the same webhook.
     pub fn store(self, store: impl Store) -> Webhook {
         self.kept_in(SharedStore::new(store))
     }
 
-    /// Keeps the events in this inbox and answers at once, instead of running the handler for them: a
-    /// [worker](crate::worker) does that later, in this process or in another one.
+    /// Keeps the events in this inbox and answers at once, instead of running the handler. A
+    /// [worker](crate::worker) runs it later, in this process or in another one.
     ///
-    /// The sender has its success as soon as the event is durably held; an inbox that is full or out
-    /// of reach is the not-now status. The handler on the route runs only for what wants its answer now,
-    /// such as a [question](crate::event::Shape::answered). What a provider or [`DedupeConfig`] asks to
-    /// confirm an event is asked by the worker: build its webhook alike.
+    /// The sender gets its success as soon as the event is durably held. If the inbox is full or out of
+    /// reach, it gets the not-now status. The handler on the route runs only for requests that need
+    /// their answer now, such as a [question](crate::event::Shape::answered). The worker also asks for
+    /// the confirmations that a provider or [`DedupeConfig`] requires, so build its webhook alike.
     ///
-    /// As with [`Webhook::store`], the name belongs to one webhook: of the settings of [`DedupeConfig`],
-    /// lease, renewal ceiling and stored answers concern inline runs only.
+    /// As with [`Webhook::store`], the name belongs to one webhook. Of the settings of
+    /// [`DedupeConfig`], lease, renewal ceiling and stored answers apply to inline runs only.
     #[cfg(feature = "inbox")]
     pub fn inbox(self, inbox: impl Inbox) -> Webhook<SharedInbox> {
         self.kept_in(SharedInbox::new(inbox))
@@ -161,7 +162,7 @@ impl<S> Webhook<S> {
 
     /// Sets how events are claimed, kept and confirmed: lease, retention, drain and more.
     ///
-    /// What the provider itself asks to confirm an event is asked all the same.
+    /// Confirmations that the provider itself requires are still asked for.
     pub fn dedupe(mut self, config: DedupeConfig) -> Self {
         self.dedupe = config;
         self
@@ -196,7 +197,7 @@ impl<S> Webhook<S> {
         self
     }
 
-    /// Believes these proxies about the client's address.
+    /// Trusts these proxies to report the client's address.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = proxies;
         self
@@ -227,10 +228,11 @@ impl<S> Webhook<S> {
         self
     }
 
-    /// Refuses longer bodies with 413, announced or not. The
-    /// [largest](crate::SenderContract::largest_body) that the sender sends unless set.
+    /// Refuses longer bodies with 413, whether or not their length is announced. Defaults to the
+    /// [largest](crate::SenderContract::largest_body) body that the sender sends.
     ///
-    /// One layer's large bodies take at most half of its [`Budget`]: longer ones are told "not now".
+    /// The large bodies of one layer take at most half of its [`Budget`]; longer ones get the
+    /// not-now status.
     pub fn max_body_bytes(mut self, limit: usize) -> Self {
         self.endpoint = self.endpoint.max_body_bytes(limit);
         self
@@ -254,7 +256,7 @@ impl<S> Webhook<S> {
         self
     }
 
-    /// Has every request taken down in this journal, with what became of it. Several webhooks may share one.
+    /// Records every request and its outcome in this journal. Several webhooks may share one.
     ///
     /// ```
     /// use tower_webhook::journal::{Journal, JournalError, JournalFiles};
@@ -288,14 +290,14 @@ impl<S> Webhook<S> {
 
     /// The layer, for a method router, a router or any service.
     ///
-    /// The service inside is asked whether it is ready once an event is claimed for it, and called in a
-    /// task of its own: what a middleware outside hands on stands in the request's extensions, no
-    /// `task_local!` of the request's task is seen. No other dedupe layer may stand inside.
+    /// The inner service is polled for readiness once an event is claimed for it, and is called in its
+    /// own task. Values that outer middleware hands on are in the request's extensions; a `task_local!`
+    /// of the request's task is not visible. The inner service must not contain another dedupe layer.
     ///
     /// # Errors
     ///
     /// Whatever [`DedupeBuilder::build`](crate::layer::DedupeBuilder::build) and
-    /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse; among it a
+    /// [`RequireSourceIpLayer::new`](crate::layer::RequireSourceIpLayer::new) refuse, including a
     /// name that another webhook has taken in the same store.
     pub fn build(&self) -> Result<WebhookLayer, ConfigError>
     where
@@ -359,7 +361,7 @@ impl<S> Webhook<S> {
     }
 }
 
-/// What a [`Webhook`] is not, so that the compiler can say what is missing.
+/// A built webhook; an unbuilt [`Webhook`] is none, so that the compiler can say what is missing.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no layer until it is built",
     label = "not a built webhook",

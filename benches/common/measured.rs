@@ -1,7 +1,7 @@
-//! What a bench has measured: a line for people for each number, and one of JSON for the pages.
+//! The results of a bench: a line of text for each number, and a line of JSON for the pages.
 //!
-//! Where the variable `MEASURED` names a file, each number is added to it; `benches/report` makes
-//! the pages of that.
+//! If the variable `MEASURED` names a file, each number is appended to it; `benches/report` makes
+//! the pages from that.
 #![allow(dead_code, reason = "benches write, the report reads")]
 
 use std::fmt::{self, Display};
@@ -9,10 +9,10 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-/// A number, and where it stands.
+/// A number, and its place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Measured {
-    /// The part of `scripts/bench`.
+    /// The part of `scripts/bench` that measured it.
     pub(crate) part: String,
     pub(crate) table: String,
     pub(crate) row: String,
@@ -20,14 +20,14 @@ pub(crate) struct Measured {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) unit: String,
     pub(crate) value: f64,
-    /// The quartiles of the rounds whose median the value is.
+    /// The quartiles of the rounds, if the value is their median.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) quartiles: Option<(f64, f64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) required: Option<Required>,
 }
 
-/// A bound, and whether the value keeps to it.
+/// A bound, and whether the value meets it.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Required {
     #[serde(flatten)]
@@ -40,13 +40,13 @@ pub(crate) struct Required {
 pub(crate) enum Bound {
     AtLeast(f64),
     AtMost(f64),
-    /// At least so much, but not promised yet.
+    /// At least this much, but not promised yet.
     AimedAt(f64),
 }
 
 impl Bound {
     fn on(self, value: f64) -> Required {
-        // What is not a number is not reached.
+        // NaN never meets a bound.
         let reached = match self {
             Self::AtLeast(bound) | Self::AimedAt(bound) => value >= bound,
             Self::AtMost(bound) => value <= bound,
@@ -67,7 +67,7 @@ impl Display for Bound {
     }
 }
 
-/// A value, and the quartiles of the rounds whose median it is.
+/// A value, with the quartiles of the rounds if it is their median.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Number(f64, Option<(f64, f64)>);
 
@@ -91,7 +91,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A part with the MAC by `ring` has a name of its own.
+    /// With the MAC by `ring`, a part has another name.
     pub(crate) fn new(part: &str, title: &str) -> Self {
         let ring = if cfg!(feature = "ring") { "-ring" } else { "" };
         println!("\n{title}");
@@ -105,7 +105,7 @@ impl Table {
         self.measured(row, column, unit, number.into(), None).tell();
     }
 
-    /// The same, with what is required of it; says whether that is reached.
+    /// The same, with a bound; returns whether it is met.
     pub(crate) fn require(
         &self,
         row: &str,
@@ -167,7 +167,7 @@ impl Measured {
         writeln!(file, "{}", serde_json::to_string(self)?)
     }
 
-    /// What stands in a cell of its table.
+    /// The text of its table cell.
     pub(crate) fn cell(&self) -> String {
         let (value, unit) = (grouped(self.value), &self.unit);
         let space = if unit.is_empty() { "" } else { " " };
@@ -177,7 +177,7 @@ impl Measured {
         format!("{value}{space}{unit}{quartiles}")
     }
 
-    /// Whether what is required is reached; empty where nothing is.
+    /// Whether the bound is met; empty if there is none.
     pub(crate) fn verdict(&self) -> String {
         match self.required {
             None => String::new(),
@@ -191,7 +191,7 @@ impl Measured {
     }
 }
 
-/// To four digits, and whole from a thousand on: more do not repeat from run to run.
+/// Rounded to four digits, and to an integer from a thousand on: more digits vary from run to run.
 fn rounded(value: f64) -> f64 {
     let digits = match value.abs() {
         1_000.0.. => 0,
@@ -199,11 +199,11 @@ fn rounded(value: f64) -> f64 {
         10.0.. => 2,
         _ => 3,
     };
-    // Without a sign before zero.
+    // Avoids a negative zero.
     format!("{value:.digits$}").parse().unwrap_or(value) + 0.0
 }
 
-/// With a comma between thousands.
+/// A number with commas between thousands.
 pub(crate) fn grouped(number: f64) -> String {
     let text = number.to_string();
     let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));

@@ -1,19 +1,19 @@
-//! The middle of many rounds in which what is compared took turns.
+//! The medians of many rounds in which the compared things took turns.
 
 use super::measured::Number;
 
-/// The medians of what two ways did, and of the ratio of the second to the first.
+/// The medians of two variants, and of the ratio of the second to the first.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Medians {
     pub(crate) first: f64,
     pub(crate) second: f64,
     pub(crate) ratio: f64,
-    /// Of the ratios.
+    /// The quartiles of the ratios.
     quartiles: (f64, f64),
 }
 
 impl Medians {
-    /// Of pairs that were measured one right after the other.
+    /// The medians of pairs that were measured one right after the other.
     pub(crate) fn of(pairs: impl IntoIterator<Item = (f64, f64)>) -> Self {
         let (first, second): (Vec<_>, Vec<_>) = pairs.into_iter().unzip();
         let ratios: Vec<_> = first.iter().zip(&second).map(|(a, b)| b / a).collect();

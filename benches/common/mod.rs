@@ -1,4 +1,4 @@
-//! What the benches share: deliveries as BlendFi makes them, and how what they measure is told.
+//! Shared by the benches: deliveries as BlendFi makes them, and the output of results.
 #![allow(dead_code, reason = "each bench uses its share")]
 
 pub(crate) mod measured;
@@ -21,7 +21,7 @@ pub(crate) fn blendfi() -> Result<Provider> {
     Ok(provider::blendfi(provider::blendfi::keys([SECRET])?))
 }
 
-/// Signs as BlendFi does.
+/// Signs like BlendFi.
 pub(crate) struct Sender(Hmac<Sha256>);
 
 impl Sender {
@@ -40,8 +40,8 @@ impl Sender {
     }
 }
 
-/// A conversion event of exactly 1 KiB, with the members that BlendFi documents and as many notes
-/// as fill it up.
+/// A conversion event of exactly 1 KiB, with the members that BlendFi documents and enough notes to
+/// fill it up.
 pub(crate) fn event(id: &str) -> String {
     let head = format!(
         r#"{{"id":"{id}","type":"conversion.completed","created_at":"2026-05-04T13:00:00Z","api_version":"2026-05-01","data":{{"object":"conversion","id":"cnv_01HX4Y6Z7A8B9C0D1E2F3G4H5J","user_id":"usr_01HX4Y6Z7A8B9C0D1E2F3G4H5K","transaction_type":"pix_offramp","status":"completed","expected_source_amount":"100.50","received_source_amount":"100.50","fee_basis_points":35,"exchange_rate":5.4321,"deposit_address":"0x52908400098527886E0F7030069857D2E4169EE7","deposit_address_network":"polygon","deposit_window_expires_at":"2026-05-04T13:30:00Z","standby_reason":null,"sandbox":false,"metadata":{{"#

@@ -1,4 +1,4 @@
-//! A recorder that adds up, as cheap as one can be.
+//! A metrics recorder that only adds up, as cheaply as possible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! The fixed small program that `scripts/compare builds` builds: one sender, records in Redis, and axum's server. It is
-//! built against other commits too, so it uses what both have; `first_edition` is what 1aef3e6 called it.
+//! The fixed small program for `scripts/compare builds`: one sender, records in Redis, and axum's server. It is also
+//! built against other commits, so it uses only what both have; `first_edition` selects the names of 1aef3e6.
 
 use std::error::Error;
 

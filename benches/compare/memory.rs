@@ -1,16 +1,16 @@
-//! What `scripts/compare memory` measures: a receiver with one sender and records in memory, and a load that stands still
-//! while the receiver's resident memory is read. It is built against other commits too, so it uses what both have;
-//! `first_edition` is what 1aef3e6 called it.
+//! The program for `scripts/compare memory`: a receiver with one sender and records in memory,
+//! under a load that pauses while the receiver's resident memory is read. It is also built against
+//! other commits, so it uses only what both have; `first_edition` selects the names of 1aef3e6.
 //!
 //! | argument | load |
 //! | --- | --- |
-//! | `slow N` | N deliveries of 2 KiB, half of whose bodies have come |
+//! | `slow N` | N deliveries of 2 KiB, half of whose bodies have arrived |
 //! | `duplicates N` | N duplicates of a delivery whose handler is running |
 //! | `running N` | N deliveries whose handlers are running |
 //! | `bare N` | N requests to a handler without a layer, which has read the body and waits |
-//! | `idle N` | N connections that are kept alive behind an answer |
+//! | `idle N` | N connections that are kept alive after an answer |
 //!
-//! Prints the bytes that are resident before it and under it.
+//! Prints the resident bytes before and under the load.
 
 use std::error::Error;
 use std::fs;
@@ -62,7 +62,7 @@ async fn serve() -> Result<()> {
     Ok(axum::serve(listener, app).await?)
 }
 
-/// A delivery as GitHub sends them, whose body has this length.
+/// A delivery as GitHub sends it, with a body of this length.
 fn delivery(number: usize, len: usize) -> String {
     let head = format!(r#"{{"action":"opened","number":{number},"note":""#);
     let body = format!(
@@ -123,7 +123,7 @@ impl Server {
         Ok(next()? + next()?)
     }
 
-    /// The bytes that are resident once it has done what there is to do: its threads have not run for a while.
+    /// The resident bytes once it is idle: its threads have not run for a while.
     fn resident(&self) -> Result<u64> {
         let begun = Instant::now();
         let (mut spent, mut still) = (self.spent()?, 0);
@@ -153,7 +153,7 @@ impl Drop for Server {
     }
 }
 
-/// Whether a connection has an answer by now.
+/// Whether a connection has received an answer by now.
 fn is_answered(stream: &TcpStream) -> Result<bool> {
     stream.set_nonblocking(true)?;
     Ok(stream.peek(&mut [0]).is_ok())
@@ -162,7 +162,7 @@ fn is_answered(stream: &TcpStream) -> Result<bool> {
 fn measure(kind: &str, count: usize) -> Result<()> {
     let server = Server::start()?;
     let mut streams = Vec::new();
-    // What the first delivery of a process asks for once is there before.
+    // A process's first delivery makes one-time allocations, so it comes before the measurement.
     let mut first = server.open(delivery(0, 1024).replace("sha256=", "sha256=0").as_bytes())?;
     first.read_exact(&mut [0; 64])?;
     let before = server.resident()?;

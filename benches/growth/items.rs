@@ -1,4 +1,4 @@
-//! Events that come together in one delivery: what each costs from the request to the answer, over one
+//! Events that arrive together in one delivery: the cost of each from request to answer, over one
 //! connection, with the records in Redis.
 
 use std::net::SocketAddr;
@@ -24,10 +24,10 @@ use crate::redis_support::Server as Redis;
 use crate::rows::growth;
 
 const TOKEN: &str = "a-token-for-benches-alone";
-/// So many events are delivered in each round at each size.
+/// The number of events in each round at each size.
 const EVENTS: usize = 1_000;
 const SIZES: [usize; 4] = [1, 10, 100, 1_000];
-/// A list of a hundred takes at most this part of the time of a hundred deliveries.
+/// A list of a hundred may take at most this fraction of the time of a hundred deliveries.
 const AT_MOST: f64 = 0.2;
 
 fn provider() -> Result<Provider> {
@@ -43,7 +43,7 @@ fn provider() -> Result<Provider> {
     ))
 }
 
-/// Serves in a thread and a runtime of its own.
+/// Serves in its own thread and runtime.
 fn serve(redis: &Redis) -> Result<SocketAddr> {
     let (told, address) = std::sync::mpsc::channel();
     let url = redis.url();
@@ -65,7 +65,7 @@ fn serve(redis: &Redis) -> Result<SocketAddr> {
     Ok(address.recv()?)
 }
 
-/// A sender that makes up each event once.
+/// A sender that creates each event once.
 struct Sender {
     connection: http1::SendRequest<Full<Bytes>>,
     sent: usize,
@@ -83,8 +83,8 @@ impl Sender {
         })
     }
 
-    /// Sends [`EVENTS`] of them, so many to a delivery, each once the last is answered. Tells how many
-    /// nanoseconds one took.
+    /// Sends [`EVENTS`] events, so many per delivery, one delivery at a time. Returns the
+    /// nanoseconds per event.
     async fn send(&mut self, in_each: usize) -> Result<f64> {
         let bodies: Vec<_> = (0..EVENTS / in_each).map(|_| self.list(in_each)).collect();
         let begun = Instant::now();
@@ -113,7 +113,7 @@ impl Sender {
     }
 }
 
-/// Says whether what is required is reached.
+/// Measures, and returns whether the bound is met.
 pub(crate) fn measure(rounds: u32) -> Result<bool> {
     let redis = Redis::start();
     let address = serve(&redis)?;
@@ -123,7 +123,7 @@ pub(crate) fn measure(rounds: u32) -> Result<bool> {
     let mut times = SIZES.map(|_| Vec::new());
     runtime.block_on(async {
         let mut sender = Sender::connect(address).await?;
-        // The scripts are known then.
+        // Loads the scripts.
         sender.send(1).await?;
         for _ in 0..rounds {
             for (size, times) in SIZES.iter().zip(&mut times) {

@@ -1,13 +1,13 @@
-//! How the cost of a step grows with what it has to go through: keys, signatures in the header,
-//! allowlist entries, records, senders mounted, events in one delivery, receiver processes on one
-//! Redis, masters of a Cluster. Run it with `cargo bench --bench growth`; `-- --quick` takes few rounds, `-- steps`,
-//! `-- items`, `-- receivers` and `-- masters` a part.
+//! How the cost of a step grows with the size of its input: keys, signatures in the header,
+//! allowlist entries, records, mounted senders, events in one delivery, receiver processes on one
+//! Redis, masters of a Cluster. Run it with `cargo bench --bench growth`. `-- --quick` runs few
+//! rounds; `-- steps`, `-- items`, `-- receivers` and `-- masters` run a part.
 //!
 //! Each size is measured once in every round, and its time is the median of the rounds. The
-//! exponent is that of a power law through all sizes: 1 is linear, 0 is constant.
+//! exponent is that of a power law fitted to all sizes: 1 is linear, 0 is constant.
 //!
-//! Receivers are this program once more, on a core of their own beside that of the Redis servers,
-//! which are started for it on free ports.
+//! Receivers are further instances of this program, on another core than the Redis servers, which
+//! are started on free ports.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

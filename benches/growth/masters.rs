@@ -1,5 +1,6 @@
-//! Masters of a Cluster: what a pair of claim and complete costs one receiver when one, two or three
-//! share the records. All masters are on one core, which bounds the rate: it cannot grow with them.
+//! Masters of a Cluster: the cost of a claim and complete for one receiver if one, two or three
+//! masters share the records. All masters are on one core, which bounds the rate: it cannot grow
+//! with them.
 
 use crate::common::Result;
 use crate::common::measured::Table;
@@ -9,12 +10,12 @@ use crate::redis_support::Cluster;
 
 const MOST: u32 = 3;
 
-/// A cluster, and a receiver for it alone.
+/// A cluster with one receiver.
 struct Setup {
     cluster: Cluster,
     receiver: [Receiver; 1],
     samples: Samples,
-    /// What each master held after the rounds, added up.
+    /// The number of keys on each master after each round, added up.
     keys: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Senders that are mounted in one application: what a delivery of one of them costs, without sockets.
+//! Senders mounted in one application: the cost of a delivery from one of them, without sockets.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use tower_webhook::{MemoryStore, Webhook};
 use crate::common::{Result, SIGNATURE, Sender, blendfi, event};
 use crate::rows::{Size, row};
 
-/// So many new events are delivered in each round at each size.
+/// The number of new events in each round at each size.
 const EVENTS: u32 = 200;
 
 pub(crate) fn mounted(rounds: u32) -> Result<()> {

@@ -1,4 +1,4 @@
-//! A receiver process: it claims and completes new events on Redis when it is told to, and nothing
+//! A receiver process: on command it claims and completes new events on Redis, and does nothing
 //! else.
 
 use std::io::{BufRead, BufReader, Write};
@@ -15,25 +15,26 @@ use crate::common::Result;
 use crate::event;
 use crate::processor::of_process;
 
-/// Makes this program a receiver.
+/// The argument that makes this program a receiver.
 pub(crate) const ARGUMENT: &str = "--receiver";
 pub(crate) const IN_FLIGHT: usize = 64;
-/// All receivers share it; the Redis servers have the other one.
+/// The core of all receivers; the Redis servers have the other one.
 const CORE: &str = "1";
-/// As long as no call takes, however many wait for a core.
+/// Longer than any call takes, however many wait for a core.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// No two receivers have an event in common.
+/// The size of each receiver's range of events, so that no two have an event in common.
 const EVENTS_OF_ONE: u32 = 500_000_000;
 
-/// For each line of a number of milliseconds, works for so long and prints the pairs, the time that
-/// they took and the time on the processor, in nanoseconds; until its standard input ends.
+/// For each input line with a number of milliseconds, works for that long. Then prints the number
+/// of pairs, their time and their processor time, in nanoseconds. Runs until its standard input
+/// ends.
 pub(crate) fn run(url: &str, number: u32) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let store = runtime.block_on(RedisStore::builder(url).deadline(PATIENCE).connect())?;
     let next = Arc::new(AtomicU32::new(number * EVENTS_OF_ONE));
-    // Connections and scripts are there before the first round.
+    // Opens connections and loads scripts before the first round.
     runtime.block_on(work(&store, &next, Duration::from_millis(100)));
     println!("ready");
     for line in std::io::stdin().lines() {
@@ -69,18 +70,18 @@ async fn work(store: &RedisStore, next: &Arc<AtomicU32>, span: Duration) {
     }
 }
 
-/// Such a process, seen from the one that measures. It ends with its standard input.
+/// The handle of such a process in the measuring one. The process ends with its standard input.
 pub(crate) struct Receiver {
     child: Child,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
-/// What a receiver did.
+/// The work of a receiver.
 pub(crate) struct Done {
     pub(crate) pairs: f64,
     pub(crate) seconds: f64,
-    /// On the processor.
+    /// The processor time.
     pub(crate) busy: f64,
 }
 
@@ -113,7 +114,7 @@ impl Receiver {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Tells it to work; [`Receiver::done`] waits until it has.
+    /// Starts its work; [`Receiver::done`] waits until it is finished.
     pub(crate) fn order(&mut self, span: Duration) -> Result<()> {
         let orders = self.orders.as_mut().ok_or("the receiver has no input")?;
         Ok(writeln!(orders, "{}", span.as_millis())?)

@@ -1,6 +1,6 @@
-//! Receiver processes on one Redis: what a pair of claim and complete costs when one, two, three or
-//! four share it. Redis has a core, and all processes the other one, which bounds the rate: what a
-//! pair costs tells what it would be on more cores. Making the events is counted to the client.
+//! Receiver processes on one Redis: the cost of a claim and complete if one, two, three or four
+//! share it. Redis has one core and all processes share the other, which bounds the rate: the cost
+//! of a pair shows what the rate would be on more cores. Creating the events counts as client time.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,22 +15,22 @@ use crate::rows;
 
 const MOST: u32 = 4;
 const SPAN: Duration = Duration::from_millis(500);
-/// All Redis servers share it.
+/// The core of all Redis servers.
 const CORE: &str = "0";
 
-/// What a round told, of each pair (a claim and a complete) where nothing else is said.
+/// The results of a round, per pair of claim and complete unless stated otherwise.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) pairs_per_second: f64,
     pub(crate) redis_nanos: f64,
     pub(crate) client_nanos: f64,
-    /// How much of the time the servers were at work, of one core.
+    /// The fraction of the time that the servers were busy, on one core.
     pub(crate) redis_busy: f64,
     pub(crate) bytes_to_redis: f64,
     pub(crate) bytes_from_redis: f64,
 }
 
-/// Keeps a server to its core.
+/// Pins a server to its core.
 pub(crate) fn pin(server: &Server) -> Result<()> {
     let process = server.info("process_id").ok_or("Redis tells no process")?;
     let pinned = Command::new("taskset")
@@ -44,7 +44,7 @@ pub(crate) fn pin(server: &Server) -> Result<()> {
     }
 }
 
-/// Lets the receivers work at once, on servers that are empty before.
+/// Lets the receivers work at the same time, on servers that are emptied first.
 pub(crate) fn round(receivers: &mut [Receiver], servers: &[Server]) -> Result<Sample> {
     for server in servers {
         server.ask(&["FLUSHALL"]);
@@ -85,7 +85,7 @@ pub(crate) fn round(receivers: &mut [Receiver], servers: &[Server]) -> Result<Sa
     })
 }
 
-/// The samples of one size.
+/// The samples for one size.
 #[derive(Default)]
 pub(crate) struct Samples(pub(crate) Vec<Sample>);
 
@@ -94,7 +94,7 @@ impl Samples {
         median(self.0.iter().map(of).collect())
     }
 
-    /// What a pair costs at one size.
+    /// Prints the cost of a pair at one size.
     pub(crate) fn tell(&self, table: &Table, row: &str) {
         let put = |column: &str, unit: &str, of: fn(&Sample) -> f64| {
             table.put(row, column, unit, self.median(of));
@@ -107,7 +107,7 @@ impl Samples {
         put("from Redis", "bytes", |sample| sample.bytes_from_redis);
     }
 
-    /// How that grows.
+    /// Prints how that grows.
     pub(crate) fn tell_growth(of: &str, sizes: &[Self]) {
         for whose in ["Redis'", "the client's"] {
             let value = match whose {

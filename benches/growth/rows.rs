@@ -1,11 +1,11 @@
-//! What a step takes at each size, and how that grows.
+//! The time of a step at each size, and how it grows.
 
 use std::time::Instant;
 
 use crate::common::measured::Table;
 use crate::common::medians::median;
 
-/// One size: how large, and what takes how many nanoseconds at it.
+/// A size, and a function that returns the nanoseconds at it.
 pub(crate) type Size<'a> = (u32, Box<dyn FnMut() -> f64 + 'a>);
 
 /// Measures all sizes in turn.
@@ -22,7 +22,7 @@ pub(crate) fn row(what: &str, of: &str, rounds: u32, mut sizes: Vec<Size<'_>>) {
     tell(what, of, &points);
 }
 
-/// Tells what was measured: sizes, and nanoseconds.
+/// Prints the measurements: sizes and nanoseconds.
 pub(crate) fn tell(what: &str, of: &str, points: &[(f64, f64)]) {
     let table = Table::new("growth", &format!("{what}, by {of}"));
     for (size, time) in points {
@@ -31,13 +31,13 @@ pub(crate) fn tell(what: &str, of: &str, points: &[(f64, f64)]) {
     growth(&table, points);
 }
 
-/// Tells how that grows.
+/// Prints how they grow.
 pub(crate) fn growth(table: &Table, points: &[(f64, f64)]) {
     table.put("each more", "time", "ns", slope(points));
     table.put("exponent", "time", "", exponent(points));
 }
 
-/// That of the power law that comes nearest: 1 is linear, 0 is constant.
+/// The exponent of the power law that fits best: 1 is linear, 0 is constant.
 fn exponent(points: &[(f64, f64)]) -> f64 {
     let logs: Vec<(f64, f64)> = (points.iter())
         .map(|(size, time)| (size.ln(), time.ln()))
@@ -45,7 +45,7 @@ fn exponent(points: &[(f64, f64)]) -> f64 {
     slope(&logs)
 }
 
-/// Least squares.
+/// The slope of a least-squares fit.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let count: f64 = points.iter().map(|_| 1.0).sum();
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
@@ -58,7 +58,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     above / below
 }
 
-/// Nanoseconds that `work` takes, done so often.
+/// The nanoseconds that `work` takes per call, over so many calls.
 pub(crate) fn time(times: u32, mut work: impl FnMut(u32)) -> f64 {
     let begun = Instant::now();
     for number in 0..times {

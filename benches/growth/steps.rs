@@ -1,5 +1,5 @@
-//! The steps of one process, which need no server: keys, signatures in the header, allowlist entries,
-//! records in memory.
+//! The steps within one process, which need no server: keys, signatures in the header, allowlist
+//! entries, records in memory.
 
 use std::hint::black_box;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub(crate) fn keys(rounds: u32) -> Result<()> {
     headers.insert(SIGNATURE, Sender::new()?.sign(NOW, &body).parse()?);
     let (body, headers) = (&body, &headers);
     let mut sizes: Vec<Size<'_>> = Vec::new();
-    // A ring holds no more.
+    // A ring cannot hold more.
     for size in [1, 2, 4, 8] {
         let others = (1..size).map(|number| format!("whsec_another_key_{number}"));
         let secrets: Vec<String> = [common::SECRET.to_owned()]
@@ -77,13 +77,13 @@ pub(crate) fn entries(rounds: u32) -> Result<()> {
     let address = |number: u32| IpAddr::from((0x0a00_0000 + number * 2).to_be_bytes());
     let mut sizes: Vec<Size<'_>> = Vec::new();
     for size in [1, 10, 100, 1_000, 10_000, 100_000] {
-        // No two adjoin, or they would become one network.
+        // No two entries adjoin, as they would be merged into one network.
         let list = Allowlist::parse((0..size).map(|number| address(number).to_string()))?;
         let now = UnixTime::from_secs(NOW);
         let mut asked = 1_u32;
         let check = move || {
             time(2_000, |_| {
-                // Somewhere in the list, half of the time between two entries.
+                // Anywhere in the list, half of the time between two entries.
                 asked = asked.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let offset = (asked >> 8) % (size * 2);
                 let address = IpAddr::from((0x0a00_0000 + offset).to_be_bytes());

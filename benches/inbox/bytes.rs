@@ -1,4 +1,4 @@
-//! What an event of 1 KiB takes in an inbox: while it waits with its body, and once it is done.
+//! The space of a 1 KiB event in an inbox: while it waits with its body, and once it is done.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::redis_support;
 use crate::senders::{Server, send};
 use crate::sql_support::Postgres;
 
-/// Accepts so many events and works them off; gives what is used for each before and after.
+/// Accepts and processes so many events; returns the space used per event before and after.
 async fn sizes(
     inbox: SharedInbox,
     events: usize,
@@ -28,7 +28,7 @@ async fn sizes(
         .build()?;
     let app = Router::new().webhook("/hooks", webhook.clone(), event_handler(async || {}));
     let server = Server::start(app).await?;
-    // What is there once is there before.
+    // Allocates everything that is needed only once.
     send(server.address, 64).await?;
     let count = f64::from(u32::try_from(events)?);
     let empty = used().await?;
@@ -80,7 +80,7 @@ pub(crate) async fn all(events: usize) -> Result<()> {
     let inbox = PostgresInbox::builder(postgres.url()).deadline(PATIENCE);
     let inbox = SharedInbox::new(inbox.migrate().connect().await?);
     let used = async || {
-        // Without what a vacuum gives back.
+        // Not counting the space that a vacuum frees.
         postgres.ask("VACUUM FULL");
         let bytes = postgres.ask(
             "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class

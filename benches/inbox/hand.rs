@@ -1,4 +1,4 @@
-//! Routes by hand that store what comes.
+//! Hand-written routes that store what arrives.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ async fn open(path: &Path, connections: u32) -> SqlitePool {
     pool
 }
 
-/// Each event is an `INSERT` that is committed alone.
+/// Each event is an `INSERT` with its own commit.
 pub(crate) async fn sqlite(path: &Path) -> Router {
     async fn store(State(pool): State<SqlitePool>, body: Bytes) -> StatusCode {
         let insert = sqlx::query(INSERT).bind(id(&body)).bind(body.to_vec());
@@ -63,7 +63,7 @@ pub(crate) async fn sqlite(path: &Path) -> Router {
 
 type Asked = (Bytes, oneshot::Sender<()>);
 
-/// A task commits together what has come.
+/// A task commits together whatever has arrived.
 pub(crate) async fn sqlite_together(path: &Path) -> Router {
     async fn store(State(asked): State<mpsc::Sender<Asked>>, body: Bytes) -> StatusCode {
         let (reply, stored) = oneshot::channel();
@@ -95,7 +95,7 @@ pub(crate) async fn sqlite_together(path: &Path) -> Router {
     Router::new().route("/hooks", post(store)).with_state(asked)
 }
 
-/// Each event is an `INSERT` that is committed alone, over as many connections.
+/// Each event is an `INSERT` with its own commit, over so many connections.
 pub(crate) async fn postgres(url: &str, connections: u32) -> Router {
     async fn store(State(pool): State<PgPool>, body: Bytes) -> StatusCode {
         let insert = "INSERT INTO by_hand VALUES ($1, 0, $2) ON CONFLICT DO NOTHING";
@@ -114,32 +114,32 @@ pub(crate) async fn postgres(url: &str, connections: u32) -> Router {
     Router::new().route("/hooks", post(store)).with_state(pool)
 }
 
-/// What the script of the inbox is asked with, but for the event.
+/// The arguments of the inbox's script, except the event.
 #[derive(Clone)]
 struct Scripted {
     conn: MultiplexedConnection,
     hash: Arc<str>,
-    /// As an inbox keeps it beside each body, behind its length.
+    /// As the inbox stores it with each body, after its length.
     envelope: Arc<[u8]>,
 }
 
-/// Each event is one call of the script by which an inbox accepts it.
+/// Each event is one call of the script with which an inbox accepts it.
 pub(crate) async fn redis(url: &str, envelope: &[u8]) -> Router {
     async fn store(State(mut scripted): State<Scripted>, body: Bytes) -> StatusCode {
         let name = format!("blendfi:{}", id(&body));
-        // The number of partitions divides that of the bytes' values: the last of four decides.
+        // The number of partitions divides 256, so the last of four bytes decides.
         let partition = Sha256::digest(&name)[3];
         let key = |rest: &[&str]| format!("wh:default:{{{partition}}}:{}", rest.concat());
         let mut call = redis::cmd("EVALSHA");
         call.arg(&*scripted.hash).arg(4);
         call.arg(key(&["~i:", &name])).arg(key(&["~h:", &name]));
         call.arg(key(&["~q"])).arg(key(&[&name]));
-        // A fingerprint, and whether others are duplicates.
+        // A fingerprint, and whether other content counts as a duplicate.
         call.arg(&[7_u8; 16]).arg(1).arg(900_000_000);
         call.arg(b"\x00\x07blendfi\x00\x00\x00\x00").arg("blendfi");
         call.arg(scripted.envelope.len() - 4 + body.len());
         call.arg([&*scripted.envelope, &*body].concat());
-        // Room, and no order.
+        // The room, and no order.
         call.arg(3_907).arg("").arg("");
         let (code, _): (i64, i64) = call.query_async(&mut scripted.conn).await.unwrap();
         assert_eq!(code, 1, "it is queued");

@@ -1,17 +1,17 @@
-//! What it costs to acknowledge an event once it is held. Run it with
+//! The cost of acknowledging an event once it is held. Run it with
 //! `cargo bench --bench inbox --features inbox,sqlite,postgres`.
 //!
-//! - `sqlite`, `postgres`: events of 1 KiB from the request to the answer over 64 connections, against a
-//!   route by hand that stores each by an `INSERT` that is committed alone and, on SQLite, one whose
-//!   inserts are committed together as they come. The routes by hand verify nothing.
-//! - `redis`: the same against a route by hand that calls the script of the inbox for each.
-//! - `slow`: how long an acknowledgement takes while handlers take two seconds, against handlers that take
-//!   no time.
-//! - `bytes`: what an event of 1 KiB takes in an inbox in Redis, SQLite and Postgres, while it waits and once it
-//!   is done. It goes by no clock.
+//! - `sqlite`, `postgres`: events of 1 KiB from request to answer over 64 connections. They are compared with a
+//!   hand-written route that stores each by an `INSERT` with its own commit and, on SQLite, with one whose
+//!   inserts are committed together as they arrive. The hand-written routes verify nothing.
+//! - `redis`: the same, against a hand-written route that calls the inbox's script for each event.
+//! - `slow`: the time of an acknowledgment while handlers take two seconds, compared with handlers
+//!   that take no time.
+//! - `bytes`: the space of a 1 KiB event in an inbox in Redis, SQLite and Postgres, while it waits
+//!   and once it is done. It does not depend on any clock.
 //!
-//! Server and senders are in one process. What is compared takes turns in short rounds, so that whatever
-//! else the machine does falls on both.
+//! Server and senders are in one process. The compared variants take turns in short rounds, so that
+//! other load on the machine affects both equally.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -45,7 +45,7 @@ struct Options {
 }
 
 impl Options {
-    /// `None` where nothing is to be measured.
+    /// `None` if nothing is to be measured.
     fn parse() -> std::result::Result<Option<Self>, lexopt::Error> {
         let mut options = Self {
             parts: Vec::new(),
@@ -69,7 +69,7 @@ impl Options {
     }
 }
 
-/// A folder of the build, on a disk.
+/// A folder of the build, on disk.
 fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);

@@ -18,7 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const EVENTS: usize = 3_200;
 const CONNECTIONS: u32 = 8;
 
-/// A route that holds each event in this inbox; nobody works on them.
+/// A route that holds each event in this inbox, without workers.
 pub(crate) fn route(inbox: impl Inbox) -> Result<Router> {
     let webhook = Webhook::new(common::blendfi()?).inbox(inbox).build()?;
     Ok(Router::new().webhook("/hooks", webhook, event_handler(async || {})))
@@ -32,7 +32,7 @@ async fn rate(app: Router) -> Result<f64> {
 pub(crate) async fn sqlite(rounds: usize) -> Result<()> {
     let folder = folder("bench-inbox-sqlite");
     let (mut alone, mut together) = (Vec::new(), Vec::new());
-    // The first one warms up.
+    // The first round is a warm-up.
     for round in 0..=rounds {
         let path = |name: &str| folder.join(format!("{name}-{round}.db"));
         let by_hand = rate(hand::sqlite(&path("alone")).await).await?;
@@ -97,7 +97,7 @@ pub(crate) async fn redis(rounds: usize) -> Result<()> {
     let inbox = inbox.connect().await?;
     let ours = route(inbox.clone())?;
     rate(ours.clone()).await?;
-    // One event tells what an inbox keeps beside a body.
+    // One event shows what an inbox stores in addition to a body.
     let routes = vec![Route::parse("blendfi").ok_or("no route")?];
     let take = Take::new(routes, Token::random()?, 1, PATIENCE);
     let taken = inbox.take(&take).await?;

@@ -1,4 +1,4 @@
-//! Senders that deliver events of 1 KiB, each over a connection of its own.
+//! Senders that deliver events of 1 KiB, each over its own connection.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,10 +17,10 @@ use tower_webhook::UnixTime;
 use crate::common::{Result, SIGNATURE, Sender, event};
 
 const CONNECTIONS: usize = 64;
-/// No event comes twice.
+/// The number of the next event, so that no event is repeated.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A server that ends with this.
+/// A server that stops when this is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
@@ -41,7 +41,7 @@ impl Drop for Server {
     }
 }
 
-/// What was sent, and how long each answer took.
+/// The number of events sent, and the time of each answer.
 pub(crate) struct Sent {
     pub(crate) in_all: Duration,
     pub(crate) answers: Vec<Duration>,
@@ -53,7 +53,7 @@ impl Sent {
         f64::from(count) / self.in_all.as_secs_f64()
     }
 
-    /// In milliseconds, what 99 of 100 answers did not exceed.
+    /// The time that 99 of 100 answers did not exceed, in milliseconds.
     pub(crate) fn p99(&self) -> f64 {
         let mut answers = self.answers.clone();
         answers.sort_unstable();
@@ -61,7 +61,8 @@ impl Sent {
     }
 }
 
-/// Sends so many new events to `/hooks`, over all connections at once; each is answered with success.
+/// Sends so many new events to `/hooks` over all connections at once, and checks that each is
+/// answered with success.
 pub(crate) async fn send(to: SocketAddr, events: usize) -> Result<Sent> {
     let signing = Sender::new()?;
     let now = UnixTime::now().as_secs();

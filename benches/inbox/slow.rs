@@ -1,4 +1,4 @@
-//! Acknowledgements beside handlers that take their time.
+//! Acknowledgments while handlers are slow.
 
 use std::time::Duration;
 
@@ -15,10 +15,11 @@ use crate::rates::PATIENCE;
 use crate::senders::{Server, send};
 
 const EVENTS: usize = 3_200;
-/// What BlendFi asks for, in milliseconds.
+/// BlendFi's limit, in milliseconds.
 const ASKED: f64 = 500.0;
 
-/// What 99 of 100 acknowledgements took at most, in milliseconds, beside handlers that take so long.
+/// The time that 99 of 100 acknowledgments did not exceed, in milliseconds, with handlers that take
+/// this long.
 async fn p99(path: std::path::PathBuf, takes: Duration) -> Result<f64> {
     let inbox = SqliteInbox::builder(path)
         .deadline(PATIENCE)

@@ -1,9 +1,9 @@
-//! The page of all that was measured.
+//! The page of all measurements.
 
 use crate::measured::Measured;
 use crate::numbers::Numbers;
 
-/// The parts of `scripts/bench`, in the order of the page: name, headline and how it is measured.
+/// The parts of `scripts/bench` in page order: name, heading, and how it is measured.
 const SECTIONS: [(&str, &str, &str); 16] = [
     (
         "stack",
@@ -118,7 +118,7 @@ const SECTIONS: [(&str, &str, &str); 16] = [
     ),
 ];
 
-/// The page, and the parts that miss a bound while the notes do not say why.
+/// The page, and the parts that miss a bound without an explanation in the notes.
 pub(crate) fn page(numbers: &Numbers, notes: &str) -> (String, Vec<&'static str>) {
     let mut page = String::from(
         "# Benchmarks\n\n\
@@ -153,7 +153,7 @@ pub(crate) fn page(numbers: &Numbers, notes: &str) -> (String, Vec<&'static str>
     (page, unexplained)
 }
 
-/// All that is required, and whether it is reached.
+/// All bounds, and whether they are met.
 fn requirements(numbers: &Numbers) -> String {
     let mut text = String::from(
         "\n## What is required\n\n\
@@ -188,7 +188,7 @@ fn requirements(numbers: &Numbers) -> String {
     text
 }
 
-/// What stands first in each of several, each once.
+/// The first text of each of several numbers, without duplicates.
 fn firsts<'a>(measured: &[&'a Measured], of: fn(&Measured) -> &String) -> Vec<&'a str> {
     let mut all: Vec<&str> = Vec::new();
     for name in measured.iter().map(|m| of(m).as_str()) {
@@ -221,7 +221,7 @@ fn table(measured: &[&Measured], title: &str) -> String {
     text
 }
 
-/// What is said of a part by hand.
+/// The hand-written note on a part.
 fn note<'n>(notes: &'n str, part: &str) -> &'n str {
     let mut sections = notes.split("\n## ");
     let own = sections.find_map(|section| section.strip_prefix(part)?.strip_prefix('\n'));

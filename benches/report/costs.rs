@@ -7,7 +7,8 @@ const END: &str = "<!-- end of costs -->";
 
 const WHOLE: &str = "The whole stack against what one would write by hand";
 
-/// What is said of each, of what, and where it stands; where it stands in several places, the lowest is told.
+/// The statement for each row, its subject and its places; if there are several places, the lowest
+/// number is used.
 const ROWS: [(&str, &str, &[Place]); 6] = [
     (
         "verifying 1 KiB, beside the MAC alone (`hmac`, `sha2`)",
@@ -74,7 +75,7 @@ const fn refusal(row: &'static str) -> Place {
     ["stack", "Refusals", row, "of the handler alone"]
 }
 
-/// The text with the table between the two marks made anew.
+/// The text, with a new table between the two marks.
 pub(crate) fn renew(text: &str, numbers: &Numbers) -> Result<String, String> {
     let marks = || format!("no {BEGIN:?} and {END:?} after it");
     let (before, rest) = text.split_once(BEGIN).ok_or_else(marks)?;

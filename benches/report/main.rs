@@ -1,8 +1,8 @@
-//! The pages that `scripts/bench` makes of what the benches have written.
+//! Makes the pages for `scripts/bench` from the results of the benches.
 //!
 //! `report NUMBERS NOTES FOLDER README` writes `benchmarks.md`, `sizing.md` and the README's table
-//! of costs into the folder. A page for which a number is missing is left alone: the number is
-//! named, and the exit status is not zero.
+//! of costs into the folder. A page with a missing number is left unchanged: the number is named,
+//! and the exit status is not zero.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +27,7 @@ use numbers::Numbers;
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    // cargo adds the last one.
+    // cargo adds the last argument.
     let [numbers, notes, folder, readme, "--bench"] = arguments[..] else {
         println!("skipped: scripts/bench runs it");
         return Ok(ExitCode::SUCCESS);

@@ -1,4 +1,4 @@
-//! What the benches have written, a line each.
+//! The results of the benches, one per line.
 
 use serde::{Deserialize, Serialize};
 

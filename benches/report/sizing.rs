@@ -1,14 +1,15 @@
-//! What a load needs, worked out from what was measured, and the page that shows it step by step.
+//! The resources that a load needs, calculated from the measurements, and the page that shows it
+//! step by step.
 
 use crate::measured::grouped;
 use crate::numbers::{Numbers, Place};
 
-/// The page, with the names of what is worked out in braces.
+/// The page, with the names of calculated values in braces.
 const PAGE: &str = include_str!("sizing.md");
-/// What it says of an inbox.
+/// Its section about an inbox.
 const SECTION: &str = include_str!("sizing_inbox.md");
 
-/// Other retentions than the one that is asked for, in hours.
+/// Retentions other than the requested one, in hours.
 const RETENTIONS: [(f64, &str); 5] = [
     (
         720.0,
@@ -20,15 +21,15 @@ const RETENTIONS: [(f64, &str); 5] = [
     (1.0, "1 h"),
 ];
 
-/// What was measured of one delivery, or of its claim and complete.
+/// The measurements of one delivery, or of its claim and complete.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inputs {
-    /// Time on a receiver's core, all in all, with one Redis.
+    /// The total time on a receiver's core, with one Redis.
     pub(crate) receiver_micros: f64,
-    /// The claim and complete in it, and what they are with a Cluster.
+    /// The part of the claim and complete, and the same with a Cluster.
     pub(crate) client_micros: f64,
     pub(crate) client_micros_in_cluster: f64,
-    /// Time on the core of a master, that is kept busy, and that gets one call at a time.
+    /// The time on a master's core, if it is kept busy and if it gets one call at a time.
     pub(crate) master_micros: f64,
     pub(crate) master_micros_alone: f64,
     pub(crate) record_bytes: f64,
@@ -39,7 +40,7 @@ pub(crate) struct Inputs {
 const RECEIVERS: &str = "Receiver processes on one Redis";
 const MASTERS: &str = "Masters of a Cluster";
 
-/// Where each number stands, in the order of the fields, what it is and its unit.
+/// The place of each number, in field order, with its meaning and unit.
 const PLACES: [(Place, &str, &str); 8] = [
     (
         [
@@ -123,18 +124,18 @@ impl Inputs {
     }
 }
 
-/// What is asked for, and what is taken for granted.
+/// The requested load, and assumptions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) per_second: f64,
     pub(crate) hours: f64,
     pub(crate) body_bytes: f64,
-    /// Head of the request, TLS and TCP.
+    /// The head of the request, TLS and TCP.
     pub(crate) other_bytes: f64,
-    /// How much of each core is planned for.
+    /// The fraction of each core to plan for.
     pub(crate) of_a_core: f64,
     pub(crate) master_bytes: f64,
-    /// How much of a master's memory is planned for.
+    /// The fraction of a master's memory to plan for.
     pub(crate) of_a_master: f64,
 }
 
@@ -150,19 +151,19 @@ pub(crate) const LOAD: Load = Load {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Need {
-    /// Of a delivery, with a Cluster.
+    /// The time of a delivery, with a Cluster.
     pub(crate) receiver_micros: f64,
     pub(crate) receiver_cores: f64,
-    /// Masters that have work enough for their cores.
+    /// The number of masters whose cores are busy.
     pub(crate) masters_by_core: f64,
-    /// As many as would do if each call came alone.
+    /// The number of masters needed if each call came alone.
     pub(crate) masters_by_core_alone: f64,
     pub(crate) records: f64,
     pub(crate) bytes: f64,
     pub(crate) masters_by_memory: f64,
-    /// How long the masters that the cores ask for could keep the records.
+    /// How long the records fit on the masters that the cores require.
     pub(crate) hours_by_core: f64,
-    /// Deliveries a second at which one master's memory and core are as full as is planned.
+    /// The deliveries per second at which one master's memory and core are as full as planned.
     pub(crate) full_memory_at: f64,
     pub(crate) full_core_at: f64,
     pub(crate) gigabits_in: f64,
@@ -202,7 +203,7 @@ impl Need {
         self.masters_by_core.max(self.masters_by_memory)
     }
 
-    /// What asks for more masters.
+    /// The resource that requires the most masters.
     pub(crate) fn first(&self) -> &'static str {
         match self.masters_by_memory > self.masters_by_core {
             true => "memory",
@@ -211,7 +212,7 @@ impl Need {
     }
 }
 
-/// What an event takes in an inbox: waiting and done, in Redis, SQLite and Postgres.
+/// The space of an event in an inbox: waiting and done, in Redis, SQLite and Postgres.
 const INBOX: [Place; 6] = [
     ["inbox", ENTRIES, "Redis", "waiting"],
     ["inbox", ENTRIES, "Redis", "done"],
@@ -222,7 +223,7 @@ const INBOX: [Place; 6] = [
 ];
 const ENTRIES: &str = "An event of 1 KiB in an inbox";
 
-/// What an inbox needs; nothing where that was not measured.
+/// The needs of an inbox; empty if they were not measured.
 fn inbox(numbers: &Numbers, load: Load) -> String {
     let Ok(values) = numbers.at(INBOX) else {
         return String::new();

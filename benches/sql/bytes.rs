@@ -1,4 +1,4 @@
-//! What a finished record takes, against a table by hand with the same columns.
+//! The space of a finished record, compared with a hand-written table with the same columns.
 
 use sqlx::{Row, raw_sql};
 use tower_webhook::{PostgresStore, SqliteStore};
@@ -75,7 +75,7 @@ async fn postgres() -> (f64, f64) {
         async move { pair(&store, &claim).await }
     })
     .await;
-    // Of both alike: without what updates have left.
+    // Without the dead rows of updates, for both alike.
     for table in ["by_hand", "tower_webhook_records"] {
         server.ask(&format!("VACUUM FULL {table}"));
     }

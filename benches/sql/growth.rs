@@ -1,4 +1,4 @@
-//! Claims beside few records and beside many, in Postgres on a disk and in a file of SQLite.
+//! Claims with few records and with many, in Postgres on a disk and in a SQLite file.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::{event, hand_sqlite};
 const FEW: u32 = 10_000;
 const CLAIMS: u32 = 2_000;
 
-/// Whether each of them keeps to its bound.
+/// Measures, and returns whether each of them meets its bound.
 pub(crate) async fn print(rounds: usize, records: u32) -> bool {
     let postgres = postgres(rounds, records).await;
     postgres & sqlite(rounds, records).await
@@ -38,7 +38,7 @@ async fn postgres(rounds: usize, records: u32) -> bool {
             .connect()
             .await
             .unwrap();
-        // In the order of their keys, which are spread evenly: each index grows at its end.
+        // In key order, which is spread evenly, so each index grows at its end.
         server.ask(&format!(
             "INSERT INTO {prefix}records (namespace, key, state, token, attempt, fence, fingerprint,
                                           kept_until, corrected, status)
@@ -63,7 +63,7 @@ async fn sqlite(rounds: usize, records: u32) -> bool {
     for (name, count) in [("few.db", FEW), ("many.db", records)] {
         let (begun, path) = (Instant::now(), folder.join(name));
         let builder = || SqliteStore::builder(&path).deadline(PATIENCE);
-        // It makes the tables.
+        // Creates the tables.
         drop(builder().connect().await.unwrap());
         let mut conn = hand_sqlite::open(&path).await;
         let run = |sql: String| raw_sql(sqlx::AssertSqlSafe(sql));
@@ -105,7 +105,7 @@ fn made(database: &str, count: u32, bytes: &str, begun: Instant) {
     println!("{database}: {count} records, {bytes} bytes, made in {seconds} s");
 }
 
-/// The store beside few records and the one beside many take turns.
+/// The store with few records and the one with many take turns.
 async fn compare<S: Store + Clone>(
     database: &str,
     rounds: usize,
@@ -124,7 +124,7 @@ async fn compare<S: Store + Clone>(
     ];
     for (keys, own) in kinds {
         let mut rates = Vec::new();
-        // The first one warms up.
+        // The first round is a warm-up.
         for counts in (0..=rounds).map(|turn| turn > 0) {
             let mut both = Vec::new();
             for store in stores {
@@ -151,10 +151,10 @@ async fn compare<S: Store + Clone>(
     holds
 }
 
-/// Which claim is made instead of one in order.
+/// Selects the claim to make instead of the one in sequence.
 type Chosen = fn(&Claim) -> Claim;
 
-/// With a key that nobody can foretell the place of, as of a sender whose ids are random.
+/// With a key at an unpredictable place, like that of a sender with random ids.
 fn anywhere(claim: &Claim) -> Claim {
     let hash = HEXLOWER.encode(&Sha256::digest(claim.key.encoded()));
     let id = format!("evt_{}", hash.get(..32).unwrap());

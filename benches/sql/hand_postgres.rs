@@ -1,4 +1,4 @@
-//! The same statements by hand, through a pool.
+//! The same statements, hand-written, through a pool.
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Postgres, Row, Transaction};
@@ -6,7 +6,7 @@ use tower_webhook::store::Claim;
 
 use crate::hand_sqlite::micros;
 
-/// The columns of a record, its key, and what is needed to remove it one day.
+/// The columns of a record, its key, and an index to remove it later.
 pub(crate) const TABLE: &str = "
 CREATE TABLE by_hand (
     namespace text NOT NULL, key text NOT NULL, name bytea, state smallint NOT NULL, token bytea NOT NULL,
@@ -47,7 +47,7 @@ impl Hand {
         Self(pool.connect_with(options).await.unwrap())
     }
 
-    /// Begins, reads the row and the time under its lock.
+    /// Begins, and reads the row and the time under its lock.
     async fn begin(&self, claim: &Claim) -> (Transaction<'static, Postgres>, i64) {
         let mut tx = self.0.begin_with(BEGIN).await.unwrap();
         let read = sqlx::query(READ)
@@ -68,7 +68,7 @@ impl Hand {
         tx.commit().await.unwrap();
     }
 
-    /// The claim, and then an effect and the completion in one transaction.
+    /// The claim, followed by an effect and the completion in one transaction.
     pub(crate) async fn with_effect(&self, claim: &Claim, effect: &'static str) {
         self.claim(claim).await;
         let mut tx = self.0.begin_with(BEGIN).await.unwrap();

@@ -1,4 +1,4 @@
-//! A table by hand in SQLite, and a task that commits together what has come.
+//! A hand-written table in SQLite, and a task that commits together whatever has arrived.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Connection, raw_sql};
 use tokio::sync::{mpsc, oneshot};
 use tower_webhook::store::Claim;
 
-/// The columns of a record, its key, and what is needed to remove it one day.
+/// The columns of a record, its key, and an index to remove it later.
 pub(crate) const TABLE: &str = "
 CREATE TABLE by_hand (
     namespace TEXT NOT NULL, key TEXT NOT NULL, name BLOB, state INTEGER NOT NULL, token BLOB NOT NULL,
@@ -51,7 +51,7 @@ impl Hand {
         let mut conn = open(path).await;
         raw_sql(TABLE).execute(&mut conn).await.unwrap();
         let (sender, mut steps) = mpsc::channel::<(Step, oneshot::Sender<()>)>(1_024);
-        // A thread of its own, as the store has one.
+        // In its own thread, like the store.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();

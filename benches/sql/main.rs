@@ -1,16 +1,16 @@
-//! What the stores on SQL databases cost. Run it with `cargo bench --bench sql --features sqlite,postgres`.
+//! The cost of the stores on SQL databases. Run it with `cargo bench --bench sql --features sqlite,postgres`.
 //!
-//! - `sqlite`: claim and complete through `SqliteStore`, against an `INSERT` and an `UPDATE` of the same
-//!   row by hand, which a task commits together as they come.
-//! - `postgres`: claim and complete through `PostgresStore`, against the same statements by hand through a
-//!   pool of as many connections.
-//! - `tx`: an effect in one transaction with its record, against the same statements by hand, and against a
-//!   unique key beside the effect.
-//! - `bytes`: what a finished record takes on either, against a table by hand with the same columns.
-//! - `growth`: claims/s on Postgres and on SQLite beside 10⁴ records and beside `--records`, 10⁷ unless set. It is
-//!   run only where it is asked for, and fails where a bound is missed. Postgres stands among the temporary files.
+//! - `sqlite`: claim and complete through `SqliteStore`, compared with a hand-written `INSERT` and
+//!   `UPDATE` of the same row, which a task commits together as they arrive.
+//! - `postgres`: claim and complete through `PostgresStore`, compared with the same statements,
+//!   hand-written, through a pool of as many connections.
+//! - `tx`: an effect in one transaction with its record, compared with the same statements,
+//!   hand-written, and with a unique key next to the effect.
+//! - `bytes`: the space of a finished record on either, compared with a hand-written table with the same columns.
+//! - `growth`: claims/s on Postgres and on SQLite with 10⁴ records and with `--records`, by default 10⁷. It runs
+//!   only on request, and fails if a bound is missed. Postgres is in the temporary folder.
 //!
-//! What is compared takes turns in short rounds, so that whatever else the machine does falls on both.
+//! The compared variants take turns in short rounds, so that other load on the machine affects both equally.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,7 +43,7 @@ struct Options {
 }
 
 impl Options {
-    /// `None` where nothing is to be measured.
+    /// `None` if nothing is to be measured.
     fn parse() -> Result<Option<Self>, lexopt::Error> {
         let mut options = Self {
             parts: Vec::new(),

@@ -1,4 +1,4 @@
-//! Claim and complete through a store, against the same by hand.
+//! Claim and complete through a store, compared with a hand-written version.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ const IN_FLIGHT: u32 = 64;
 const PAIRS: u32 = 6_400;
 pub(crate) const CONNECTIONS: u32 = 8;
 
-/// Runs every number of a range once, so many at a time, and tells the pairs/s.
+/// Runs every number of a range once, so many at a time, and returns the pairs/s.
 pub(crate) async fn rate<F>(numbers: Range<u32>, pair: impl Fn(Arc<Claim>) -> F) -> f64
 where
     F: Future<Output = ()> + Send + 'static,
@@ -54,7 +54,7 @@ pub(crate) async fn pair(store: &impl Store, claim: &Claim) {
     assert_eq!(store.complete(&complete).await.unwrap(), Held::Held);
 }
 
-/// How many commits a store says it has made.
+/// The number of commits that a store reports.
 fn commits(store: &impl std::fmt::Debug) -> f64 {
     let text = format!("{store:?}");
     let (_, rest) = text.split_once("commits: ").unwrap();
@@ -62,7 +62,7 @@ fn commits(store: &impl std::fmt::Debug) -> f64 {
     number.unwrap().parse().unwrap()
 }
 
-/// A folder of the build, on a disk.
+/// A folder of the build, on disk.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&folder);
@@ -73,7 +73,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 pub(crate) async fn sqlite(rounds: usize) {
     let folder = folder("bench-sqlite");
     let (mut rates, mut shared) = (Vec::new(), Vec::new());
-    // The first one warms up.
+    // The first round is a warm-up.
     for round in 0..=rounds {
         let path = folder.join(format!("hand-{round}.db"));
         let hand = hand_sqlite::Hand::new(&path).await;

@@ -1,4 +1,4 @@
-//! An effect in a transaction with its record, against the same by hand.
+//! An effect in a transaction with its record, compared with a hand-written version.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ async fn on_event(delivery: Delivery, mut tx: Tx<sqlx::Postgres>) -> Result<(), 
     Ok(())
 }
 
-/// The layer alone: it takes anybody's delivery, so that no signature is made or checked.
+/// The layer alone: it accepts any delivery, so that no signature is made or checked.
 fn layer(store: PostgresStore) -> DedupeLayer {
     let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).waits(PATIENCE);
     let endpoint = EndpointConfig::new(Name::new("blendfi").unwrap(), contract);
@@ -42,7 +42,7 @@ fn layer(store: PostgresStore) -> DedupeLayer {
     layer.with_insecure_unauthenticated().build(store).unwrap()
 }
 
-/// Runs so many, so many at a time, and tells the events/s.
+/// Makes so many runs, so many at a time, and returns the events/s.
 async fn rate<F>(run: impl Fn(u32) -> F + Clone + Send + Sync + 'static) -> f64
 where
     F: Future<Output = ()> + Send + 'static,
@@ -62,7 +62,7 @@ where
     f64::from(EVENTS) / begun.elapsed().as_secs_f64()
 }
 
-/// What is most often written by hand: the key is unique, and goes with the effect.
+/// The most common hand-written form: a unique key, inserted with the effect.
 async fn plain(pool: PgPool, number: u32) {
     let mut tx = pool.begin().await.unwrap();
     let key = event::key(number).encoded();

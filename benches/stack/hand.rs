@@ -1,5 +1,5 @@
-//! What one would write by hand: the least that checks a signature, and the least that also keeps
-//! a record in Redis.
+//! What one would write by hand: the minimum that checks a signature, and the minimum that also
+//! keeps a record in Redis.
 
 #[path = "../../src/store/redis/code.rs"]
 #[allow(dead_code, reason = "two of the scripts are called")]
@@ -20,7 +20,7 @@ use crate::handler::read_body;
 
 use self::code::{CLAIM, COMPLETE};
 
-/// A prepared key, and nothing else: no time window, no second key, no limit on the header.
+/// A prepared key and nothing else: no time window, no second key, no limit on the header.
 #[derive(Clone)]
 pub(crate) struct BareMac(Hmac<Sha256>);
 
@@ -29,7 +29,7 @@ impl BareMac {
         Ok(Self(Hmac::new_from_slice(SECRET.as_bytes())?))
     }
 
-    /// The signature, if it is right.
+    /// The signature, if it is correct.
     fn check(&self, headers: &HeaderMap, body: &[u8]) -> Option<[u8; 32]> {
         let header = headers.get(SIGNATURE)?.to_str().ok()?;
         let (time, signature) = header.strip_prefix("t=")?.split_once(",v1=")?;
@@ -59,7 +59,7 @@ const RETENTION: u64 = 30 * 86_400 * 1_000_000;
 /// In milliseconds.
 const KEPT_BY_REDIS: u64 = RETENTION / 1_000 + 1_000;
 
-/// The same, and the two script calls of a delivery, sent as they are.
+/// The same, plus the two script calls of a delivery, sent directly.
 #[derive(Clone)]
 pub(crate) struct TwoScripts {
     mac: BareMac,

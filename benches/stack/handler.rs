@@ -1,4 +1,4 @@
-//! The handler that everything is measured with, and a server that counts what it does.
+//! The handler for all measurements, and a server that counts its work.
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
@@ -14,20 +14,20 @@ use tower::util::MapResponseLayer;
 
 use crate::common::Result;
 
-/// How often the handler ran, and how often each status was answered.
+/// The number of handler runs, and of answers with each status.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 static ANSWERS: LazyLock<Box<[AtomicU64]>> =
     LazyLock::new(|| (0..1000).map(|_| AtomicU64::new(0)).collect());
 
-/// It reads the body and does nothing with it.
+/// Reads the body and does nothing with it.
 pub(crate) async fn read_body(body: Bytes) -> StatusCode {
     std::hint::black_box(&body);
     RUNS.fetch_add(1, Ordering::Relaxed);
     StatusCode::OK
 }
 
-/// Serves on a free port that it prints, until the process is ended: on the runtime of `#[tokio::main]`, with one worker
-/// thread.
+/// Serves on a free port, which it prints, until the process is ended. It uses the runtime of
+/// `#[tokio::main]`, with one worker thread.
 pub(crate) fn serve(app: impl AsyncFnOnce() -> Result<Router>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -50,8 +50,8 @@ fn count(response: Response) -> Response {
     response
 }
 
-/// How often the handler ran, then each status that was answered and how often. What it answers
-/// itself counts from the next time on.
+/// The number of handler runs, then each status with its number of answers. The answer to this
+/// request counts from the next one on.
 async fn counts() -> String {
     let answers = ANSWERS.iter().enumerate();
     let answers = answers.map(|(status, count)| (status, count.load(Ordering::Relaxed)));

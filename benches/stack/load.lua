@@ -1,9 +1,9 @@
--- Sends the deliveries of a file, one after the other, over wrk's connections.
+-- Sends the deliveries of a file one after another, over wrk's connections.
 --
 -- Arguments: the file, the path, "signed" or "unsigned", "once" or "again", the names of the headers
--- for id, time and signature, and how many of the file's deliveries are wanted.
--- Each line of the file is an id, a time, a signature and a body, with tabs between them. What is to
--- be sent once only and has been sent ends the run as a failure: a duplicate is not a delivery.
+-- for id, time and signature, and how many of the file's deliveries are needed. Each line of the
+-- file is an id, a time, a signature and a body, separated by tabs. With "once", the run fails when
+-- the deliveries are used up: a duplicate is not a delivery.
 
 local requests, sent, again = {}, 0, false
 

@@ -1,10 +1,10 @@
-//! What each layer costs a delivery of 1 KiB over loopback, measured against the handler alone and
-//! against what one would write by hand. Run it with `cargo bench --bench stack`; `-- --quick` takes
-//! few rounds, and `layers`, `whole`, `memory`, `crowd` or `refusals` one part. `-- --before PROGRAM` compares the
-//! parts `memory` and `crowd` with another build of this program, as `scripts/bench` does with that of an older commit.
+//! The cost of each layer for a delivery of 1 KiB over loopback, compared with the handler alone and with what one
+//! would write by hand. Run it with `cargo bench --bench stack`. `-- --quick` runs few rounds, and `layers`, `whole`,
+//! `memory`, `crowd` or `refusals` one part. `-- --before PROGRAM` compares the parts `memory` and `crowd` with
+//! another build of this program, as `scripts/bench` does with that of an older commit.
 //!
-//! The server is one process on one core, with one worker thread; `wrk` sends from another core, where
-//! Redis runs too. The file `turns.rs` says how they are compared.
+//! The server is one process on one core, with one worker thread; `wrk` sends from another core, on
+//! which Redis also runs. The file `turns.rs` says how the variants are compared.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -35,7 +35,7 @@ const REDIS: Variant = Variant::at("`Webhook`: signature, key, Redis", "/redis")
     .of_first(Bound::AimedAt(0.45));
 const REFUSAL: Bound = Bound::AtLeast(0.95);
 
-/// With `ring` the two have different MACs: what is by hand keeps `hmac` and `sha2`.
+/// With `ring` the MACs differ: the hand-written version stays with `hmac` and `sha2`.
 const fn by_hand(ratio: f64) -> Option<Bound> {
     match cfg!(feature = "ring") {
         true => None,
@@ -43,7 +43,7 @@ const fn by_hand(ratio: f64) -> Option<Bound> {
     }
 }
 
-/// As many senders at once as are worth a call of Redis for several of them.
+/// Enough concurrent senders for one Redis call to serve several of them.
 const CROWD: u32 = 256;
 const CROWD_READ: Variant = READ.connections(CROWD);
 const CROWD_SCRIPTS: Variant = SCRIPTS.connections(CROWD);
@@ -51,7 +51,7 @@ const CROWD_REDIS: Variant = Variant::at("`Webhook`: signature, key, Redis", "/r
     .once()
     .connections(CROWD)
     .of_above(by_hand(1.10));
-/// The same, with another build beside it.
+/// The same, compared with another build.
 const CROWD_BEFORE: [Variant; 4] = [
     CROWD_READ,
     CROWD_REDIS.before("`Webhook`: signature, key, Redis, by the build before"),
@@ -88,18 +88,19 @@ const NO_HEADER: Variant = Variant::at("no signature header: 401", "/all")
     .refused(401)
     .of_first(REFUSAL);
 
-/// What axum asks for a route like that of the refused, whatever stands before its handler.
+/// What axum does for a route like that of the refused deliveries, whatever precedes its handler.
 const NOTHING: Variant = Variant::at(
     "a layer that does nothing, in the place of those below",
     "/nothing",
 )
 .token(TOKEN);
-/// The least that a refusal before the body can cost.
+/// The minimum cost of a refusal before the body.
 const ANSWERS: Variant = Variant::at("a layer that answers 403 and asks nothing", "/answers")
     .token(TOKEN)
     .refused(403);
 
-/// The name of a part, its title, its variants, and those where another build is there to compare with.
+/// The name of a part, its title, its variants, and those used if there is another build to compare
+/// with.
 const PARTS: [(&str, &str, &[Variant], &[Variant]); 5] = [
     (
         "layers",
@@ -158,7 +159,8 @@ fn main() -> Result<ExitCode> {
         if variants.is_empty() || (named && !has(name)) {
             continue;
         }
-        // Each part has servers of its own: what one has kept in memory slows the next one, and not the build before.
+        // Each part has its own servers: memory kept from one part would slow down the next, but
+        // not the earlier build.
         let redis = Redis::start()?;
         let server = Server::start(&redis)?;
         let before = match program {

@@ -1,4 +1,4 @@
-//! The processes of a measurement, each on its core, and ended with it.
+//! The processes of a measurement, each on its own core, and ended with it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::Result;
 
-/// The server's core, and that of everything else.
+/// The server's core, and the core of everything else.
 pub(crate) const SERVER_CORE: &str = "0";
 const LOAD_CORE: &str = "1";
 
@@ -18,7 +18,7 @@ pub(crate) fn on_core(core: &str, program: impl AsRef<std::ffi::OsStr>) -> Comma
     command
 }
 
-/// A Redis that keeps nothing on disk.
+/// A Redis that stores nothing on disk.
 pub(crate) struct Redis {
     child: Child,
     port: u16,
@@ -47,7 +47,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Another database of the same server, with keys of its own.
+    /// Another database of the same server, with separate keys.
     #[allow(
         dead_code,
         reason = "only one of the benches compares with another build"
@@ -63,18 +63,18 @@ impl Drop for Redis {
     }
 }
 
-/// This program once more, serving.
+/// Another instance of this program, as a server.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
-/// What the server has counted since it began.
+/// The server's counts since it started.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
     pub(crate) runs: u64,
     pub(crate) answers: Vec<(u16, u64)>,
-    /// Of its threads: one that works, and one that accepts connections.
+    /// The processor time of its threads: one worker, and one that accepts connections.
     pub(crate) cpu: Duration,
 }
 
@@ -83,7 +83,7 @@ impl Server {
         Self::of(&std::env::current_exe()?, &redis.url())
     }
 
-    /// Another build of this program, serving.
+    /// Another build of this program, as a server.
     pub(crate) fn of(program: &Path, redis: &str) -> Result<Self> {
         let mut child = on_core(SERVER_CORE, program)
             .args(["--serve", redis])
@@ -113,7 +113,7 @@ impl Server {
             .collect::<Result<_>>()?;
         let mut cpu = Duration::ZERO;
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // The first number is the time on the processor, in nanoseconds.
+            // The first number is the processor time, in nanoseconds.
             let schedule = std::fs::read_to_string(thread?.path().join("schedstat"))?;
             let spent = schedule.split(' ').next().unwrap_or_default().parse()?;
             cpu += Duration::from_nanos(spent);
@@ -133,12 +133,12 @@ pub(crate) fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// What one run of wrk brought.
+/// The result of one run of wrk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) requests: u64,
     pub(crate) seconds: f64,
-    /// Answers of 400 and more.
+    /// Answers with a status of 400 or more.
     #[allow(dead_code, reason = "where the server counts its answers, nobody asks")]
     pub(crate) refused: u64,
 }
@@ -146,16 +146,16 @@ pub(crate) struct Load {
 /// The names of the headers for an event's id, its time and its signature.
 pub(crate) type Headers = [&'static str; 3];
 
-/// What wrk is to send.
+/// What wrk should send.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order<'a> {
     pub(crate) path: &'a str,
     pub(crate) signed: bool,
-    /// Each delivery once only.
+    /// Whether each delivery is sent only once.
     pub(crate) once: bool,
     pub(crate) connections: u32,
     pub(crate) headers: Headers,
-    /// How many of the deliveries are wanted: reading them takes wrk longer than the rest.
+    /// How many of the deliveries are needed: reading them takes wrk longer than the rest.
     pub(crate) most: u64,
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn load(
     order: Order<'_>,
     seconds: u32,
 ) -> Result<Load> {
-    // Beside this file: the workspace `peers` compiles it too.
+    // Next to this file: the workspace `peers` compiles it too.
     let script = Path::new(file!()).with_file_name("load.lua");
     let output = on_core(LOAD_CORE, "wrk")
         .args(["-t1", &format!("-c{}", order.connections)])

@@ -1,4 +1,4 @@
-//! The server that is measured: one handler, behind nothing, behind each layer, behind all of them.
+//! The measured server: one handler, behind no layer, behind each, and behind all of them.
 
 use std::convert::Infallible;
 
@@ -20,7 +20,7 @@ use crate::hand::{BareMac, TwoScripts, bare_mac, two_scripts};
 use crate::handler::read_body;
 
 pub(crate) const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4a7e35d82";
-/// More than all rounds together bring.
+/// More than all rounds together need.
 const RECORDS: usize = 20_000_000;
 
 pub(crate) async fn app(redis: &str) -> Result<Router> {

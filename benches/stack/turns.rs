@@ -1,8 +1,8 @@
-//! Ways of taking a delivery, each of which gets the same pre-signed events in every round.
+//! Variants of taking a delivery, each of which gets the same pre-signed events in every round.
 //!
-//! One way comes after the other, so that what disturbs the machine disturbs all, back and forth; a ratio is the
-//! median of those of the rounds. The server counts its answers: one that is not the expected one,
-//! or a 2xx for which the handler has not run, ends the bench with a failure.
+//! The variants run one after another, back and forth, so that disturbances affect all of them; a
+//! ratio is the median of the rounds' ratios. The server counts its answers: an unexpected one, or
+//! a 2xx without a handler run, makes the bench fail.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,24 +14,24 @@ use crate::processes::{Counts, Headers, Load, Order, Server, load};
 
 const SECONDS: u32 = 1;
 
-/// One way of taking a delivery.
+/// A variant of taking a delivery.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variant {
-    /// What stands before the handler.
+    /// What precedes the handler.
     name: &'static str,
     path: &'static str,
     token: Option<&'static str>,
     signed: bool,
-    /// Whether it remembers what it has seen.
+    /// Whether it remembers deliveries.
     once: bool,
     status: u16,
-    /// What is required of its requests/s, by those of the handler alone.
+    /// The bound on its requests/s, relative to the handler alone.
     of_first: Option<Bound>,
-    /// Whether it is compared with the one before it, and what is required of that.
+    /// Whether it is compared with the variant before it, and the bound on that ratio.
     of_above: Option<Option<Bound>>,
-    /// What is required of its requests/s by those of a server of another build, and the row of that one.
+    /// The bound on its requests/s relative to another build's server, and the row of that one.
     of_before: Option<(usize, Bound)>,
-    /// Whether the server of another build takes it.
+    /// Whether another build's server runs it.
     before: bool,
     connections: u32,
 }
@@ -94,7 +94,7 @@ impl Variant {
         self
     }
 
-    /// Taken by the server of another build.
+    /// Run by another build's server.
     pub(crate) const fn before(mut self, name: &'static str) -> Self {
         (self.name, self.before) = (name, true);
         (self.of_first, self.of_above) = (None, None);
@@ -107,20 +107,20 @@ impl Variant {
     }
 }
 
-/// What one round told of one variant.
+/// The results of one round for one variant.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
     per_second: f64,
-    /// The server's time on its core for one request.
+    /// The server's core time per request.
     micros: f64,
-    /// How much of the time the server was at work.
+    /// The fraction of the time that the server was busy.
     busy: f64,
 }
 
-/// The server that is measured, and the sender of the events.
+/// The measured server, and the sender of the events.
 pub(crate) struct Turns<'a, S> {
     pub(crate) server: &'a Server,
-    /// The same by another build.
+    /// The same of another build.
     pub(crate) before: Option<&'a Server>,
     /// The signature of a body with this id, sent at this time.
     pub(crate) sign: S,
@@ -128,10 +128,10 @@ pub(crate) struct Turns<'a, S> {
 }
 
 impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
-    /// Measures the variants, the first of which is the handler alone.
+    /// Measures the variants; the first must be the handler alone.
     pub(crate) fn measure(&self, table: &Table, variants: &[Variant], rounds: u32) -> Result<()> {
         let file = EventFile::new();
-        // Once without counting: how many deliveries are wanted, and everything is warm.
+        // An uncounted run: it finds how many deliveries are needed, and warms everything up.
         self.write(&file, 20_000)?;
         let mut wanted = Vec::new();
         for variant in variants {
@@ -140,7 +140,7 @@ impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
             let per_second = self.run(&file, &again, 20_000, false)?.per_second;
             wanted.push(match variant.once {
                 true => whole(per_second * f64::from(SECONDS) * 2.0) + 1_000,
-                // More of them than fit in a cache, each sent several times.
+                // More than fit into a cache, each sent several times.
                 false => 20_000,
             });
         }
@@ -149,7 +149,7 @@ impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
         for round in 0..rounds {
             self.write(&file, per_round)?;
             let mut turns: Vec<_> = variants.iter().zip(&wanted).zip(&mut samples).collect();
-            // Nobody is always behind the same one.
+            // Alternates the order, so that no variant always follows the same one.
             if round % 2 == 1 {
                 turns.reverse();
             }
@@ -161,7 +161,7 @@ impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
         Ok(())
     }
 
-    /// Writes that many events that never were before, all signed now.
+    /// Writes that many new events, all signed now.
     fn write(&self, file: &EventFile, number: u64) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let mut text = String::new();
@@ -206,7 +206,7 @@ impl<S: Fn(&str, u64, &str) -> Result<String>> Turns<'_, S> {
     }
 }
 
-/// The deliveries of a round; gone with the bench.
+/// The deliveries of a round, in a file that is removed with the bench.
 struct EventFile(PathBuf);
 
 impl EventFile {
@@ -263,7 +263,7 @@ fn tell(table: &Table, variants: &[Variant], samples: &[Vec<Sample>]) {
     }
 }
 
-/// Whether each answer had the right status and, if it is a 2xx, came from a handler that ran.
+/// Checks that each answer had the right status and that each 2xx came from a handler run.
 fn all_as_expected(variant: &Variant, before: &Counts, after: &Counts, load: Load) -> Result<()> {
     let of = |counts: &Counts, status: u16| {
         let mut answers = counts.answers.iter();
@@ -275,7 +275,7 @@ fn all_as_expected(variant: &Variant, before: &Counts, after: &Counts, load: Loa
     for (status, count) in &after.answers {
         let mut new = count - of(before, *status);
         if *status == 200 {
-            // The answer to the question before was counted after it.
+            // The answer to the previous query of the counts was counted after it.
             new -= 1;
         }
         if *status == variant.status {
@@ -289,7 +289,7 @@ fn all_as_expected(variant: &Variant, before: &Counts, after: &Counts, load: Loa
     }
     let runs = after.runs - before.runs;
     let expected = if variant.status == 200 { right } else { 0 };
-    // Where a connection ends in the middle of one, the handler may have run without an answer.
+    // If a connection ends in the middle of a request, the handler may have run without an answer.
     if runs < expected || runs > expected + u64::from(variant.connections) {
         return Err(format!("{}: {runs} runs for {expected} answers", variant.name).into());
     }

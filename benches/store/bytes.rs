@@ -1,4 +1,4 @@
-//! What a finished record takes in Redis.
+//! The space of a finished record in Redis.
 
 use redis::Client;
 
@@ -9,13 +9,13 @@ use crate::redis_support::Server;
 
 const IN_FLIGHT: u32 = 512;
 
-/// Of the bytes of a plain key.
+/// Relative to the bytes of a plain key.
 const REQUIRED: Bound = Bound::AtMost(1.15);
 
 async fn finished(records: u32) -> f64 {
     let server = Server::start();
     let ours = Ours(store(&server).await);
-    // The scripts and buffers are there before.
+    // Loads the scripts and allocates buffers.
     run(&server, &ours, IN_FLIGHT, 0..IN_FLIGHT).await;
     server.ask(&["FLUSHALL"]);
     let before = server.steadily_used();

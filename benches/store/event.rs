@@ -1,4 +1,4 @@
-//! The events that are claimed and completed: as the preset of BlendFi would have it.
+//! The claimed and completed events, as BlendFi's preset defines them.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tower_webhook::store::{Claim, Complete, Grant, StoredResponse, Token};
 use tower_webhook::{EventKey, Fingerprint, Name};
 
 pub(crate) const LEASE: Duration = Duration::from_secs(15);
-/// 30 days: BlendFi redelivers by hand.
+/// 30 days, because BlendFi redelivers by hand.
 pub(crate) const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 pub(crate) fn key(number: u32) -> EventKey {
@@ -32,7 +32,7 @@ pub(crate) fn complete(claim: &Claim, grant: Grant) -> Complete {
     )
 }
 
-/// The numbers of so many events, no more at once than need little memory.
+/// The numbers of so many events, in portions that need little memory.
 pub(crate) fn portions(records: u32) -> impl Iterator<Item = Range<u32>> {
     let starts = (0..records).step_by(50_000);
     starts.map(move |start| start..records.min(start + 50_000))

@@ -1,15 +1,15 @@
-//! What the stores cost. Run it with `cargo bench --bench store`.
+//! The cost of the stores. Run it with `cargo bench --bench store`.
 //!
-//! - `pairs`: claim and complete through `RedisStore`, against the same scripts sent with nothing
-//!   but the `redis` crate, one key a call.
-//! - `bytes`: what a finished record takes in Redis, against a plain key of the same name.
-//! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and what a record
-//!   takes there.
+//! - `pairs`: claim and complete through `RedisStore`, compared with the same scripts sent with
+//!   only the `redis` crate, one key per call.
+//! - `bytes`: the space of a finished record in Redis, compared with a plain key of the same name.
+//! - `memory`: claim and complete through `MemoryStore` on one thread and on two, and the space of
+//!   a record there.
 //!
-//! `cargo bench --bench store -- --quick` takes few rounds and records; `-- pairs --rounds 5` runs a
-//! part, `-- bytes --records 50000` a small one. Redis is started for it, on a free port. What is compared
-//! takes turns in short rounds, so that whatever else the machine does falls on both; each ratio is
-//! the median of the rounds' ratios.
+//! `cargo bench --bench store -- --quick` uses few rounds and records; `-- pairs --rounds 5` runs a
+//! part, `-- bytes --records 50000` a small one. Redis is started on a free port. The compared
+//! variants take turns in short rounds, so that other load on the machine affects both equally;
+//! each ratio is the median of the rounds' ratios.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,7 +43,7 @@ struct Options {
 }
 
 impl Options {
-    /// `None` where nothing is to be measured.
+    /// `None` if nothing is to be measured.
     fn parse() -> Result<Option<Self>, lexopt::Error> {
         let mut options = Self {
             parts: Vec::new(),
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("skipped: run it with `cargo bench --bench store`");
         return Ok(());
     };
-    // Two threads everywhere: one for the client at work, one for what its runtime has to do.
+    // Always two threads: one for the active client, one for its runtime's work.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

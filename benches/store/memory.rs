@@ -15,10 +15,10 @@ use crate::common::medians::Medians;
 use crate::event::{self, portions};
 use crate::processor::of_this_thread;
 
-/// On one thread or on two: a store that grows larger is slower for that alone.
+/// The same on one thread and on two: a store that grows larger is slower for that reason alone.
 const PAIRS: u32 = 200_000;
 
-/// Of the pairs/s of one thread, by two.
+/// The pairs/s of two threads, relative to those of one.
 const REQUIRED: Bound = Bound::AtLeast(1.6);
 
 fn work(store: &MemoryStore, claims: &[Claim]) {
@@ -37,21 +37,22 @@ fn work(store: &MemoryStore, claims: &[Claim]) {
 
 #[derive(Clone, Copy)]
 enum Stores {
-    /// One for all threads.
+    /// One store for all threads.
     One,
-    /// One for each: as far as this machine and its allocator let two threads go.
+    /// One store for each thread: the limit that this machine and its allocator set for two
+    /// threads.
     OneEach,
 }
 
-/// What so many threads did together, on new stores.
+/// The work of so many threads together, on new stores.
 struct Took {
     pairs_per_second: f64,
     /// Processor time.
     micros_per_pair: f64,
 }
 
-/// Comes back in all threads at once, each running on its own processor: a thread that was just
-/// woken is first put beside the one that woke it, for longer than the work takes.
+/// Returns in all threads at once, each running on its own processor: a newly woken thread first
+/// shares the processor of the thread that woke it, for longer than the work takes.
 fn start_together(arrived: &AtomicU32, threads: u32) {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_millis(20) {
@@ -81,7 +82,7 @@ fn run(threads: u32, kind: Stores) -> Took {
                 let (begun, before) = (Instant::now(), of_this_thread());
                 work(&store, &claims);
                 let busy = of_this_thread() - before;
-                // What was made is dropped when the time is taken.
+                // Dropped after the time is taken.
                 (begun, Instant::now(), busy, claims, store)
             })
         })
@@ -100,7 +101,7 @@ fn run(threads: u32, kind: Stores) -> Took {
     }
 }
 
-/// What the allocator was asked for, and has not been given back, for each finished record.
+/// The bytes still allocated for each finished record.
 fn bytes_per_record(records: u32) -> f64 {
     let capacity = usize::try_from(records).unwrap();
     let mut store = None;
@@ -119,7 +120,7 @@ fn bytes_per_record(records: u32) -> f64 {
 
 pub(crate) fn print(rounds: usize, records: u32) {
     let (mut rates, mut costs, mut apart) = (vec![], vec![], vec![]);
-    // The first one warms up.
+    // The first round is a warm-up.
     for round in 0..=rounds {
         let one = run(1, Stores::One);
         let two = run(2, Stores::One);

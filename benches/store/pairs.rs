@@ -1,4 +1,4 @@
-//! Claim and complete through the store, against the same scripts sent by hand.
+//! Claim and complete through the store, compared with the same scripts sent directly.
 
 use std::future::Future;
 use std::ops::Range;
@@ -18,20 +18,20 @@ use crate::event::{self, LEASE, RETENTION};
 use crate::processor::of_process;
 use crate::redis_support::Server;
 
-/// As long as no call takes, however busy the machine is; both sides are told.
+/// Longer than any call takes, however busy the machine is; both sides use it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many in flight, and how many pairs a round: some tenths of a second.
+/// The number in flight, and of pairs per round, which takes some tenths of a second.
 const LEVELS: [(u32, u32); 3] = [(1, 1_000), (64, 6_400), (512, 10_240)];
 
-/// Of the pairs/s of the scripts sent by hand, at each level.
+/// Relative to the pairs/s of the scripts sent directly, at each level.
 const REQUIRED: Bound = Bound::AtLeast(0.9);
 
 /// A way to claim and complete.
 pub(crate) trait Side: Clone + Send + Sync + 'static {
     type Work: Send + Sync + 'static;
 
-    /// Made before the time is taken.
+    /// Runs before the time is taken.
     fn prepare(&self, number: u32) -> Self::Work;
 
     fn pair(&self, work: &Self::Work) -> impl Future<Output = ()> + Send;
@@ -56,7 +56,7 @@ impl Side for Ours {
     }
 }
 
-/// The `redis` crate alone; even the commands are made beforehand.
+/// The `redis` crate alone; even the commands are built beforehand.
 #[derive(Clone)]
 pub(crate) struct Raw {
     conn: MultiplexedConnection,
@@ -122,11 +122,11 @@ fn kept_by_redis() -> String {
     (RETENTION + Duration::from_secs(1)).as_millis().to_string()
 }
 
-/// Where the store keeps the record of an event.
+/// The key of an event's record in the store.
 pub(crate) fn redis_key(number: u32) -> String {
     let encoded = event::key(number).encoded();
     let digest = Sha256::digest(encoded.as_bytes());
-    // The number of partitions divides that of the bytes' values: the last of four decides.
+    // The number of partitions divides 256, so the last of four bytes decides.
     format!("wh:default:{{{}}}:{encoded}", digest[3])
 }
 
@@ -135,7 +135,7 @@ pub(crate) async fn store(server: &Server) -> RedisStore {
     store.connect().await.unwrap()
 }
 
-/// Both sides must do the same work: the same key, and a record of the same length.
+/// Checks that both sides do the same work: the same key, and a record of the same length.
 async fn check_that_both_do_the_same(server: &Server, raw: &Raw, ours: &Ours) {
     let key = redis_key(0);
     let mut lengths = Vec::new();
@@ -148,10 +148,10 @@ async fn check_that_both_do_the_same(server: &Server, raw: &Raw, ours: &Ours) {
     assert_eq!(lengths[0], lengths[1]);
 }
 
-/// What a round of pairs took.
+/// The cost of a round of pairs.
 pub(crate) struct Took {
     pub(crate) pairs_per_second: f64,
-    /// Processor time of this process and of Redis; 0 where it is not told.
+    /// Processor time of this process and of Redis; 0 if it is unknown.
     pub(crate) client_micros: f64,
     pub(crate) redis_micros: f64,
 }
@@ -179,7 +179,7 @@ pub(crate) async fn run<S: Side>(
                 for work in &share {
                     side.pair(work).await;
                 }
-                // Dropped when the time is taken.
+                // Dropped after the time is taken.
                 share
             })
         })
@@ -207,7 +207,7 @@ pub(crate) async fn print(rounds: usize) {
     let table = Table::new("store", "Claim and complete on Redis");
     for (in_flight, count) in LEVELS {
         let (mut rates, mut client, mut redis, mut all) = (vec![], vec![], vec![], vec![]);
-        // The first one warms up.
+        // The first round is a warm-up.
         for round in 0..=rounds {
             server.ask(&["FLUSHALL"]);
             let first = run(&server, &raw, in_flight, 0..count).await;
@@ -218,7 +218,7 @@ pub(crate) async fn print(rounds: usize) {
                 client.push((first.client_micros, second.client_micros));
                 redis.push((first.redis_micros, second.redis_micros));
                 let sum = |took: &Took| took.client_micros + took.redis_micros;
-                // The other way round: less is better.
+                // In reverse order, as less is better.
                 all.push((sum(&second), sum(&first)));
             }
         }

@@ -1,4 +1,4 @@
-//! What the rig is told.
+//! The command line of the rig.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ usage: chaos --backend sqlite|postgres|redis|sentinel|cluster [--seed S] [--minu
              [--ledger FILE]
        chaos --flaws   lists the deliberate faults in the product that the rig has to find";
 
-/// Where events are kept.
+/// The place where events are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Backend {
     Sqlite,
@@ -20,7 +20,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Whether handlers can have their effects in a transaction of it.
+    /// Whether handlers can have their effects in its transactions.
     pub(crate) fn has_tx(self) -> bool {
         matches!(self, Self::Sqlite | Self::Postgres)
     }
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     pub(crate) backend: Backend,
     pub(crate) seed: u64,
     pub(crate) time: Duration,
-    /// Events a second.
+    /// Events per second.
     pub(crate) rate: u64,
     pub(crate) flaw: Option<String>,
     pub(crate) ledger: String,
@@ -89,7 +89,7 @@ impl Args {
     }
 }
 
-/// SplitMix64: the same seed, the same plan.
+/// SplitMix64: the same seed gives the same plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(pub(crate) u64);
 
@@ -111,7 +111,7 @@ pub(crate) fn mixed(number: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A number of a text, the same in every process.
+/// A number derived from a text, the same in every process.
 pub(crate) fn hash(text: &str) -> u64 {
     mixed(text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! What runs in the processes that are killed: receivers, and workers.
+//! The processes that are killed: receivers and workers.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -26,11 +26,11 @@ use crate::args::{Backend, hash};
 use crate::flaws::{WatchedInbox, short};
 use crate::hub::Teller;
 
-/// What is held by the dead is free after this.
+/// Claims of dead processes are free after this time.
 pub(crate) const LEASE: Duration = Duration::from_secs(3);
 pub(crate) const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4";
 
-/// What a process is told at its start.
+/// The settings that a process gets when it starts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) is_worker: bool,
@@ -46,7 +46,7 @@ struct Paid {
     id: String,
 }
 
-/// Prints its address, and works until it is killed or its standard input ends.
+/// Prints its address, and runs until it is killed or its standard input ends.
 pub(crate) async fn run(orders: Orders) -> ExitCode {
     let teller = Teller::connect(orders.hub).await;
     let (inbox, pool) = open(&orders, &teller).await;
@@ -74,7 +74,7 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
             app = app.webhook("/tx", tx.clone(), event_handler(async || {}));
             worker = worker.on(&tx, in_postgres);
         }
-        // A file has handlers' transactions inline: the sender waits for them.
+        // In a file, handlers have their transactions inline, while the sender waits.
         Some(Pool::Sqlite(store)) => {
             let lease = DedupeConfig::new().lease(LEASE);
             let tx = webhook("tx").store(store).dedupe(lease).build().unwrap();
@@ -93,7 +93,7 @@ pub(crate) async fn run(orders: Orders) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What handlers' transactions are begun in.
+/// The pool in which handlers' transactions begin.
 enum Pool {
     Postgres,
     Sqlite(SqliteStore),
@@ -137,7 +137,7 @@ fn webhook(name: &'static str) -> Webhook<tower_webhook::NoStore> {
             .unwrap()
     };
     let rule = || EventRule::members([event()]).unwrap();
-    // What runs inline has no order.
+    // Events that run inline have no order.
     let rule = match name.as_str() {
         "plain" => {
             let ordered = || rule().ordered(order());
@@ -153,7 +153,7 @@ fn webhook(name: &'static str) -> Webhook<tower_webhook::NoStore> {
     Webhook::new(Provider::by_secret_path(name, tokens, rule, contract))
 }
 
-/// A handler that takes its time, and fails now and then, as its event says.
+/// A handler that takes some time and sometimes fails, as its event decides.
 async fn on_event(
     paid: Paid,
     delivery: Delivery,
@@ -184,7 +184,7 @@ async fn on_event(
         2 => 700,
         quick => quick,
     };
-    // A call that is under way goes on, though nobody waits for it any more.
+    // A call in flight continues, even if nobody waits for it anymore.
     let effect = tokio::spawn({
         let (teller, key) = (teller.clone(), key.clone());
         async move {
@@ -206,7 +206,7 @@ async fn on_event(
     Ok(())
 }
 
-/// Nothing in the table is unique: what is done twice stands there twice.
+/// Nothing in the table is unique, so an effect that happens twice is there twice.
 async fn in_postgres(Event(paid): Event<Paid>, mut tx: Tx<Postgres>) -> Result<(), Failure> {
     sqlx::query("INSERT INTO effects (event) VALUES ($1)")
         .bind(&paid.id)

@@ -1,5 +1,5 @@
-//! A disk and clocks of the rig's own: a mount in memory that is full at a word, and the time of programs into which a
-//! library of a few lines is preloaded.
+//! A disk and clocks of the rig's own: an in-memory mount that can be filled on command, and a
+//! small preloaded library that sets the time of programs.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use std::process::{Command, Stdio};
 use crate::args::Args;
 use crate::redis_support::clock::Clock;
 
-/// Where the disk is mounted, in the environment of the rig that has it, and the folder of its clocks.
+/// The environment variable with the rig's mount point; the next one has the folder of its clocks.
 const DISK: &str = "CHAOS_DISK";
 const CLOCKS: &str = "CHAOS_CLOCKS";
-/// Postgres keeps its folder here in tests, and so does everything else.
+/// In tests, Postgres keeps its folder here, and so does everything else.
 const MOUNTED: &str = "/dev/shm";
 const SIZE: u64 = 4 << 30;
 
 const ENTER: &str = r#"mount -t tmpfs -o "size=$0,mode=1777" chaos "$1" && shift && exec "$@""#;
 
-/// Starts the rig anew with a disk and clocks of its own, where this machine lets it; then it does not return.
+/// Restarts the rig with its own disk and clocks, if this machine allows it; in that case it does not return.
 pub(crate) fn enter(args: &Args) {
     if std::env::var_os(CLOCKS).is_some() {
         return;
@@ -52,7 +52,7 @@ pub(crate) fn enter(args: &Args) {
     panic!("the rig does not start anew: {}", command.exec());
 }
 
-/// The disk that everything is on.
+/// The disk that holds everything.
 pub(crate) struct Disk(PathBuf);
 
 impl Disk {
@@ -60,9 +60,9 @@ impl Disk {
         Some(Self(std::env::var_os(DISK)?.into()))
     }
 
-    /// Leaves no room but for what is there.
+    /// Leaves no room beyond what is used.
     pub(crate) fn fill(&self) {
-        // Where it has grown meanwhile, the system refuses.
+        // If more is used by then, the system refuses.
         while !self.resize(self.used()) {}
     }
 
@@ -85,7 +85,7 @@ impl Disk {
     }
 }
 
-/// The clock of servers and that of receivers and workers.
+/// The clock of the servers, and that of receivers and workers.
 pub(crate) struct Clocks {
     pub(crate) servers: Clock,
     pub(crate) processes: Clock,
@@ -95,7 +95,7 @@ impl Clocks {
     pub(crate) fn own() -> Self {
         let folder = PathBuf::from(std::env::var_os(CLOCKS).unwrap());
         Self {
-            // The one that the rig has in its environment, and so all servers that it starts.
+            // The clock in the rig's own environment, and so that of all servers it starts.
             servers: Clock::at(folder.clone(), "ahead"),
             processes: Clock::at(folder, "processes"),
         }

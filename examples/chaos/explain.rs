@@ -1,21 +1,21 @@
-//! Which fault explains that an event runs once more: one that could have ended its holder's lease, or killed its
-//! holder, while that had it.
+//! Finds the fault that explains a repeated run: one that could have ended its holder's lease, or
+//! killed its holder, while it held the event.
 
 use std::time::Duration;
 
 use crate::child::LEASE;
 use crate::hub::{Fault, Harm};
 
-/// What a process did stands in the ledger so much later at the most.
+/// The longest delay between an action of a process and its line in the ledger.
 const TOLD: Duration = Duration::from_secs(1);
-/// A holder renews as often: between two outages that are closer nobody need have done so.
+/// The interval of renewals: between two outages closer than this, a holder need not have renewed.
 const RENEWED: Duration = Duration::from_secs(1);
-/// So long it takes until all are connected again and have sent again what was under way.
+/// The time until all processes are connected again and have resent what was in flight.
 const RECOVERY: Duration = Duration::from_millis(500);
-/// Two thirds of a lease are left when a fault begins, but for the renewal that is under way: nothing shorter than this
-/// ends it.
+/// When a fault begins, two thirds of a lease are left, except for a renewal in flight. A fault
+/// shorter than this cannot end the lease.
 const ENDS: Duration = LEASE.checked_div(2).unwrap();
-/// What a server's death may take with it was acknowledged no earlier.
+/// A server's death may lose only what was acknowledged within this time before it.
 const UNREPLICATED: Duration = Duration::from_secs(1);
 
 fn micros(span: Duration) -> u64 {
@@ -26,18 +26,18 @@ fn shown(at: u64) -> String {
     format!("{}.{:03} s", at / 1_000_000, at / 1_000 % 1_000)
 }
 
-/// A time in which a process had an event.
+/// A time during which a process held an event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Held {
     pub(crate) pid: u32,
     /// When its handler began.
     pub(crate) from: u64,
-    /// When that was heard of last.
+    /// When it was last heard of.
     pub(crate) to: u64,
 }
 
 impl Held {
-    /// What could have ended its lease before `until`.
+    /// The fault that could have ended its lease before `until`.
     pub(crate) fn ended_by(&self, faults: &[Fault], until: u64) -> Option<String> {
         let from = self.from.saturating_sub(micros(TOLD));
         let to = self.recorded_by(faults).min(until);
@@ -45,8 +45,8 @@ impl Held {
             .or_else(|| self.kept_by(faults, from, to))
     }
 
-    /// By then it had recorded its end: a moment behind its last word, or behind what may have kept it from that. With
-    /// its lease its hold is over at the latest.
+    /// The time by which it had recorded its end: shortly after its last line, or after a fault
+    /// that may have prevented the recording. The hold is over with its lease at the latest.
     fn recorded_by(&self, faults: &[Fault]) -> u64 {
         let mut by = self.to + micros(TOLD);
         for fault in faults {
@@ -79,7 +79,7 @@ impl Held {
         ))
     }
 
-    /// Outages that ran into each other and kept it from its renewals for as long as a lease lasts.
+    /// Consecutive outages that prevented renewals for as long as a lease lasts.
     fn kept_by(&self, faults: &[Fault], from: u64, to: u64) -> Option<String> {
         let mut outage: Vec<&Fault> = Vec::new();
         let (mut begin, mut end, mut lost) = (0, 0, 0);
@@ -125,7 +125,7 @@ impl Held {
     }
 }
 
-/// What could have taken back what the store acknowledged at this moment.
+/// A fault that could have undone what the store acknowledged at this time.
 pub(crate) fn forgotten_by(faults: &[Fault], at: u64) -> Option<String> {
     let mut faults = faults
         .iter()

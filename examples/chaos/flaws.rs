@@ -1,5 +1,4 @@
-//! The inbox with something told of it, and with deliberate faults: an inbox that is wrong in this way the rig
-//! must find.
+//! The inbox with reports of its entries, and with deliberate flaws that the rig must find.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tower_webhook::{EventKey, Name};
 
 use crate::hub::Teller;
 
-/// Each name with what is wrong then.
+/// Each flaw by name, with a description.
 pub(crate) const FLAWS: [(&str, &str); 10] = [
     (
         "accept-not-durable",
@@ -39,7 +38,7 @@ pub(crate) const FLAWS: [(&str, &str); 10] = [
     ("retention-ignored", "what is done is forgotten at once"),
 ];
 
-/// An inbox that tells what becomes of its entries.
+/// An inbox that reports what becomes of its entries.
 pub(crate) struct WatchedInbox {
     inner: SharedInbox,
     teller: Teller,
@@ -61,7 +60,7 @@ impl WatchedInbox {
         self.flaw.as_deref() == Some(flaw)
     }
 
-    /// The flaw, at every so manieth time.
+    /// Whether the flaw applies: to every nth call.
     fn strikes(&self, flaw: &str, every: u64) -> bool {
         self.has(flaw) && self.count.fetch_add(1, Ordering::Relaxed) % every == every - 1
     }

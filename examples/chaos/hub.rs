@@ -1,5 +1,5 @@
-//! The ledger, and the sink that it trusts: one process that nobody kills has both. All others tell it what they
-//! do over a connection, line by line; what was sent before a death arrives.
+//! The ledger, and the sink it relies on, in one process that is never killed. All other processes report their
+//! actions over a connection, line by line; whatever was sent before a death still arrives.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,24 +10,24 @@ use std::time::Instant;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What happened.
+/// The kind of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum What {
-    /// The sender was told success.
+    /// The sender got success.
     Acked,
     /// A handler begins.
     Run,
     /// The sink took the effect of an event.
     Took,
-    /// The sink had it already: by its key it takes no second one.
+    /// The sink already had the effect: by its key, it takes no second one.
     Again,
-    /// The sink refused an effect, for it knew a higher fence.
+    /// The sink refused an effect because it knew a higher fence.
     Refused,
-    /// A handler says that it fails, before its effect or behind it.
+    /// A handler reports that it fails, before or after its effect.
     Failed,
-    /// A handler says that no retry can help.
+    /// A handler reports that no retry can help.
     GaveUp,
-    /// The inbox says that the event is done.
+    /// The inbox reports that the event is done.
     Done,
     /// A fault begins, or ends.
     Fault,
@@ -36,12 +36,12 @@ pub(crate) enum What {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
-    /// Microseconds since the beginning.
+    /// Microseconds since the start.
     pub(crate) at: u64,
     pub(crate) what: What,
     pub(crate) key: String,
     pub(crate) fence: u64,
-    /// Of which process; 0 where it is not one's alone.
+    /// The process; 0 if it concerns more than one.
     pub(crate) pid: u32,
     pub(crate) text: String,
 }
@@ -72,31 +72,31 @@ impl fmt::Display for Line {
     }
 }
 
-/// What the sink knows of one event: the highest fence, and whether it has its effect.
+/// The sink's state for one event: the highest fence, and whether it has the effect.
 #[derive(Default)]
 struct Known {
     fence: u64,
     has_effect: bool,
 }
 
-/// What a fault does to those who hold an event.
+/// The consequence of a fault for holders of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Harm {
-    /// This process dies, or all do.
+    /// This process dies, or all of them do.
     Kills(Option<u32>),
-    /// This process stands still.
+    /// This process is stopped.
     Stops(u32),
-    /// The store is out of reach or answers nothing.
+    /// The store is out of reach or does not answer.
     Away,
-    /// The same, and what it acknowledged a moment before may be gone.
+    /// The same, and what it acknowledged just before may be lost.
     Forgets,
-    /// The clock that leases end by is set forward by so many seconds.
+    /// The clock that decides leases is set forward by this many seconds.
     Ahead(u64),
-    /// No lease can end by it.
+    /// The fault can end no lease.
     None,
 }
 
-/// Something that was destroyed, and when it was mended.
+/// A fault, and when it was repaired.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     pub(crate) begin: u64,
@@ -151,7 +151,7 @@ impl Hub {
         });
     }
 
-    /// A fault begins; gives its number.
+    /// Records the start of a fault; returns its number.
     pub(crate) fn fault(&self, harm: Harm, text: &str) -> usize {
         let pid = match harm {
             Harm::Kills(Some(pid)) | Harm::Stops(pid) => pid,
@@ -168,7 +168,7 @@ impl Hub {
         faults.len() - 1
     }
 
-    /// The fault of this number has ended.
+    /// Records the end of the fault with this number.
     pub(crate) fn mended(&self, fault: usize, text: &str) {
         self.note(What::Mended, "", 0, 0, text);
         self.faults.lock().unwrap()[fault].end = self.now();
@@ -196,7 +196,7 @@ impl Hub {
                 "failed" => What::Failed,
                 "gave-up" => What::GaveUp,
                 "done" => What::Done,
-                // The sink, as it is and with a mistake of its user's: fences are not compared.
+                // The sink, either correct or with a user's mistake: fences are not compared.
                 "effect" | "blind" => self.effect(&key, fence, verb == "blind"),
                 _ => continue,
             };
@@ -206,7 +206,7 @@ impl Hub {
         Ok(())
     }
 
-    /// An effect of the holder with this fence: none where another one with a higher fence was here.
+    /// The effect of the holder with this fence; refused if a higher fence was here before.
     fn effect(&self, key: &str, fence: u64, is_blind: bool) -> What {
         let mut sink = self.sink.lock().unwrap();
         let known = sink.entry(key.to_owned()).or_default();
@@ -221,7 +221,7 @@ impl Hub {
     }
 }
 
-/// The hub as another process sees it.
+/// The hub as seen from another process.
 #[derive(Clone)]
 pub(crate) struct Teller {
     stream: Arc<tokio::sync::Mutex<BufReader<TcpStream>>>,
@@ -235,11 +235,12 @@ impl Teller {
         Self { stream }
     }
 
-    /// Tells what this process does, and hears what is noted: behind this call it stands in the ledger.
+    /// Reports an action of this process and returns the answer. After this call the action is in
+    /// the ledger.
     pub(crate) async fn tell(&self, verb: &str, key: &str, fence: u64, text: &str) -> String {
         let (stream, pid) = (Arc::clone(&self.stream), std::process::id());
         let line = format!("{verb} {key} {fence} {pid} {text}\n");
-        // A handler that is dropped half-way leaves no answer behind for the next.
+        // In a task, so that a handler dropped midway leaves no answer behind for the next.
         let telling = tokio::spawn(async move {
             let mut stream = stream.lock().await;
             let mut answer = String::new();

@@ -1,17 +1,18 @@
-//! Destroys what can be destroyed, and shows from a ledger that nothing was lost and nothing done twice.
+//! Destroys whatever can be destroyed, and proves from a ledger that nothing was lost or done twice.
 //!
 //! ```sh
 //! cargo run --release --example chaos -- --backend sqlite|postgres|redis|sentinel|cluster --seed S --minutes M
 //! ```
 //!
-//! Two receivers with an inbox and three workers are processes; senders deliver in batches and alone, out of
-//! order, twice at once, and again by hand. Meanwhile processes and servers are killed and frozen, connections
-//! cut, replies dropped behind the command, the disk is full, clocks are set, masters are replaced and slots moved.
-//! Handlers have their effect at a sink that compares fences, or, on SQLite and Postgres, in a transaction. In the end
-//! every event that was acknowledged is done, stale or dead, with one effect or none; and every run too many has a
-//! fault that could have ended the lease before it, or killed its holder, or the rig fails.
+//! Two receivers with an inbox and three workers run as processes. Senders deliver in batches and singly, out of
+//! order, in duplicate at once, and again by hand. During this, processes and servers are killed and frozen,
+//! connections cut, replies dropped after the command, the disk filled, clocks set, masters replaced and slots moved.
+//! Handlers have their effect at a sink that compares fences or, on SQLite and Postgres, in a transaction. At the
+//! end, every acknowledged event must be done, stale or dead, with one effect or none. For every surplus run there
+//! must be a fault that could have ended the lease before it, or killed its holder; otherwise the rig fails.
 //!
-//! `--flaw NAME` puts a deliberate fault into the inbox or the sink: then the rig has to fail. `--flaws` lists them.
+//! `--flaw NAME` puts a deliberate fault into the inbox or the sink, and the rig must then fail.
+//! `--flaws` lists them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     let runtime = || { runtime }.worker_threads(4).enable_all().build().unwrap();
     if std::env::args().nth(1).as_deref() == Some(world::ROLE) {
         let orders = serde_json::from_str(&words.nth(1).unwrap()).unwrap();
-        // It ends with the rig, however that ends.
+        // This thread ends with the rig, however that ends.
         std::thread::spawn(|| {
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
             std::process::exit(0);
@@ -104,8 +105,8 @@ async fn campaign(args: Args) -> ExitCode {
         sleep(Duration::from_millis(random.below(2_000))).await;
         world.suffer(&mut random).await;
     }
-    // A product that is wrong on purpose need not come to an end. A busy machine need not either, so that alone is no
-    // fault found: everything is stopped then, and judged by what it did until then.
+    // A deliberately flawed run may never end. Neither may one on a busy machine, so that alone is
+    // not a finding: everything is stopped at the limit and judged by what it did until then.
     let limit = match args.flaw {
         Some(_) => Duration::from_secs(20),
         None => Duration::MAX,
@@ -123,7 +124,7 @@ async fn campaign(args: Args) -> ExitCode {
         sending.abort();
         world.end().await;
     }
-    // What the last handlers still have to say.
+    // Leaves time for the last handlers' reports.
     sleep(Duration::from_secs(1)).await;
     let over_in = begun.elapsed();
     let (lines, faults) = (hub.lines(), hub.faults());
@@ -147,7 +148,7 @@ async fn campaign(args: Args) -> ExitCode {
         let text = format!("{acked} of {events} events were acknowledged");
         found.violations.push(text);
     }
-    // A rig that has done little has shown nothing: 200 in ten minutes.
+    // A run with few faults proves nothing: ten minutes need 200.
     let least = usize::try_from(args.time.as_secs() / 3).unwrap();
     if faults.len() < least {
         let text = format!("{} faults, and {least} are the least", faults.len());
@@ -166,14 +167,14 @@ async fn campaign(args: Args) -> ExitCode {
         println!("NOT EXPLAINED: {violation}");
     }
     println!("{} not explained", found.violations.len());
-    // With a deliberate fault the rig has to find something.
+    // With a deliberate flaw, the rig must find something.
     match found.violations.is_empty() == args.flaw.is_none() {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
 }
 
-/// Waits until nothing is left to do, for as long as it becomes less.
+/// Waits until nothing is left to do, as long as there is progress.
 async fn until_over(inbox: &SharedInbox, limit: Duration) -> Result<(), String> {
     let begun = Instant::now();
     let (mut least, mut changed) = (u64::MAX, Instant::now());
@@ -195,7 +196,7 @@ async fn until_over(inbox: &SharedInbox, limit: Duration) -> Result<(), String> 
     }
 }
 
-/// Writes the ledger: what is not explained first, with the lives of those events; then everything.
+/// Writes the ledger: unexplained findings with the history of their events first, then everything.
 fn tell(args: &Args, lines: &[Line], found: &Found) {
     let mut file = std::io::BufWriter::new(std::fs::File::create(&args.ledger).unwrap());
     writeln!(

@@ -1,4 +1,4 @@
-//! The figures of a campaign.
+//! The numbers of a campaign.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use crate::hub::Fault;
 use crate::senders::Sent;
 use crate::verdict::Found;
 
-/// As a person reads them.
+/// The numbers for a person to read.
 pub(crate) fn text(sent: &Sent, faults: &[Fault], found: &Found) -> String {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for fault in faults {
-        // By how much a clock was set is no kind of its own.
+        // How far a clock was set does not make another kind.
         let kind = fault.text.split(" by ").next().unwrap_or_default();
         *kinds.entry(kind).or_default() += 1;
     }
@@ -38,7 +38,7 @@ pub(crate) fn text(sent: &Sent, faults: &[Fault], found: &Found) -> String {
     )
 }
 
-/// As they stand in `docs/guarantees.md`.
+/// The numbers as a row of `docs/guarantees.md`.
 pub(crate) fn row(
     backend: Backend,
     seed: u64,
@@ -80,7 +80,7 @@ pub(crate) fn row(
     format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
 }
 
-/// With a comma between thousands.
+/// A number with commas between thousands.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let places = (1..=digits.len()).rev();

@@ -1,4 +1,4 @@
-//! The runs of one event, and of the events of one order key: which came behind which, and why.
+//! The runs of one event, and of the events of one order key: their order, and its reasons.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,10 +8,10 @@ use crate::hub::{Fault, Line, What};
 use crate::senders::order_of;
 use crate::verdict::{Found, of};
 
-/// A handler of which nothing more is heard may have gone on for so long, in microseconds.
+/// How long a handler may run after its last report, in microseconds.
 const LONGEST_HANDLER: u64 = 1_000_000;
 
-/// A run, and what its handler has said last.
+/// A run, and its handler's last report.
 #[derive(Debug, Clone, Copy)]
 struct Run<'a> {
     begun: &'a Line,
@@ -27,13 +27,13 @@ impl Run<'_> {
         }
     }
 
-    /// Whether its handler had said that it fails.
+    /// Whether its handler had reported a failure by then.
     fn had_failed(&self, at: u64) -> bool {
         let fails = |line: &Line| matches!(line.what, What::Failed | What::GaveUp);
         self.last.is_some_and(|last| fails(last) && last.at <= at)
     }
 
-    /// What ended its hold before that moment; where that is before it was heard of, what kept it until then.
+    /// The fault that ended its hold before then; if it was heard of only later, the fault that delayed that.
     fn ended_by(&self, faults: &[Fault], at: u64) -> Option<String> {
         let held = self.held();
         if self.begun.at <= at {
@@ -49,7 +49,8 @@ impl Run<'_> {
     }
 }
 
-/// Each run behind another one is explained: by that one's failure, or by what ended its hold.
+/// Checks that each later run is explained by the failure of the run before it, or by a fault that
+/// ended its hold.
 pub(crate) fn runs(id: &str, life: &[&Line], faults: &[Fault], found: &mut Found) {
     let of_life = |what| life.iter().copied().filter(move |line| line.what == what);
     let mut runs: Vec<_> = of_life(What::Run)
@@ -110,7 +111,7 @@ pub(crate) fn runs(id: &str, life: &[&Line], faults: &[Fault], found: &mut Found
     effects(id, life, &taken_over, found);
 }
 
-/// What reached the sink, and what that refused.
+/// Checks the effects that reached the sink, and those that it refused.
 fn effects(id: &str, life: &[&Line], taken_over: &BTreeSet<u64>, found: &mut Found) {
     let mut highest = 0;
     for line in life {
@@ -142,7 +143,7 @@ fn effects(id: &str, life: &[&Line], taken_over: &BTreeSet<u64>, found: &mut Fou
     }
 }
 
-/// Effects of one account come in the order of their versions, one at a time.
+/// Checks that effects of one account happen in the order of their versions, one at a time.
 pub(crate) fn orders(
     lines: &[Line],
     lives: &HashMap<&str, Vec<&Line>>,
@@ -163,7 +164,7 @@ pub(crate) fn orders(
             if older <= newer {
                 continue;
             }
-            // One of the two had lost its hold of the order key, or given it back.
+            // One of the two had lost its hold on the order key, or given it back.
             let run_of = |line: &Line| {
                 let own = |it: &&&Line| it.fence == line.fence;
                 let life = &lives[&*line.key];

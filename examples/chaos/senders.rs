@@ -1,5 +1,5 @@
-//! Senders: events in batches and alone, out of their order, twice at once, again until they are acknowledged, and
-//! once more by hand.
+//! Senders: events in batches and singly, out of order, in duplicate at once, repeated until
+//! acknowledged, and once more by hand.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,14 +15,14 @@ use crate::args::{Args, Random};
 use crate::child::TOKEN;
 use crate::hub::{Hub, What};
 
-/// So many deliveries are under way at once.
+/// The number of deliveries in flight at once.
 const IN_FLIGHT: usize = 48;
-/// Events of one account have versions that grow.
+/// Events of one account have increasing versions.
 const PER_ACCOUNT: u64 = 8;
-/// A delivery comes as much out of its turn.
+/// How far a delivery may be moved from its place in the order.
 const SHUFFLED: usize = 24;
 
-/// What is sent at once: the ids of its events, where to, and its body.
+/// A delivery: the ids of its events, its path and its body.
 #[derive(Debug, Clone)]
 struct Delivery {
     ids: Vec<String>,
@@ -30,7 +30,7 @@ struct Delivery {
     body: String,
 }
 
-/// How often it was sent, and how many events there were.
+/// The number of events and of attempts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sent {
     pub(crate) events: usize,
@@ -43,7 +43,7 @@ fn event(number: u64, has_tx: bool) -> (bool, String, String) {
         return (true, format!(r#"{{"id":"{id}"}}"#), id);
     }
     let id = format!("p{number}");
-    // Every third has a place in an order.
+    // Every third event has an order key and a version.
     let body = match number % 3 {
         0 => {
             let (account, version) = (number / 3 / PER_ACCOUNT, number / 3 % PER_ACCOUNT);
@@ -54,14 +54,14 @@ fn event(number: u64, has_tx: bool) -> (bool, String, String) {
     (false, body, id)
 }
 
-/// The account and version of a plain event that has them.
+/// The account and version of a plain event, if it has them.
 pub(crate) fn order_of(id: &str) -> Option<(u64, u64)> {
     let number: u64 = id.strip_prefix('p')?.parse().ok()?;
     let of = number / 3;
     (number.is_multiple_of(3)).then_some((of / PER_ACCOUNT, of % PER_ACCOUNT))
 }
 
-/// All deliveries, in the order in which they are sent.
+/// All deliveries in sending order.
 fn deliveries(events: u64, has_tx: bool, random: &mut Random) -> Vec<Delivery> {
     let mut all = Vec::new();
     let mut batch: Vec<(String, String)> = Vec::new();
@@ -95,7 +95,7 @@ fn deliveries(events: u64, has_tx: bool, random: &mut Random) -> Vec<Delivery> {
     all
 }
 
-/// Sends everything, until all of it is acknowledged.
+/// Sends everything until all of it is acknowledged.
 pub(crate) async fn send_all(
     args: Args,
     hub: Arc<Hub>,
@@ -109,7 +109,7 @@ pub(crate) async fn send_all(
     let mut under_way = JoinSet::new();
     let mut sent_events = 0_u64;
     for delivery in deliveries(events, has_tx, &mut random) {
-        // At their pace, whatever has become of those before.
+        // At the given rate, regardless of earlier deliveries.
         sent_events += u64::try_from(delivery.ids.len()).unwrap();
         sleep_until(begun + args.time.mul_f64(sent_events as f64 / events as f64)).await;
         let place = Arc::clone(&places).acquire_owned().await.unwrap();
@@ -142,7 +142,8 @@ pub(crate) async fn send_all(
     }
 }
 
-/// Sends a delivery again and again, at the pace of a sender whose minutes are milliseconds. Gives how often.
+/// Sends a delivery repeatedly, at the pace of a sender whose minutes are milliseconds. Returns the
+/// number of attempts.
 async fn acknowledged(
     delivery: &Delivery,
     hub: &Hub,

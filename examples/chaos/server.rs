@@ -1,4 +1,4 @@
-//! What events are kept in: a file, or servers.
+//! The places where events are kept: a file, or servers.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::args::Backend;
 use crate::{redis_support, sql_support};
 
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
-/// So many partitions an inbox in Redis has unless set, and so many of them move at once.
+/// The default number of partitions of an inbox in Redis, and how many move at once.
 const PARTITIONS: u64 = 256;
 const MOVED: u64 = 8;
 
@@ -27,7 +27,7 @@ pub(crate) enum Server {
 }
 
 impl Server {
-    /// Starts it; gives the URL or path that receivers and workers are told.
+    /// Starts it; returns the URL or path for receivers and workers.
     pub(crate) async fn start(backend: Backend) -> (Self, String) {
         match backend {
             Backend::Sqlite => {
@@ -62,7 +62,7 @@ impl Server {
             }
             Backend::Sentinel => {
                 let servers = block_in_place(|| redis_support::Sentinel::with(&DURABLE));
-                // A machine that is busy is no death.
+                // A busy machine is not a dead one.
                 servers.set_patience(2_000);
                 let url = servers.url();
                 (Self::Sentinel(servers), url)
@@ -75,7 +75,7 @@ impl Server {
         }
     }
 
-    /// Kills it, or one of them, as a power cut would, and starts it again.
+    /// Kills it, or one of its servers, as a power cut would, and starts it again.
     pub(crate) fn kill_and_restart(&mut self, which: usize) {
         block_in_place(|| match self {
             Self::Postgres(server, _) => {
@@ -96,7 +96,8 @@ impl Server {
         });
     }
 
-    /// Starts it again where it has ended for want of room, as a supervisor would; whether it had.
+    /// Restarts it if it has stopped for lack of disk space, as a supervisor would; returns whether
+    /// it did.
     pub(crate) fn recover(&mut self) -> bool {
         block_in_place(|| match self {
             Self::Postgres(server, _) => {
@@ -120,7 +121,8 @@ impl Server {
         })
     }
 
-    /// Kills a master and waits until its replica is in its place, and the old one is the replica.
+    /// Kills a master and waits until its replica has replaced it and the old master is the
+    /// replica.
     pub(crate) fn fail_over(&mut self) {
         if let Self::Sentinel(servers) = self {
             block_in_place(|| servers.fail_over());
@@ -169,7 +171,8 @@ impl Server {
         }
     }
 
-    /// Cuts the connection of one of the next commands: behind it, with its reply on the way, or before.
+    /// Cuts the connection of one of the next commands: either after it, with its reply in flight,
+    /// or before.
     pub(crate) fn spoil(&self, is_reply: bool, which: u64) {
         let mut left = Some(which % 40);
         let mut now = move || {
@@ -206,7 +209,7 @@ impl Server {
         }
     }
 
-    /// The inbox, as somebody sees it whom nothing befalls.
+    /// The inbox through a connection without faults.
     pub(crate) async fn inbox(&self) -> SharedInbox {
         let redis = async |url: String| {
             let inbox = RedisInbox::builder(url).deadline(Duration::from_secs(5));
@@ -225,7 +228,7 @@ impl Server {
         }
     }
 
-    /// How often the effect of each event stands in the table of handlers' transactions.
+    /// How often each event's effect is in the table of handlers' transactions.
     pub(crate) async fn effects(&self) -> Vec<(String, i64)> {
         match self {
             Self::File(folder) => {

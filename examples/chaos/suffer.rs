@@ -1,4 +1,4 @@
-//! What is done to processes, servers, connections, the disk and the clocks.
+//! Faults of processes, servers, connections, the disk and the clocks.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::child::LEASE;
 use crate::hub::Harm;
 use crate::world::{World, signal};
 
-/// What can be done.
+/// The kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     KillWorker,
@@ -29,13 +29,13 @@ enum Kind {
     MoveSlots,
 }
 
-/// The clock is set to at most so many seconds ahead of the system's: past a lease, and never past the retention.
+/// How far a clock may be ahead of the system's, in seconds: past a lease, but never past the retention.
 const MOST_AHEAD: u64 = 8;
 
 impl World {
     fn kinds(&self) -> Vec<Kind> {
         use Kind::*;
-        // What shows that fences count is a holder that comes back too late.
+        // Only a holder that returns too late shows whether fences are compared.
         if self.flaw.as_deref() == Some("fence-not-compared") {
             return vec![FreezeWorker];
         }
@@ -75,7 +75,7 @@ impl World {
         kinds
     }
 
-    /// Does something, and mends it.
+    /// Causes a fault and repairs it.
     pub(crate) async fn suffer(&mut self, random: &mut Random) {
         let kinds = self.kinds();
         let below = |random: &mut Random, limit: usize| {
@@ -195,13 +195,13 @@ impl World {
         self.hub.mended(fault, text);
     }
 
-    /// Sets the clock of the servers, or the one of receivers and workers.
+    /// Sets the clock of the servers, or that of receivers and workers.
     fn set_clock(&mut self, of_servers: bool, random: &mut Random) {
         let ahead = &mut self.ahead[usize::from(of_servers)];
         let (before, whose) = (*ahead, if of_servers { "server" } else { "processes" });
         *ahead = (before + 1 + random.below(MOST_AHEAD)) % (MOST_AHEAD + 1);
         let (forward, back) = (ahead.saturating_sub(before), before.saturating_sub(*ahead));
-        // A file has no clock but its processes'; of servers it is theirs that leases end by.
+        // A file has only its processes' clock; with servers, theirs decides leases.
         let counts = of_servers || self.backend == Backend::Sqlite;
         let (harm, text) = match forward {
             0 => (

@@ -1,4 +1,4 @@
-//! What the ledger must say, and where it does not.
+//! What the ledger must show, and where it does not.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,28 +10,28 @@ use crate::explain::forgotten_by;
 use crate::hub::{Fault, Line, What};
 use crate::runs::{orders, runs};
 
-/// So many events are looked up at once.
+/// The number of events that are looked up at once.
 const AT_ONCE: usize = 32;
 
-/// What was found.
+/// The findings.
 #[derive(Default)]
 pub(crate) struct Found {
-    /// What no fault explains: each is a mistake.
+    /// Findings that no fault explains: each is a bug.
     pub(crate) violations: Vec<String>,
-    /// What a fault explains, and which one.
+    /// Findings that a fault explains, with that fault.
     pub(crate) explained: Vec<String>,
-    /// Whose lives are to be shown.
+    /// The events whose histories are to be shown.
     pub(crate) keys: BTreeSet<String>,
     pub(crate) acked: usize,
     pub(crate) done: usize,
     pub(crate) stale: usize,
     pub(crate) dead: usize,
-    /// Acknowledged and gone, with a failover that explains it.
+    /// Acknowledged but lost, with a failover that explains it.
     pub(crate) lost: usize,
     pub(crate) effects: usize,
     pub(crate) committed: usize,
     pub(crate) runs: usize,
-    /// Runs behind one that had not failed, each with its fault.
+    /// Repeated runs after one that had not failed, each with its fault.
     pub(crate) extra_runs: usize,
     pub(crate) refused: usize,
 }
@@ -43,14 +43,14 @@ impl Found {
     }
 }
 
-/// The effects that were committed with their records: how often that of each event.
+/// The effects committed with their records, with the count for each event.
 pub(crate) struct Effects {
     pub(crate) committed: Vec<(String, i64)>,
-    /// Whether these events stand in the inbox.
+    /// Whether these events are in the inbox.
     pub(crate) are_in_inbox: bool,
 }
 
-/// Looks at everything. Where the campaign was cut off, events may be on their way still.
+/// Judges everything. If the campaign was cut off, events may still be in progress.
 pub(crate) async fn judge(
     lines: &[Line],
     faults: &[Fault],
@@ -101,13 +101,13 @@ async fn status(inbox: &SharedInbox, id: &str) -> Option<EntryStatus> {
     inbox.lookup(&key).await.unwrap().map(|view| view.status)
 }
 
-/// Whether something is to be done with it still.
+/// Whether the event is still to be processed.
 fn is_on_its_way(status: Option<EntryStatus>) -> bool {
     use EntryStatus::{Lapsed, Queued, Running, Waiting};
     matches!(status, Some(Queued | Waiting | Running | Lapsed))
 }
 
-/// An event that was acknowledged is done, stale or dead, with the effects that go with that.
+/// Checks that an acknowledged event is done, stale or dead, with the matching effects.
 fn ends(
     id: &str,
     status: Option<EntryStatus>,
@@ -125,7 +125,7 @@ fn ends(
         }
         Some(EntryStatus::Stale) => {
             found.stale += 1;
-            // It may have had its effect before it was overtaken by what another one has completed.
+            // It may have had its effect before a completed newer event overtook it.
             took.min(1)
         }
         Some(EntryStatus::Dead) => {
@@ -137,7 +137,7 @@ fn ends(
         }
         other => {
             let acked = life.iter().filter(|line| line.what == What::Acked);
-            // One that was acknowledged to two deliveries must have been lost behind both.
+            // If two deliveries of it were acknowledged, it must have been lost after both.
             let lost = acked.map(|line| forgotten_by(faults, line.at)).collect();
             let lost: Option<Vec<_>> = lost;
             match lost.and_then(|lost| lost.into_iter().next_back()) {

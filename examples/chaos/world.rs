@@ -1,4 +1,4 @@
-//! The servers, the processes, and how processes are started and replaced.
+//! The servers and processes, and how processes are started and replaced.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ use crate::disk::{Clocks, Disk};
 use crate::hub::Hub;
 use crate::server::Server;
 
-/// Begins the arguments of a process of the rig's own.
+/// The first argument of the rig's own processes.
 pub(crate) const ROLE: &str = "--be-a-process-of-the-rig";
 const RECEIVERS: usize = 2;
 const WORKERS: usize = 3;
@@ -30,12 +30,12 @@ pub(crate) struct World {
     pub(crate) backend: Backend,
     pub(crate) server: Server,
     pub(crate) processes: Vec<Process>,
-    /// Where the receivers are.
+    /// The addresses of the receivers.
     pub(crate) addresses: Arc<Mutex<Vec<SocketAddr>>>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) disk: Option<Disk>,
     pub(crate) clocks: Clocks,
-    /// How far the clocks of servers and of processes are ahead, in seconds.
+    /// How far ahead the clocks of servers and of processes are, in seconds.
     pub(crate) ahead: [u64; 2],
     pub(crate) flaw: Option<String>,
     orders: Orders,
@@ -80,7 +80,7 @@ impl World {
             ..self.orders.clone()
         };
         let begun = std::time::Instant::now();
-        // One that finds its file locked ends and says so: a supervisor starts it again.
+        // A process that finds its file locked exits with a message, and a supervisor restarts it.
         let (child, address) = loop {
             let mut child = tokio::process::Command::new(std::env::current_exe().unwrap())
                 .arg(ROLE)
@@ -110,21 +110,21 @@ impl World {
         (process, address.parse().unwrap())
     }
 
-    /// One of the workers, or of the receivers.
+    /// The number of a worker or a receiver.
     pub(crate) fn one(&self, is_worker: bool, which: usize) -> usize {
         let of = (0..self.processes.len()).filter(|it| self.processes[*it].is_worker == is_worker);
         let of: Vec<_> = of.collect();
         of[which % of.len()]
     }
 
-    /// Ends all processes: from here on nothing happens.
+    /// Ends all processes: nothing happens after this.
     pub(crate) async fn end(&mut self) {
         for process in &mut self.processes {
             let _ = process.child.kill().await;
         }
     }
 
-    /// Waits until a process that was killed is gone, and starts another one.
+    /// Waits until a killed process is gone, and starts another one.
     pub(crate) async fn replace(&mut self, number: usize) {
         let _ = self.processes[number].child.wait().await;
         let (process, address) = self.spawn(self.processes[number].is_worker).await;

@@ -1,4 +1,4 @@
-//! By `tokio-postgres`, on a pool of `deadpool-postgres`.
+//! A driver for `tokio-postgres` with a pool of `deadpool-postgres`.
 
 use deadpool_postgres::{Object, Pool, PoolError};
 use tokio_postgres::SimpleQueryMessage;
@@ -8,7 +8,7 @@ use tower_webhook::{Event, Tx};
 
 use crate::Payment;
 
-/// A pool, as a driver.
+/// The driver for a pool.
 #[derive(Debug, Clone)]
 pub struct Deadpool(pub Pool);
 
@@ -34,7 +34,7 @@ impl TxDriver for Deadpool {
     }
 
     fn close(connection: Object) {
-        // Out of the pool, and dropped.
+        // Taken out of the pool and dropped.
         let _ = Object::take(connection);
     }
 
@@ -48,8 +48,8 @@ impl TxDriver for Deadpool {
 
 /// Credits each payment once: the row is committed with the record of its event, or not at all.
 ///
-/// A part of the transaction is undone by `SAVEPOINT` and `ROLLBACK TO`: `Client::transaction` would begin and
-/// commit the whole.
+/// To undo a part of the transaction, use `SAVEPOINT` and `ROLLBACK TO`: `Client::transaction`
+/// would begin and commit the whole.
 pub async fn on_payment(
     Event(payment): Event<Payment>,
     mut tx: Tx<Deadpool>,

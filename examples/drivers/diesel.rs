@@ -1,4 +1,4 @@
-//! By `diesel-async`, on its pool of `deadpool`.
+//! A driver for `diesel-async` with its pool of `deadpool`.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use tower_webhook::{Event, Tx};
 
 use crate::Payment;
 
-/// A pool, as a driver. Its connections count what is begun on them: `transaction` on one makes a savepoint.
+/// The driver for a pool. Its connections count nested transactions: `transaction` on one makes a savepoint.
 #[derive(Clone)]
 pub struct Diesel(pub Pool<AsyncPgConnection>);
 
@@ -66,12 +66,12 @@ impl TxDriver for Diesel {
     }
 
     fn close(connection: Self::Connection) {
-        // Out of the pool, and dropped.
+        // Taken out of the pool and dropped.
         let _ = Object::take(connection);
     }
 
     fn sqlstate(_: &Error) -> Option<String> {
-        // Diesel does not tell.
+        // Diesel does not report this.
         None
     }
 }

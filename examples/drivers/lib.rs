@@ -1,21 +1,21 @@
-//! Handlers with a [`Tx`](tower_webhook::Tx) by the driver that a process has anyway: what each needs is a
-//! [`TxDriver`](tower_webhook::store::TxDriver), and stands in a file of its own with a handler that uses it.
+//! Handlers with a [`Tx`](tower_webhook::Tx) of the driver that a process already uses. Each driver needs a
+//! [`TxDriver`](tower_webhook::store::TxDriver), which is in its own file with a handler that uses it.
 
 pub mod deadpool;
 pub mod diesel;
 
-/// What has been paid.
+/// A payment.
 #[derive(Debug, serde::Deserialize)]
 pub struct Payment {
-    /// Which event it is.
+    /// The id of its event.
     pub id: String,
-    /// How much.
+    /// The amount.
     pub data: Paid,
 }
 
 /// An amount.
 #[derive(Debug, serde::Deserialize)]
 pub struct Paid {
-    /// In hundredths.
+    /// In cents.
     pub cents: i64,
 }

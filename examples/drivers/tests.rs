@@ -1,4 +1,5 @@
-//! What a handler does by another driver stands with the record of its event, or not at all.
+//! Whatever a handler does through another driver is committed with the record of its event, or not
+//! at all.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -81,7 +82,7 @@ impl Ledger {
         matches!(record.state, RecordState::Done(_))
     }
 
-    /// No connection that comes back is in a transaction.
+    /// Checks that no returned connection is in a transaction.
     fn nothing_is_open(&self) {
         let open = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
         sql_support::until("no transaction is open", || self.server.ask(open) == "0");
@@ -103,7 +104,7 @@ fn diesel_at(url: &str) -> PostgresStoreWith {
     PostgresStore::builder(url).transactions_by(Diesel(pool.build().unwrap()), 4)
 }
 
-/// The handler of the example, and one that then goes wrong as its event says.
+/// The handler of the example, and one that then fails as its event says.
 macro_rules! story {
     ($driver:ty, $at:path, $handler:path) => {{
         let ledger = Ledger::open($at).await;
@@ -158,7 +159,7 @@ macro_rules! story {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_effect_by_deadpool_stands_with_the_record_or_not_at_all() {
     let ledger = story!(Deadpool, deadpool_at, deadpool::on_payment);
-    // Who ends the transaction, or goes on behind an error, is told so.
+    // A handler that ends the transaction, or continues after an error, gets an error.
     let handler = async |mut tx: Tx<Deadpool>| -> Result<(), Failure> {
         let connection = tx.connection().await?;
         connection
@@ -182,7 +183,7 @@ async fn the_effect_by_deadpool_stands_with_the_record_or_not_at_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_effect_by_diesel_stands_with_the_record_or_not_at_all() {
     let ledger = story!(Diesel, diesel_at, diesel::on_payment);
-    // A transaction on the connection is a part of the whole.
+    // A transaction on the connection is part of the whole.
     let handler = async |payment: Event<Payment>, mut tx: Tx<Diesel>| -> Result<(), Failure> {
         use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
         let connection = tx.connection().await?;
@@ -201,7 +202,7 @@ async fn the_effect_by_diesel_stands_with_the_record_or_not_at_all() {
     ledger.nothing_is_open();
 }
 
-/// A server that is not there is an error of the handler.
+/// An unreachable server is an error of the handler.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_driver_without_a_server_has_no_transaction() {
     let nowhere = "postgres://app@127.0.0.1:1/app";

@@ -15,7 +15,7 @@ use crate::{Balance, Payment, webhook};
 
 pub(crate) async fn app(path: &str) -> Result<Router, Box<dyn Error>> {
     let options = SqliteConnectOptions::new().filename(path);
-    // The store is the first to open the file, and says in words what is wrong with it.
+    // The store opens the file first, and reports in plain words if that fails.
     let pool = SqlitePool::connect_lazy_with(options.create_if_missing(true));
     let store = SqliteStore::on_pool(&pool).connect().await?;
     let table = "CREATE TABLE IF NOT EXISTS payments (event TEXT NOT NULL, cents INTEGER NOT NULL)";
@@ -30,8 +30,8 @@ pub(crate) async fn app(path: &str) -> Result<Router, Box<dyn Error>> {
         .with_state(pool))
 }
 
-/// Nothing here is unique, and nothing asks whether it was there before: it is committed with the record of
-/// the event, or not at all.
+/// Nothing here is unique, and nothing checks for an earlier row: it is committed with the record
+/// of the event, or not at all.
 async fn on_payment(Event(payment): Event<Payment>, mut tx: Tx<Sqlite>) -> Result<(), Failure> {
     sqlx::query("INSERT INTO payments (event, cents) VALUES (?, ?)")
         .bind(payment.id)

@@ -1,9 +1,9 @@
 //! A ledger that credits each payment once, whatever happens to it.
 //!
-//! `cargo run --example ledger` keeps it in `ledger.db`, or in the file of `LEDGER_PATH`, and with
-//! `DATABASE_URL=postgres://…` in Postgres. It listens on port 3000, or on `BIND`, and takes what
-//! `webhook send` sends; `GET /balance` tells what it holds. Kill it whenever you like: the sum
-//! is that of the payments that were answered with success, and of none of them twice.
+//! `cargo run --example ledger` keeps it in `ledger.db` or the file of `LEDGER_PATH`, or in
+//! Postgres with `DATABASE_URL=postgres://…`. It listens on port 3000 or on `BIND`, and accepts
+//! what `webhook send` sends; `GET /balance` returns the balance. Kill it whenever you like: the
+//! sum is that of the payments that were answered with success, each counted once.
 
 mod files;
 mod postgres;
@@ -16,10 +16,10 @@ use axum::Router;
 use serde::{Deserialize, Serialize};
 use tower_webhook::{KeyRing, SecretFormat, Store, Webhook, WebhookLayer, provider};
 
-/// What `webhook send` signs with unless told otherwise.
+/// The default secret of `webhook send`.
 const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
 
-/// A payment as its event tells of it.
+/// A payment in its event.
 #[derive(Debug, Deserialize)]
 struct Payment {
     id: String,
@@ -31,7 +31,7 @@ fn cents() -> i64 {
     100
 }
 
-/// What the ledger holds.
+/// The balance of the ledger.
 #[derive(Debug, Serialize)]
 struct Balance {
     payments: i64,
@@ -75,7 +75,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The layer around the handler: signed by BlendFi, with records beside the ledger.
+/// The layer around the handler: signed by BlendFi, with records next to the ledger.
 fn webhook(store: impl Store) -> Result<WebhookLayer, Box<dyn Error>> {
     let secret = std::env::var("BLENDFI_WEBHOOK_SECRET");
     let secret = secret.unwrap_or_else(|_| DEVELOPMENT_SECRET.to_owned());

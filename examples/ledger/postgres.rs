@@ -13,7 +13,7 @@ use tower_webhook::{Event, PostgresStore, RouterExt, Tx, event_handler};
 use crate::{Balance, Payment, webhook};
 
 pub(crate) async fn app(url: &str) -> Result<Router, Box<dyn Error>> {
-    // The store is the first to connect, and says in words what is wrong with the server.
+    // The store connects first, and reports in plain words if the server has a problem.
     let pool = PgPool::connect_lazy(url).map_err(|error| format!("DATABASE_URL: {error}"))?;
     let store = PostgresStore::on_pool(pool.clone())
         .migrate()
@@ -31,8 +31,8 @@ pub(crate) async fn app(url: &str) -> Result<Router, Box<dyn Error>> {
         .with_state(pool))
 }
 
-/// Nothing here is unique, and nothing asks whether it was there before: it is committed with the record of
-/// the event, or not at all.
+/// Nothing here is unique, and nothing checks for an earlier row: it is committed with the record
+/// of the event, or not at all.
 async fn on_payment(Event(payment): Event<Payment>, mut tx: Tx<Postgres>) -> Result<(), Failure> {
     sqlx::query("INSERT INTO payments (event, cents) VALUES ($1, $2)")
         .bind(payment.id)

@@ -1,4 +1,4 @@
-//! What should come out: the chances of every attempt, worked out instead of tried.
+//! The expected results: the chances of every attempt, calculated rather than simulated.
 
 use std::collections::HashMap;
 use std::ops::AddAssign;
@@ -9,7 +9,7 @@ use tower_webhook::RetrySchedule;
 use crate::receiver::{FAILS, WORK};
 use crate::{EVENTS, EVERY, OUTAGE, POLL_EVERY, Trouble};
 
-/// How many events, on average over all seeds, come to what.
+/// The expected number of events with each outcome, averaged over all seeds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Expected {
     pub(crate) acknowledged: f64,
@@ -27,7 +27,8 @@ impl AddAssign for Expected {
     }
 }
 
-/// Of all events: each attempt by the provider, and, where there is a poll, by that. Without jitter.
+/// For all events: each attempt by the provider and, if there is a poll, by the poll. Without
+/// jitter.
 pub(crate) fn expected(
     sent: &RetrySchedule,
     polled: Option<&RetrySchedule>,
@@ -43,7 +44,7 @@ pub(crate) fn expected(
     all
 }
 
-/// An attempt: when after the event's begin, and whether it is one of those that are counted.
+/// An attempt: its time after the event's start, and whether it is counted.
 type Attempt = (Duration, bool);
 
 fn attempts(sent: &RetrySchedule, polled: Option<&RetrySchedule>) -> Vec<Attempt> {
@@ -55,7 +56,8 @@ fn attempts(sent: &RetrySchedule, polled: Option<&RetrySchedule>) -> Vec<Attempt
     attempts
 }
 
-/// How far an event is that goes on: its effects so far, two at most, and whether the store knows.
+/// The state of an event in progress: its effects so far, two at most, and whether the store knows
+/// it.
 type State = (u8, bool);
 
 fn of_one(attempts: &[Attempt], begins: Duration, trouble: Trouble) -> Expected {
@@ -72,7 +74,7 @@ fn of_one(attempts: &[Attempt], begins: Duration, trouble: Trouble) -> Expected 
     for (after, counted) in attempts {
         let at = begins.saturating_add(*after);
         let at_work = !away.is_empty() && at < OUTAGE && at + WORK > OUTAGE;
-        // Once, what the memory held is lost.
+        // The memory's content is lost once.
         let forgets = restarts && at >= OUTAGE;
         restarts = restarts && !forgets;
         let mut next: HashMap<State, f64> = HashMap::new();
@@ -108,12 +110,12 @@ fn of_one(attempts: &[Attempt], begins: Duration, trouble: Trouble) -> Expected 
     one
 }
 
-/// When the attempts at an event are, from the first one on.
+/// The times of the attempts at an event, counted from the first.
 fn times(schedule: &RetrySchedule) -> Vec<Duration> {
     let (first, factor, attempts) = match *schedule {
         RetrySchedule::Fixed { interval, attempts } => (interval, 1, attempts),
         RetrySchedule::Exponential { first, attempts } => (first, 2, attempts),
-        // As the simulated sender takes it: doubling, within the day.
+        // As in the simulated sender: doubling, within a day.
         RetrySchedule::Unstated { interval, .. } => (interval, 2, 12),
         _ => (Duration::ZERO, 1, 1),
     };
@@ -135,8 +137,8 @@ fn times(schedule: &RetrySchedule) -> Vec<Duration> {
 mod tests {
     use super::*;
 
-    /// By hand, for 1,000 events that fail in 30 of 100 cases: 1,000 x 0.3^5 are lost, and
-    /// 1,000 x (1 + 0.3 + 0.3^2 + 0.3^3 + 0.3^4) attempts are made.
+    /// Worked out by hand, for 1,000 events that fail in 30 of 100 cases: 1,000 x 0.3^5 are lost,
+    /// and 1,000 x (1 + 0.3 + 0.3^2 + 0.3^3 + 0.3^4) attempts are made.
     #[test]
     fn five_attempts_come_to_what_they_come_to_by_hand() {
         let five = RetrySchedule::Fixed {
@@ -159,8 +161,8 @@ mod tests {
         }
     }
 
-    /// One attempt at each event. Eight of them are at work when the store goes, 0.7 x 8 of those
-    /// take effect and cannot say so; 240 come while it is gone.
+    /// One attempt at each event. Eight of them are running when the store goes down: 0.7 x 8 of
+    /// those take effect and cannot report it. 240 arrive while it is down.
     #[test]
     fn a_single_shot_that_meets_an_outage_is_lost() {
         let found = expected(&RetrySchedule::Never, None, Trouble::Store);

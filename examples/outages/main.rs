@@ -1,7 +1,7 @@
-//! What becomes of 1,000 events of each sender when things fail, as a table in Markdown.
+//! The outcome of 1,000 events of each sender when things fail, as a Markdown table.
 //!
-//! `cargo run --example outages --features testing`. It takes hours of virtual time and seconds of
-//! yours, and prints the same table each time; a number behind `--` is another seed.
+//! `cargo run --example outages --features testing`. It takes hours of virtual time but seconds of
+//! real time, and prints the same table each time; a number after `--` sets another seed.
 
 mod arithmetic;
 mod receiver;
@@ -22,14 +22,14 @@ use tower_webhook::{
 };
 
 const EVENTS: u64 = 1_000;
-/// From one event to the next: they all begin within 250 s.
+/// The time from one event to the next: all begin within 250 s.
 const EVERY: Duration = Duration::from_millis(250);
-/// When it begins that the store or the receiver is away, never at the same time as an attempt; and
-/// how long each is.
+/// When the store or receiver goes down, never at the same time as an attempt. The next two are the
+/// durations.
 const OUTAGE: Duration = Duration::from_millis(100_100);
 const STORE_DOWN: Duration = Duration::from_secs(60);
 const RESTART: Duration = Duration::from_secs(20);
-/// What BLOX recommends beside its webhooks.
+/// The polling that BLOX recommends in addition to its webhooks.
 const POLL_EVERY: Duration = Duration::from_secs(5);
 const POLLS: u32 = 240;
 
@@ -192,7 +192,7 @@ async fn row(case: &Case, trouble: Trouble, seed: u64) -> Result<String, Box<dyn
     ))
 }
 
-/// A poll of the status API, whose answers go the way of the webhooks: through the same record.
+/// A poll of the status API, whose answers take the same path as webhooks: through the same record.
 fn poll() -> SenderContract {
     let schedule = RetrySchedule::Fixed {
         interval: POLL_EVERY,
@@ -201,7 +201,7 @@ fn poll() -> SenderContract {
     SenderContract::new(schedule, RetriedStatuses::AllButSuccess).waits(Duration::from_secs(10))
 }
 
-/// How much came, and how much that should be.
+/// The result, followed by the expected value.
 fn beside(found: impl Display, expected: f64, digits: usize) -> String {
     if expected < 0.001 {
         format!("{found} (0)")

@@ -19,16 +19,15 @@ use tower_webhook::store::StoreErrorKind;
 use tower_webhook::testing::{Fault, FaultyStore, Random, TokioClock};
 use tower_webhook::{ConfigError, DedupeConfig, Delivery, MemoryStore, Provider, Webhook};
 
-/// How long a handler works before it fails or succeeds, and in how many of a hundred cases it
-/// fails.
+/// How long a handler works before it fails or succeeds, and the percentage of failures.
 pub(crate) const WORK: Duration = Duration::from_secs(2);
 pub(crate) const FAILS: u8 = 30;
 
-/// What became of each event in the handler, by its body.
+/// The effects of each event in the handler, by body.
 pub(crate) type Effects = Arc<Mutex<HashMap<Bytes, Event>>>;
 
 pub(crate) struct Event {
-    /// Each event has numbers of its own, so that none hangs on the order in which they run.
+    /// Each event has its own random numbers, so that none depends on the order in which they run.
     luck: Random,
     pub(crate) effects: u32,
 }
@@ -43,15 +42,15 @@ impl Event {
     }
 }
 
-/// Of the answer, a sender looks at the status alone.
+/// A sender only looks at the status of an answer.
 type Answer = ResponseBody<Full<Bytes>>;
 type Running = BoxCloneSyncService<Request<Full<Bytes>>, Response<Answer>, Infallible>;
 
-/// One receiver as its senders see it: there, or not.
+/// A receiver as its senders see it: either present or not.
 #[derive(Clone)]
 pub(crate) struct Receiver(watch::Receiver<Option<Running>>);
 
-/// The same receiver as its operator sees it.
+/// The same receiver, as its operator sees it.
 pub(crate) struct Operator {
     running: watch::Sender<Option<Running>>,
     provider: Provider,
@@ -62,7 +61,7 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// A receiver of this provider that runs.
+    /// Starts a receiver of this provider.
     pub(crate) fn start(
         provider: Provider,
         clock: TokioClock,
@@ -84,7 +83,7 @@ impl Operator {
     fn run(&self) -> Result<(), ConfigError> {
         let webhook = Webhook::new(self.provider.clone())
             .store(self.store.clone())
-            // The one before may be on its last requests.
+            // The previous one may still be serving its last requests.
             .dedupe(DedupeConfig::new().shares_name())
             .clock(self.clock.clone());
         let (seed, effects) = (self.seed, Arc::clone(&self.effects));
@@ -100,26 +99,26 @@ impl Operator {
         Ok(())
     }
 
-    /// The store cannot be reached for this long.
+    /// Makes the store unreachable for this long.
     pub(crate) async fn lose_store(&self, time: Duration) {
         self.store.inject(Fault::fail(StoreErrorKind::Unavailable));
         sleep(time).await;
         self.store.heal();
     }
 
-    /// The process ends, and another one is there after this time. What was in memory is lost; the
-    /// effects of the handlers that ran stand, which is the worst that can be.
+    /// Ends the process and starts another one after this time. What was in memory is lost, but the
+    /// effects of the handlers that ran remain, which is the worst case.
     pub(crate) async fn restart(&self, time: Duration) -> Result<(), ConfigError> {
         self.running.send_replace(None);
         self.store.replace(MemoryStore::new());
         sleep(time).await;
-        // A handler of the old process may have written to the new store meanwhile.
+        // A handler of the old process may have written to the new store in the meantime.
         self.store.replace(MemoryStore::new());
         self.run()
     }
 }
 
-/// Works, and then fails or notes down its effect.
+/// Works, and then fails or records its effect.
 async fn handle(
     request: &Request<Full<Bytes>>,
     seed: u64,

@@ -10,16 +10,16 @@ use tower_webhook::{
     provider,
 };
 
-/// How senders reach this receiver.
+/// How requests of senders reach this receiver.
 #[derive(Debug, Clone)]
 pub enum Reached {
-    /// It ends TLS itself.
+    /// It terminates TLS itself.
     Directly,
-    /// These proxies do, and write the certificate as `nginx.conf` says.
+    /// These proxies terminate TLS and pass on the certificate as `nginx.conf` says.
     Through(TrustedProxies),
 }
 
-/// What was paid, by the `endToEndId` of each payment: an event that runs again changes nothing.
+/// The payments by `endToEndId`: an event that runs again changes nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Paid(Arc<Mutex<BTreeMap<String, Decimal>>>);
 
@@ -36,7 +36,7 @@ impl Paid {
     }
 }
 
-/// One item of what Efí and Inter send; of Efí's test at registration, and of what nobody has told us of, it is neither.
+/// One item of Efí's and Inter's lists. Efí's registration test and unknown notices have neither member.
 #[derive(Debug, Deserialize)]
 struct Notice {
     #[serde(rename = "endToEndId")]
@@ -46,7 +46,7 @@ struct Notice {
 
 async fn on_notice(State(paid): State<Paid>, Event(notice): Event<Notice>) {
     match (notice.id, notice.valor) {
-        // Believe the API, not the notice: ask it for this id before anything is shipped.
+        // Trust the API, not the notice: look this id up there before shipping anything.
         (Some(id), Some(amount)) => paid.note(id, amount),
         _ => tracing::info!("a notice of no payment"),
     }
@@ -56,7 +56,7 @@ async fn on_notice(State(paid): State<Paid>, Event(notice): Event<Notice>) {
 ///
 /// # Errors
 ///
-/// What [`Webhook::build`] refuses.
+/// Whatever [`Webhook::build`] refuses.
 pub fn app(
     efi: CertificateProof,
     inter: CertificateProof,
@@ -81,7 +81,7 @@ pub fn app(
     let efi = webhook(provider::efi_mtls(placed(efi)))?;
     let inter = webhook(provider::inter(placed(inter)))?;
     let router = Router::new()
-        // Efí adds `/pix` to what was registered.
+        // Efí appends `/pix` to the registered URL.
         .webhook("/webhooks/efi", efi.clone(), on_notice)
         .webhook("/webhooks/efi/pix", efi, on_notice)
         .webhook("/webhooks/inter", inter, on_notice);

@@ -1,5 +1,5 @@
-//! A receiver of Pix from Efí and Inter, which sign nothing: each is known by the certificate that it shows
-//! in the TLS handshake. It serves TLS itself, or stands behind nginx as `nginx.conf` sets that up.
+//! A receiver of Pix from Efí and Inter, which sign nothing: each is identified by its client certificate
+//! in the TLS handshake. It serves TLS itself, or runs behind nginx as configured in `nginx.conf`.
 
 mod app;
 mod server;

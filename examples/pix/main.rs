@@ -1,4 +1,4 @@
-//! A receiver of Pix. Its settings are files and addresses in the environment:
+//! A receiver of Pix. Its settings are files and addresses in environment variables:
 //!
 //! ```sh
 //! # The authorities that Efí and Inter publish for their webhooks; each sender is known by its own.

@@ -21,7 +21,7 @@ use tower_webhook::layer::PeerAddr;
 const LIMIT: Duration = Duration::from_secs(10);
 const MAX_CONNECTIONS: usize = 1024;
 
-/// Serves until it is dropped: over TLS, or in the clear behind a proxy that ends TLS.
+/// Serves until it is dropped: over TLS, or in plain text behind a proxy that terminates TLS.
 pub async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, app: Router) {
     let acceptor = tls.map(TlsAcceptor::from);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -36,7 +36,7 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, app: R
                 });
             }
             Err(error) => {
-                // Out of file descriptors, most likely: let some connections end.
+                // Most likely out of file descriptors: let some connections end.
                 tracing::error!(%error, "accept");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -53,7 +53,7 @@ async fn connection(
     let Some(acceptor) = acceptor else {
         return answer(stream, peer, None, app).await;
     };
-    // Here a client of another authority ends, and one without a certificate where that is demanded.
+    // Fails for a client of another authority, and for one without a certificate if one is required.
     let stream = match timeout(LIMIT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return tracing::warn!(%peer, %error, "the handshake failed"),
@@ -66,7 +66,7 @@ async fn connection(
     answer(stream, peer, certificate, app).await;
 }
 
-/// Answers the requests of one connection, which all come from one client.
+/// Answers the requests of one connection, all from the same client.
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
@@ -80,7 +80,7 @@ async fn answer(
         }
         app.clone().oneshot(request)
     });
-    // A connection that breaks is the client's affair.
+    // A broken connection is the client's problem.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(LIMIT)

@@ -6,25 +6,25 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-/// What becomes of a client without a certificate. One whose certificate no authority of ours has issued
-/// fails in the handshake, whatever is set.
+/// The treatment of a client without a certificate. A client whose certificate is issued by none of
+/// our authorities always fails in the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
     /// Its handshake fails.
     InHandshake,
-    /// It gets 401 where a certificate is the proof, and is served elsewhere: for other routes on the
+    /// It gets 401 on routes where a certificate is the proof, and is served on other routes of the
     /// same port.
     OnTheRoute,
 }
 
-/// TLS with this certificate and key, and with clients of these authorities, all in PEM.
+/// TLS with this certificate and key, for clients of these authorities, all in PEM.
 ///
-/// `authorities` holds what the senders publish and nothing else: whoever is under one of them is taken
-/// for a sender where the proof is a name or an issuer.
+/// `authorities` must hold only what the senders publish: if the proof is a name or an issuer, any
+/// client with a certificate of one of them is taken for a sender.
 ///
 /// # Errors
 ///
-/// Files that are no PEM, or a key that is another certificate's.
+/// If a file is not PEM, or the key belongs to another certificate.
 pub fn server_config(
     certificate: &[u8],
     key: &[u8],

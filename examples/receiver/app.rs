@@ -1,4 +1,4 @@
-//! The webhooks and their handlers: inline and behind an inbox they are the same.
+//! The webhooks and their handlers, which are the same inline and with an inbox.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::page::Watch;
 use crate::settings::Settings;
 use crate::store::Kept;
 
-/// What the handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) effects: Arc<Effects>,
@@ -28,7 +28,7 @@ pub(crate) struct App {
     gives_up: bool,
 }
 
-/// One webhook for each hook of each sender.
+/// A webhook for each hook of each sender.
 pub(crate) struct Webhooks {
     pub(crate) blendfi: WebhookLayer,
     pub(crate) bloquo: WebhookLayer,
@@ -38,7 +38,7 @@ pub(crate) struct Webhooks {
 }
 
 impl Webhooks {
-    /// Every one of them.
+    /// All of them.
     pub(crate) fn all(&self) -> [&WebhookLayer; 5] {
         let Self {
             blendfi,
@@ -56,7 +56,7 @@ impl Webhooks {
         drain: &Drain,
         watch: &Watch,
     ) -> Result<Self, ConfigError> {
-        // One budget for what strangers can make the whole process hold.
+        // One budget for everything that strangers can make the process hold.
         let budget = Budget::default();
         let webhook = |provider: Provider| {
             let webhook = Webhook::new(provider)
@@ -77,14 +77,14 @@ impl Webhooks {
         Ok(Self {
             blendfi: webhook(provider::blendfi(settings.blendfi_keys.clone()))?,
             bloquo: webhook(provider::bloquo(settings.bloquo_sources.clone()))?,
-            // A real receiver asks BLOX's API here: see `provider::blox`.
+            // A real receiver queries BLOX's API here: see `provider::blox`.
             blox: webhook(provider::blox(settings.blox_tokens.clone()).without_status_check())?,
             accounts: webhook(provider::bloque_accounts(settings.bloque_tokens.clone()))?,
             payments: webhook(provider::bloque_payments(settings.bloque_keys.clone()))?,
         })
     }
 
-    /// A worker that runs the handlers for what the inbox holds.
+    /// A worker that runs the handlers for the entries of the inbox.
     pub(crate) fn worker(
         &self,
         inbox: &SharedInbox,
@@ -106,7 +106,7 @@ impl Webhooks {
     }
 }
 
-/// A typed payload: an event type that is not known yet is a value like any other.
+/// A typed payload: an unknown event type is a value like any other.
 pub(crate) async fn on_blendfi(State(app): State<App>, delivery: Delivery) -> Result<(), Failure> {
     if let Ok(payload) = serde_json::from_slice::<blendfi::Payload>(&delivery.body()) {
         tracing::info!(
@@ -118,7 +118,7 @@ pub(crate) async fn on_blendfi(State(app): State<App>, delivery: Delivery) -> Re
     app.handle(&delivery).await
 }
 
-/// Account and card events come to one hook.
+/// Account and card events arrive at the same hook.
 pub(crate) async fn on_bloque(State(app): State<App>, delivery: Delivery) -> Result<(), Failure> {
     let payload = serde_json::from_slice::<bloque::Payload>(&delivery.body());
     if let Ok(bloque::Payload::Unknown(_)) = payload {
@@ -144,7 +144,7 @@ impl App {
         }
     }
 
-    /// Does the work that the settings ask for: takes a while, and fails the first few times.
+    /// Does the work configured in the settings: takes some time, and fails the first few times.
     async fn handle(&self, delivery: &Delivery) -> Result<(), Failure> {
         let name = delivery.key().encoded();
         let run = self.effects.began(&name);

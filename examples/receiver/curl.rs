@@ -1,12 +1,12 @@
-//! What the receiver says at its start: its settings, and how to try it.
+//! The startup message: the settings, and how to try the receiver.
 
 use std::net::SocketAddr;
 
 use crate::settings::{DEVELOPMENT_SECRET, DEVELOPMENT_TOKEN, Settings};
 use crate::store::Kept;
 
-/// Prints the settings and a `curl` line for each provider. Secrets that were set are named by
-/// their variables, those for development are shown.
+/// Prints the settings and a `curl` line for each provider. Configured secrets are shown by the
+/// name of their variable, development secrets in full.
 pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, kept: &Kept, words: &str) {
     let shown = |name: &'static str, development: &str| {
         if std::env::var(name).is_ok() {
@@ -15,7 +15,7 @@ pub(crate) fn print_welcome(settings: &Settings, address: SocketAddr, kept: &Kep
             format!("'{development}'")
         }
     };
-    // A secret's name stands before a colon and is no part of it.
+    // A secret's name precedes a colon and is not part of the secret.
     let secret = |name| {
         let is_named = |text: String| text.split(',').next().is_some_and(|it| it.contains(':'));
         match std::env::var(name).is_ok_and(is_named) {

@@ -1,11 +1,11 @@
-//! What the handlers did, for everyone to see.
+//! The effects of the handlers, for everyone to see.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// How often one event was begun, and how often that ended well.
+/// How often an event's handler began, and how often it succeeded.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Effect {
     runs: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Effect {
 pub(crate) struct Effects(Mutex<BTreeMap<String, Effect>>);
 
 impl Effects {
-    /// Counts a run of this event and tells which one it is.
+    /// Counts a run of this event and returns its number.
     pub(crate) fn began(&self, event: &str) -> u64 {
         let mut effects = self.lock();
         let effect = effects.entry(event.to_owned()).or_default();

@@ -1,13 +1,13 @@
 //! A receiver for BlendFi, Bloquo, BLOX and Bloque.
 //!
 //! `cargo run --example receiver` prints its settings and a ready `curl` line for each provider.
-//! Every setting comes from the environment; see `settings.rs`, and `store.rs` for where it keeps its
-//! records: in `webhooks.db` unless set. `GET /effects` tells what the handlers did, `/metrics` has numbers for
-//! Prometheus, and `/readyz` says whether deliveries can be taken, and what is wrong. `/operator` is a page that shows
-//! what arrived, to this machine alone.
+//! Every setting is an environment variable; see `settings.rs`. Its records are in `webhooks.db` by
+//! default; see `store.rs`. `GET /effects` lists the effects of the handlers, `/metrics` has
+//! numbers for Prometheus, and `/readyz` says whether deliveries can be taken, and what is wrong.
+//! `/operator` is a page that shows what arrived, only to this machine.
 //!
-//! With `MODE=inbox` it answers as soon as an event is held, and runs the handlers later; with
-//! `WORKER_CONCURRENCY=0` too it leaves that to `cargo run --example worker`.
+//! With `MODE=inbox` it answers as soon as an event is held, and runs the handlers later. With
+//! `WORKER_CONCURRENCY=0` in addition, it leaves them to `cargo run --example worker`.
 
 mod app;
 mod curl;
@@ -38,7 +38,7 @@ use crate::page::Watch;
 use crate::settings::Settings;
 use crate::store::{Kept, Place};
 
-/// How long a shutdown may take in all.
+/// The time limit of a whole shutdown.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
@@ -102,7 +102,7 @@ async fn main() -> ExitCode {
         }
     }
     if let Some(worker) = worker {
-        // It ends with the drain, which waits for its handlers too.
+        // It ends with the drain, which also waits for its handlers.
         tokio::spawn(async move { worker.run().await });
     }
     server::serve(listener, app, signal::stop_signal(), &drain, SHUTDOWN_LIMIT).await;
@@ -110,7 +110,7 @@ async fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The routes, and a worker where events are queued and this process is to run them.
+/// The routes, and a worker if events are queued and this process is to run them.
 fn build(
     settings: &Settings,
     kept: &Kept,

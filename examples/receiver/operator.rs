@@ -1,4 +1,4 @@
-//! What an operator looks at: numbers at `/metrics`, health at `/readyz`.
+//! For operators: numbers at `/metrics`, health at `/readyz`.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::app::Webhooks;
 use crate::settings::SettingError;
 use crate::store::Kept;
 
-/// What Prometheus has not read is folded so often.
+/// How often samples that Prometheus has not read are aggregated.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Everything that is watched.
+/// Everything that is monitored.
 #[derive(Clone)]
 pub(crate) struct Watched {
     webhooks: Vec<WebhookLayer>,
@@ -70,7 +70,7 @@ impl Watched {
             .with_state(self)
     }
 
-    /// The health of all together.
+    /// The combined health.
     async fn health(&self) -> Health {
         let mut health = Health::default();
         for webhook in &self.webhooks {

@@ -11,10 +11,10 @@ use crate::app::Webhooks;
 use crate::settings::{SettingError, variable};
 use crate::store::{Kept, Place};
 
-/// How long the last lines of the journal may take at the end.
+/// The time limit for writing the last lines of the journal.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
-/// What is watched of the webhooks, for the page.
+/// The observers of the webhooks that the page needs.
 pub(crate) struct Watch {
     page: Page,
     journal: Option<(Journal, SqliteJournal)>,
@@ -31,7 +31,8 @@ fn page() -> Result<Page, SettingError> {
 }
 
 impl Watch {
-    /// With a journal in the file of `JOURNAL_PATH`; unless set, beside the file of the records, where they are in one.
+    /// With a journal in the file of `JOURNAL_PATH`. The default is next to the file of the
+    /// records, if they are in one.
     pub(crate) fn begin(place: &Place) -> Result<Self, SettingError> {
         let path = match (variable("JOURNAL_PATH")?, place) {
             (Some(path), _) => Some(("JOURNAL_PATH", PathBuf::from(path))),
@@ -54,7 +55,7 @@ impl Watch {
         })
     }
 
-    /// For a process that shows no page: nothing is kept of what it sees.
+    /// For a process that shows no page: it keeps nothing of what it sees.
     #[allow(dead_code, reason = "the worker uses it")]
     pub(crate) fn nothing() -> Self {
         Self {
@@ -77,7 +78,7 @@ impl Watch {
         for webhook in webhooks.all() {
             page = page.webhook(webhook);
         }
-        // The webhooks' own, and so known already.
+        // The webhooks' own are already known.
         page = match kept {
             Kept::Store(store) => page.store(store.clone()),
             Kept::Inbox(inbox) => page.inbox(inbox.clone()),

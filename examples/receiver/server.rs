@@ -1,5 +1,5 @@
-//! An HTTP/1 server with the limits that `axum::serve` does not set: how long a head may take to
-//! arrive, how many connections there may be, and how long a shutdown may last.
+//! An HTTP/1 server with limits that `axum::serve` does not set: on the time for a head to arrive,
+//! the number of connections, and the length of a shutdown.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use tower_webhook::Drain;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const MAX_CONNECTIONS: usize = 4096;
 
-/// Serves until `stop` ends; then waits, up to `limit` in all, for the requests and handlers that
-/// are still running.
+/// Serves until `stop` ends, then waits up to `limit` in all for the requests and handlers that are
+/// still running.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -34,7 +34,7 @@ pub(crate) async fn serve(
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
-            // Nobody closes the semaphore, so a place comes free sooner or later.
+            // Nobody closes the semaphore, so a permit becomes free sooner or later.
             let place = Arc::clone(&places).acquire_owned().await;
             (listener.accept().await, place)
         };
@@ -45,11 +45,11 @@ pub(crate) async fn serve(
                     let connection = connections.watch(connection(stream, app.clone()));
                     tokio::spawn(async move {
                         let _place = place;
-                        // A connection that breaks is the client's affair.
+                        // A broken connection is the client's problem.
                         let _ = connection.await;
                     });
                 }
-                // Out of file descriptors, most likely: let some connections end.
+                // Most likely out of file descriptors: let some connections end.
                 Err(error) => {
                     tracing::error!(%error, "accept");
                     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! Settings from the environment, each with a default for development.
+//! Settings from environment variables, each with a default for development.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ pub(crate) const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
 pub(crate) struct Settings {
     /// `BIND`: the address and port to listen on.
     pub(crate) bind: SocketAddr,
-    /// `BLENDFI_WEBHOOK_SECRETS`: comma-separated, the new and the old one during a roll-over, each with a
-    /// name if you like (`2026-06:whsec_…`).
+    /// `BLENDFI_WEBHOOK_SECRETS`: comma-separated, the new and the old one during a rollover, each
+    /// optionally with a name (`2026-06:whsec_…`).
     pub(crate) blendfi_keys: KeyRing,
     /// `BLOQUO_ALLOWED_SOURCES`: networks, addresses or host names, comma-separated.
     pub(crate) bloquo_sources: Allowlist,
-    /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is believed, comma-separated.
+    /// `TRUSTED_PROXIES`: networks whose `X-Forwarded-For` is trusted, comma-separated.
     pub(crate) trusted_proxies: TrustedProxies,
     /// `BLOX_PATH_TOKENS`: comma-separated.
     pub(crate) blox_tokens: PathTokens,
@@ -32,9 +32,10 @@ pub(crate) struct Settings {
     pub(crate) handler_delay: Duration,
     /// `HANDLER_FAIL_FIRST`: how many runs of each event answer 500.
     pub(crate) handler_fail_first: u64,
-    /// `HANDLER_GIVES_UP`: handlers say that no retry can help, 1 or 0.
+    /// `HANDLER_GIVES_UP`: whether handlers report that no retry can help, 1 or 0.
     pub(crate) handler_gives_up: bool,
-    /// `WORKER_CONCURRENCY`: how many handlers run at once with `MODE=inbox`; with 0 the receiver runs none.
+    /// `WORKER_CONCURRENCY`: how many handlers run at once with `MODE=inbox`; with 0, none run in
+    /// the receiver.
     pub(crate) worker_concurrency: usize,
     /// `MAX_BODY_BYTES`: longer bodies are refused.
     pub(crate) max_body_bytes: usize,
@@ -90,8 +91,8 @@ fn keys(secrets: &[&str]) -> Result<KeyRing, ConfigError> {
     KeyRing::parse(&SecretFormat::Text, Secrets::parse(&secrets.join(","))?)
 }
 
-/// A variable that is there. One that is there and empty does not mean the default: a secret that
-/// got lost on its way here must not become one that everybody knows.
+/// A variable, if it is set. If it is set but empty, the default is not used: a secret that got
+/// lost on its way here must not be replaced by one that everybody knows.
 pub(crate) fn variable(name: &'static str) -> Result<Option<String>, SettingError> {
     match std::env::var(name) {
         Ok(text) => Ok(Some(text)),
@@ -100,14 +101,14 @@ pub(crate) fn variable(name: &'static str) -> Result<Option<String>, SettingErro
     }
 }
 
-/// A comma-separated list, made into a setting.
+/// A comma-separated list, parsed into a setting.
 fn parsed<T>(
     name: &'static str,
     default: &str,
     parse: impl FnOnce(Vec<&str>) -> Result<T, ConfigError>,
 ) -> Result<T, SettingError> {
     let text = variable(name)?.unwrap_or_else(|| default.to_owned());
-    // The error's text names the position of a bad secret, and never the secret.
+    // The error's text gives the position of a bad secret, but never the secret.
     parse(text.split(',').map(str::trim).collect()).map_err(|error| SettingError::new(name, error))
 }
 

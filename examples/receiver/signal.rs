@@ -1,6 +1,6 @@
-//! How a process is told to end.
+//! How a process is asked to stop.
 
-/// Ends on SIGTERM or Ctrl-C.
+/// Resolves on SIGTERM or Ctrl-C.
 pub(crate) async fn stop_signal() {
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {

@@ -1,4 +1,4 @@
-//! Where events are remembered.
+//! The place where events are remembered.
 
 use std::path::PathBuf;
 
@@ -9,12 +9,12 @@ use tower_webhook::{MemoryStore, SharedStore};
 
 use crate::settings::{SettingError, variable};
 
-/// Where the records are kept unless a setting says otherwise.
+/// The default place of the records.
 const DEFAULT_PATH: &str = "webhooks.db";
 
-/// What keeps the records.
+/// The place of the records.
 pub(crate) enum Place {
-    /// `SQLITE_PATH`: a file, in the working folder unless set.
+    /// `SQLITE_PATH`: a file; the default is in the working folder.
     Sqlite(PathBuf),
     /// `MEMORY=1`: nothing outlives the process.
     Memory,
@@ -57,16 +57,16 @@ impl Place {
     }
 }
 
-/// Where the events are kept.
+/// The store or inbox that keeps the events.
 #[derive(Clone)]
 pub(crate) enum Kept {
-    /// `MODE=inline`, as it is unless set: handlers run before their sender is answered.
+    /// `MODE=inline`, the default: handlers run before their sender is answered.
     Store(SharedStore),
     /// `MODE=inbox`: a worker runs them later.
     Inbox(SharedInbox),
 }
 
-/// The store or the inbox, and some words on where it is and on what its check found.
+/// The store or inbox, with a description of its place and of its check's findings.
 pub(crate) async fn open(place: Place) -> Result<(Kept, String), SettingError> {
     match variable("MODE")?.as_deref() {
         None | Some("inline") => {
@@ -178,7 +178,7 @@ fn checked(mut words: String, findings: Result<String, impl std::fmt::Display>) 
     words
 }
 
-/// The findings are those of records, whose events are sent again.
+/// These findings concern records, whose events are sent again.
 fn inbox_checked(words: String, findings: Result<String, impl std::fmt::Display>) -> String {
     let mut words = checked(words, findings);
     if words.contains("at risk") {
@@ -189,7 +189,7 @@ fn inbox_checked(words: String, findings: Result<String, impl std::fmt::Display>
     words
 }
 
-/// With what lies beneath, in one line.
+/// The error with its causes, in one line.
 fn failed(name: &'static str, error: &dyn std::error::Error) -> SettingError {
     match error.source() {
         Some(source) => SettingError::new(name, format_args!("{error}: {source}")),

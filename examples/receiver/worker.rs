@@ -1,12 +1,13 @@
-//! A worker: it runs the handlers for what a receiver with `MODE=inbox` has accepted into the same
-//! SQLite file, Postgres or Redis.
+//! A worker: it runs the handlers for the events that a receiver with `MODE=inbox` has accepted
+//! into the same SQLite file, Postgres or Redis.
 //!
 //! ```sh
 //! MODE=inbox WORKER_CONCURRENCY=0 cargo run --example receiver
 //! cargo run --example worker
 //! ```
 //!
-//! Any number of them may work on one of these. The settings are the receiver's; see `settings.rs`.
+//! Any number of workers can share an inbox. The settings are those of the receiver; see
+//! `settings.rs`.
 
 #[allow(dead_code, reason = "the receiver uses all of it")]
 mod app;
@@ -59,7 +60,7 @@ async fn work() -> Result<(), Box<dyn Error>> {
     }
     let (inbox, words) = store::open_inbox(place).await?;
     let drain = Drain::new();
-    // Built as the receiver builds them, and not mounted: they say whose events these are.
+    // Built as in the receiver, but not mounted: they define which events these are.
     let webhooks = Webhooks::new(
         &settings,
         &Kept::Inbox(inbox.clone()),

@@ -1,10 +1,11 @@
-//! A source for a sender that this crate does not know, whose API lists its events: twenty lines.
+//! A source in twenty lines, for a sender that this crate does not know and whose API lists its
+//! events.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tower_webhook::reconcile::{ApiClient, ApiError, Found, Page, Recovery, Source};
 
-/// `GET /events?after=…` answers `{"events":[{"id":…}],"last":"…"}`, oldest first, each event as it is delivered.
+/// `GET /events?after=…` returns `{"events":[{"id":…}],"last":"…"}`, oldest first, each event as delivered.
 pub(crate) struct AcmeEvents {
     pub(crate) client: ApiClient,
 }

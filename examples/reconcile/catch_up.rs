@@ -1,4 +1,5 @@
-//! A receiver that was down, and catches up: events that nobody took, and some that arrive meanwhile.
+//! A receiver that was down and catches up: events that were not taken, and some that arrive during
+//! this.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -25,27 +26,27 @@ const BLOX_KEY: &str = "blox_test_9f8e7d6c5b4a";
 const BLENDFI_KEY: &str = "sk_test_0a1b2c3d4e5f";
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where records or events are kept.
+/// The place where records or events are kept.
 pub(crate) enum KeptIn {
     Store(SharedStore),
     Inbox(SharedInbox),
 }
 
-/// What came of it.
+/// The result.
 pub(crate) struct CaughtUp {
     pub(crate) ledger: Ledger,
     pub(crate) blox: Report,
     pub(crate) blendfi: Report,
-    /// One more run of each: everything is known by then.
+    /// One more run of each, by which time everything is known.
     pub(crate) again: [Report; 2],
     pub(crate) api_requests: u64,
 }
 
-/// So many events of each sender happen while nobody listens; then a receiver starts with its
-/// reconcilers on, and every fifth event is delivered by hand as well meanwhile.
+/// So many events of each sender happen while the receiver is down. Then it starts with its
+/// reconcilers, while every fifth event is also delivered by hand.
 pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, Box<dyn Error>> {
     let ledger = Ledger::default();
-    // What happens while nobody listens.
+    // Events that happen while the receiver is down.
     let signer = provider::blendfi(blendfi::keys(["whsec_test_9f8e7d6c5b4a"])?);
     let blox_server = BloxStandIn::start(BLOX_KEY).await?;
     let blendfi_server = BlendFiStandIn::start(BLENDFI_KEY, &signer).await?;
@@ -96,7 +97,7 @@ pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, B
     };
     blendfi_server.deliver_to(&format!("http://{address}/blendfi"));
 
-    // Its reconcilers, of which one asks about each checkout that is open as far as we know.
+    // Its reconcilers; one of them queries each checkout that we believe to be open.
     let open = move |after: Option<String>| {
         let ids = Arc::clone(&ids);
         async move {
@@ -110,7 +111,7 @@ pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, B
         .handler(on_event(ledger.clone()))
         .pace(Pace::new().concurrency(16))
         .build()?;
-    // BlendFi's keys cannot be made of what its API tells: it delivers again what has not arrived.
+    // BlendFi's keys cannot be derived from its API's answers: it redelivers what has not arrived.
     let client = ApiClient::at(blendfi_server.server().url()).bearer(ApiKey::new(BLENDFI_KEY)?);
     let blendfi_api = BlendFiApi::on(client.build()?);
     let list = blendfi_api
@@ -132,7 +133,7 @@ pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, B
     );
     late?;
 
-    // What was queued is worked off.
+    // The queued events are processed.
     let all = usize::try_from(events.saturating_mul(2))?;
     let begun = Instant::now();
     while ledger.len() < all && begun.elapsed() < PATIENCE {
@@ -153,7 +154,8 @@ pub(crate) async fn catch_up(kept_in: KeptIn, events: u64) -> Result<CaughtUp, B
     })
 }
 
-/// Runs as a schedule does, until everything is known; what all runs found together, as the last one ended.
+/// Runs as a schedule does until everything is known. Returns the sums of all runs, with the end of
+/// the last one.
 async fn caught_up(reconciler: &Reconciler, is_idle: impl Fn() -> bool) -> Report {
     let begun = Instant::now();
     let mut all = Report::default();
@@ -166,7 +168,7 @@ async fn caught_up(reconciler: &Reconciler, is_idle: impl Fn() -> bool) -> Repor
         if report.known == report.seen || begun.elapsed() > PATIENCE {
             return all;
         }
-        // What was asked for is on its way.
+        // The requested redeliveries are on their way.
         sleep(Duration::from_millis(200)).await;
         while !is_idle() && begun.elapsed() < PATIENCE {
             sleep(Duration::from_millis(10)).await;

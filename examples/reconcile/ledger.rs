@@ -1,19 +1,19 @@
-//! What handlers did, by event: each effect is counted, so that one that took place twice is seen.
+//! The effects of handlers, by event: each is counted, so that a duplicate is noticed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tower_webhook::Delivery;
 
-/// Clones share it.
+/// Clones share the same effects.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger(Arc<Mutex<HashMap<String, Effect>>>);
 
-/// What took place for one event.
+/// The effects of one event.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Effect {
     pub(crate) times: u32,
-    /// Whether the first one was of an event that was polled.
+    /// Whether the first one came from a poll.
     pub(crate) polled: bool,
 }
 
@@ -41,7 +41,7 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Effects beyond the first one of their event.
+    /// The number of effects beyond the first one of each event.
     pub(crate) fn doubled(&self) -> u32 {
         let effects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         effects

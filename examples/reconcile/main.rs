@@ -1,14 +1,14 @@
-//! A receiver that was down while events happened, and catches up by asking their senders:
+//! A receiver that was down while events happened, and catches up by querying their senders:
 //!
 //! ```sh
 //! cargo run --example reconcile --features http-client,inbox,sqlite,testing
 //! EVENTS=500 REDIS_URL=redis://127.0.0.1 cargo run --example reconcile --features http-client,inbox,sqlite,testing
 //! ```
 //!
-//! `SQLITE_PATH`, `REDIS_URL` or `DATABASE_URL` (with the feature `postgres`) say where records are; without
-//! one they are in a file that is made anew. `MODE=inbox` queues what is found. The senders' APIs are stood in
-//! for on the loopback. It ends with an error where an effect is missing, or took place twice. A source for a
-//! sender of your own is in `acme.rs`.
+//! `SQLITE_PATH`, `REDIS_URL` or `DATABASE_URL` (with the feature `postgres`) say where the records
+//! are; without any of these, they are in a newly created file. `MODE=inbox` queues the events that
+//! are found. Stand-ins on the loopback interface replace the senders' APIs. It ends with an error
+//! if an effect is missing or happened twice. A source for a sender of your own is in `acme.rs`.
 
 #[allow(dead_code, reason = "it is to be read")]
 mod acme;

@@ -1,4 +1,4 @@
-//! Where the records are, by the environment.
+//! The place of the records, from environment variables.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use tower_webhook::store::SharedStore;
 
 use super::catch_up::KeptIn;
 
-/// Its name, and the place.
+/// The name of the place, and the place.
 pub(crate) async fn from_env() -> Result<(&'static str, KeptIn), Box<dyn Error>> {
     let queued = std::env::var("MODE").is_ok_and(|mode| mode == "inbox");
     #[cfg(feature = "redis")]

@@ -5,15 +5,15 @@ use crate::error::{ConfigError, ConfigErrorKind};
 const HOUR: Duration = Duration::from_secs(3_600);
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
-/// When a sender pauses an endpoint, or gives it up: at this share of deliveries that it counts as failed.
+/// When a sender pauses an endpoint, or gives it up: at this share of failed deliveries.
 ///
-/// [Health](crate::health) alarms at half of it, while there is time to act.
+/// [Health](crate::health) raises the alarm at half of it, while there is time to act.
 ///
 /// ```
 /// use std::time::Duration;
 /// use tower_webhook::{FailureShare, RetriedStatuses, RetrySchedule, SenderContract};
 ///
-/// // 95 of 100 in an hour, where there were a thousand.
+/// // 95 of 100 in an hour, if there were at least a thousand.
 /// let share = FailureShare::percent(95)?.within(Duration::from_secs(3_600))?.of_at_least(1_000);
 /// let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).pauses_at(share);
 /// let known = contract.failure_share();
@@ -29,14 +29,15 @@ pub struct FailureShare {
 }
 
 impl FailureShare {
-    /// Of a sender that states none: half of the deliveries of an hour, where there were twenty.
+    /// For a sender that states none: half of the deliveries of an hour, if there were at least
+    /// twenty.
     pub(super) const ASSUMED: Self = Self {
         percent: 50,
         window: HOUR,
         at_least: 20,
     };
 
-    /// Every delivery, `in_a_row` times.
+    /// All deliveries, `in_a_row` times.
     #[cfg(any(test, feature = "senders"))]
     pub(crate) const fn all(in_a_row: u32, window: Duration) -> Self {
         Self {
@@ -46,7 +47,7 @@ impl FailureShare {
         }
     }
 
-    /// The same as a constant of a preset.
+    /// The same as a constant, for presets.
     pub(crate) const fn known(percent: u8, window: Duration, at_least: u32) -> Self {
         Self {
             percent,
@@ -55,11 +56,11 @@ impl FailureShare {
         }
     }
 
-    /// So many of a hundred deliveries, within an hour and of twenty deliveries at least.
+    /// This percentage of the deliveries within an hour, if there were at least twenty.
     ///
     /// # Errors
     ///
-    /// None of a hundred, and more than a hundred.
+    /// `percent` is zero or over a hundred.
     pub fn percent(percent: u8) -> Result<Self, ConfigError> {
         if !(1..=100).contains(&percent) {
             return Err(refused(format!(
@@ -72,11 +73,11 @@ impl FailureShare {
         })
     }
 
-    /// Counted over this span of time.
+    /// Counts over this span of time.
     ///
     /// # Errors
     ///
-    /// Less than a minute, and more than 30 days.
+    /// It is less than a minute, or more than 30 days.
     pub fn within(mut self, window: Duration) -> Result<Self, ConfigError> {
         if window < Duration::from_secs(60) || window > LONGEST {
             return Err(refused(format!(
@@ -87,35 +88,35 @@ impl FailureShare {
         Ok(self)
     }
 
-    /// Where there were so many deliveries in that time at least.
+    /// Counts only if there were at least this many deliveries in that time.
     #[must_use]
     pub fn of_at_least(mut self, deliveries: u32) -> Self {
         self.at_least = deliveries;
         self
     }
 
-    /// The share at which the sender pauses the endpoint, in hundredths.
+    /// The share at which the sender pauses the endpoint, in percent.
     pub fn pause_percent(&self) -> u8 {
         self.percent
     }
 
-    /// The share that is alarming, in hundredths: half of that.
+    /// The share that raises the alarm, in percent: half of that.
     pub fn alarm_percent(&self) -> f64 {
         f64::from(self.percent) / 2.0
     }
 
-    /// Over which time it is counted.
+    /// The span of time over which it is counted.
     pub fn window(&self) -> Duration {
         self.window
     }
 
-    /// Of how many deliveries at least.
+    /// The least number of deliveries.
     pub fn least_deliveries(&self) -> u32 {
         self.at_least
     }
 
-    /// Whether so many failures of so many deliveries are alarming: at half of the share, and where there
-    /// were half as many deliveries.
+    /// Whether this many failures among this many deliveries raise the alarm: at half of the share,
+    /// and with at least half as many deliveries.
     pub(crate) fn is_alarming(&self, failed: u64, total: u64) -> bool {
         let enough = total.saturating_mul(2) >= u64::from(self.at_least);
         let share = failed.saturating_mul(200) >= total.saturating_mul(self.percent.into());
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn half_of_the_share_of_half_of_the_deliveries_is_alarming() {
         let share = FailureShare::percent(95).unwrap().of_at_least(1_000);
-        // 47.5 of a hundred.
+        // 47.5 percent.
         for (failed, total, expected) in [
             (475, 1_000, true),
             (474, 1_000, false),

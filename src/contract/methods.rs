@@ -1,16 +1,16 @@
-//! Which methods a sender uses, and what for.
+//! The methods that a sender uses, and what they mean.
 
 use http::{HeaderValue, Method};
 
 /// The methods of a sender.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Methods {
-    /// None is POST alone.
+    /// Empty for POST alone.
     pub(super) delivering: Box<[Method]>,
     pub(super) probing: Box<[Method]>,
 }
 
-/// What a request with some method is.
+/// The meaning of a request with some method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MethodUse {
     Delivery,
@@ -28,7 +28,7 @@ impl Methods {
 
     #[inline]
     pub(crate) fn use_of(&self, method: &Method) -> MethodUse {
-        // What nearly every request has.
+        // The case of nearly every request.
         if self.delivering.is_empty() && *method == Method::POST {
             return MethodUse::Delivery;
         }
@@ -41,7 +41,7 @@ impl Methods {
         }
     }
 
-    /// The methods that a receiver takes, as `Allow` tells them; none where it is POST alone.
+    /// The methods that a receiver takes, for `Allow`; `None` for POST alone.
     pub(crate) fn listed(&self) -> Option<HeaderValue> {
         if self.delivering.is_empty() && self.probing.is_empty() {
             return None;

@@ -1,20 +1,20 @@
-//! Which answers a sender takes as a reason to try again.
+//! Which answers make a sender retry.
 
 use std::borrow::Cow;
 
 use http::StatusCode;
 
-/// Which answers a sender takes as a reason to try again.
+/// Which answers make a sender retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetriedStatuses {
     /// None: the sender does not retry.
     None,
-    /// Every answer but success.
+    /// Every answer that is not a success.
     AllButSuccess,
     /// These, and every 5xx. See [`RetriedStatuses::server_errors_and`].
     ServerErrorsAnd(Cow<'static, [u16]>),
-    /// These alone. The first is what "not now" is told with, unless 503 is among them. See
+    /// These alone. The first is the not-now status, unless 503 is among them. See
     /// [`RetriedStatuses::only`].
     Only(Cow<'static, [u16]>),
 }
@@ -25,12 +25,12 @@ impl RetriedStatuses {
         Self::ServerErrorsAnd(statuses.into())
     }
 
-    /// These statuses alone, of which the first says "not now" unless 503 is among them.
+    /// These statuses alone, the first of which is the not-now status unless 503 is among them.
     pub fn only(statuses: impl Into<Cow<'static, [u16]>>) -> Self {
         Self::Only(statuses.into())
     }
 
-    /// Whether the sender tries again after this status, where each 2xx is a success to it.
+    /// Whether the sender retries after this status, if it takes every 2xx for success.
     pub fn contains(&self, status: StatusCode) -> bool {
         match self {
             Self::None => false,

@@ -1,29 +1,29 @@
-//! When a sender tries again.
+//! When a sender retries.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// A shorter lease is lost to one slow answer of the store.
+/// A shorter lease would be lost to one slow answer of the store.
 pub(super) const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
-/// When a sender tries again.
+/// When a sender retries.
 ///
-/// With the feature `senders` it is read from a file of settings too, as `docs/schemes.md` says.
+/// With the feature `senders`, it can also be read from a settings file, as `docs/schemes.md` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetrySchedule {
-    /// One attempt, never another. A sender that gives up within 2 s counts as one: none of its
-    /// attempts comes after a lease.
+    /// One attempt only. A sender that gives up within 2 s belongs here: none of its attempts
+    /// arrives after a lease.
     Never,
-    /// `attempts` in all, always the same time apart.
+    /// `attempts` in total, at equal intervals.
     Fixed {
         /// The time between two attempts.
         interval: Duration,
         /// How many attempts in all.
         attempts: u32,
     },
-    /// `attempts` in all, the time between them doubling.
+    /// `attempts` in total, at intervals that double.
     Exponential {
         /// The time before the second attempt.
         first: Duration,
@@ -32,17 +32,17 @@ pub enum RetrySchedule {
     },
     /// These times, each from one attempt to the next. See [`RetrySchedule::listed`].
     Listed(Cow<'static, [Duration]>),
-    /// It retries, but says neither when nor how often.
+    /// It retries, but states neither when nor how often.
     Unstated {
-        /// The shortest time between two attempts that is assumed.
+        /// The assumed shortest time between two attempts.
         interval: Duration,
-        /// How long it is assumed to go on.
+        /// How long it is assumed to continue.
         horizon: Duration,
     },
 }
 
 impl RetrySchedule {
-    /// These times, each from one attempt to the next: written in the code, or read from a file.
+    /// These times, each from one attempt to the next: constants, or values read from a file.
     ///
     /// ```
     /// use std::time::Duration;
@@ -55,7 +55,7 @@ impl RetrySchedule {
         Self::Listed(waits.into())
     }
 
-    /// The shortest time between two attempts; `None` where there is one only.
+    /// The shortest time between two attempts; `None` if there is only one.
     pub fn interval(&self) -> Option<Duration> {
         match self {
             Self::Never => None,
@@ -65,14 +65,14 @@ impl RetrySchedule {
         }
     }
 
-    /// The time from the first attempt until the sender has surely given up: to the last attempt
-    /// and one interval more. Zero where there is one attempt only.
+    /// The time from the first attempt until the sender has surely given up: up to the last attempt
+    /// plus one interval. Zero if there is only one attempt.
     pub fn horizon(&self) -> Duration {
         match self {
             Self::Never => Duration::ZERO,
             Self::Fixed { interval, attempts } => interval.saturating_mul(*attempts),
             Self::Exponential { first, attempts } => {
-                // No wait doubles more often than this before it is the longest there is.
+                // After this many doublings, every wait has reached the maximum.
                 let waits = (0..128.min(*attempts)).scan(*first, |next, _| {
                     let wait = *next;
                     *next = wait.saturating_mul(2);
@@ -85,8 +85,8 @@ impl RetrySchedule {
         }
     }
 
-    /// Longest lease of a receiver that dies after which an attempt is still to come. A listed wait
-    /// that is shorter than the last one costs an attempt and never the event.
+    /// The longest lease after which an attempt still follows if its receiver dies. A listed wait
+    /// that is shorter than the last one may cost an attempt, but never the event.
     pub(super) fn longest_lease(&self) -> Option<Duration> {
         let wait = match self {
             Self::Listed(waits) => waits.last().copied(),
@@ -98,7 +98,7 @@ impl RetrySchedule {
     }
 }
 
-/// In words for an operator, such as `5 attempts, 2 min apart`.
+/// The schedule in words for an operator, such as `5 attempts, 2 min apart`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -132,7 +132,7 @@ impl fmt::Display for RetrySchedule {
     }
 }
 
-/// A time in the largest unit that holds it whole.
+/// A time in the largest unit that divides it evenly.
 pub(crate) struct Span(pub(crate) Duration);
 
 impl fmt::Display for Span {

@@ -1,4 +1,4 @@
-//! What a sender takes for success.
+//! What a sender counts as success.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,7 @@ use http::StatusCode;
 
 /// Which answers a sender counts as success.
 ///
-/// A layer gives a handler's success in these words: a 204 is a 200 to a sender that counts nothing
-/// else.
+/// A layer adapts a handler's success to it: a 204 becomes a 200 for a sender that counts only 200.
 ///
 /// ```
 /// use http::StatusCode;
@@ -25,12 +24,12 @@ use http::StatusCode;
 pub enum SuccessAnswer {
     /// Any 2xx.
     AnySuccess,
-    /// These statuses alone. The first is given where a handler's success has none of them. See
+    /// These statuses alone. The first replaces a handler's success with another status. See
     /// [`SuccessAnswer::one_of`].
     Statuses(Cow<'static, [u16]>),
     /// 200 with this body. See [`SuccessAnswer::text`] and [`SuccessAnswer::json`].
     Body {
-        /// What it is.
+        /// Its content type.
         content_type: &'static str,
         /// The body, byte for byte.
         text: Cow<'static, str>,
@@ -43,7 +42,7 @@ impl SuccessAnswer {
         Self::Statuses(vec![status].into())
     }
 
-    /// These statuses alone, of which the first is given where a handler's success has none of them.
+    /// These statuses alone, the first of which replaces a handler's success with another status.
     pub fn one_of(statuses: impl Into<Cow<'static, [u16]>>) -> Self {
         Self::Statuses(statuses.into())
     }
@@ -82,7 +81,7 @@ impl SuccessAnswer {
         }
     }
 
-    /// The status that a success with this one is given.
+    /// The status that a success with this status gets.
     pub(crate) fn status_for(&self, status: StatusCode) -> StatusCode {
         if self.has_status(status) {
             return status;
@@ -95,7 +94,7 @@ impl SuccessAnswer {
         first.unwrap_or(StatusCode::OK)
     }
 
-    /// What is wrong with it, if anything is.
+    /// The fault in this answer, if any.
     pub(super) fn fault(&self) -> Option<&'static str> {
         let Self::Statuses(listed) = self else {
             return None;

@@ -156,7 +156,7 @@ fn retention_outlasts_the_sender() {
     let minute = flat().signs_time(Tolerance::from_secs(60).unwrap());
     assert!(minute.check_retention(224 * SECOND).is_err());
     assert!(minute.check_retention(225 * SECOND).is_ok());
-    // Ten years of 365.25 days and a day begun.
+    // Ten years of 365.25 days, rounded up to whole days.
     let most = 3_653 * DAY;
     assert_eq!(flat().check_retention(most).unwrap(), most);
     assert_eq!(
@@ -235,7 +235,7 @@ fn a_sender_that_gives_up_at_once_never_retries() {
 }
 
 fn schedules() -> impl Strategy<Value = RetrySchedule> {
-    // Leaked: `Listed` holds what a preset writes down.
+    // Leaked, because `Listed` holds constants of presets.
     let waits = prop::collection::vec(0_u64..=86_400_000, 1..20).prop_map(|waits| {
         let waits: Vec<_> = waits.into_iter().map(Duration::from_millis).collect();
         RetrySchedule::listed(waits)
@@ -254,7 +254,7 @@ fn schedules() -> impl Strategy<Value = RetrySchedule> {
 }
 
 proptest! {
-    /// Of all senders that go on for more than 2 s and for less than six years.
+    /// For all senders that retry for more than 2 s and less than six years.
     #[test]
     fn what_is_assumed_passes_every_check(
         schedule in schedules(),
@@ -271,7 +271,7 @@ proptest! {
         if let Some(secs) = tolerance {
             contract = contract.signs_time(Tolerance::from_secs(secs).unwrap());
         }
-        // As the layer puts them together.
+        // Combined in the same way as in the layer.
         let lease = contract.check_lease(contract.default_lease());
         prop_assert!(lease.is_ok(), "{:?}", lease);
         let ceiling = contract.default_renewal_ceiling().max(contract.default_lease());

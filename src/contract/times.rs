@@ -1,4 +1,4 @@
-//! How long an event is remembered, claimed and renewed for: what follows from how a sender delivers.
+//! How long an event is remembered, claimed and renewed, depending on how its sender delivers.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use super::{DAY, HOUR, MINUTE, SenderContract};
 use crate::clock::Tolerance;
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Ends of what can be set, so that no sum of times overflows.
+/// Limits of the settings, so that no sum of times overflows.
 const LONGEST_RETENTION: Duration = Duration::from_secs(3_653 * 86_400);
 const LONGEST_CEILING: Duration = Duration::from_secs(7 * 86_400);
 
 impl SenderContract {
-    /// How long a record is kept unless set: 30 days where old events can come back (by hand, or
-    /// because no signed time lets a captured one grow stale), else 72 hours.
+    /// How long a record is kept by default: 30 days if old events can come back (by hand, or
+    /// because a captured delivery has no signed time to grow stale by), else 72 hours.
     pub fn default_retention(&self) -> Duration {
         let usual = if self.redelivery_by_hand || self.signed_time.is_none() {
             30 * DAY
@@ -52,7 +52,7 @@ impl SenderContract {
         Ok(retention)
     }
 
-    /// A request must be given time to be handled in.
+    /// Checks that a request has enough time to be handled.
     pub(crate) fn check_deadline(&self) -> Result<(), ConfigError> {
         let least = Duration::from_millis(100);
         if self.deadline() < least {
@@ -67,8 +67,8 @@ impl SenderContract {
         Ok(())
     }
 
-    /// How long a claim lasts without renewal unless set: 15 s, or the sender's retry interval or
-    /// the renewal ceiling where one of them is shorter, and at least 1 s.
+    /// How long a claim lasts without renewal by default: 15 s, or the sender's retry interval or
+    /// the renewal ceiling if one of them is shorter, and at least 1 s.
     pub fn default_lease(&self) -> Duration {
         let usual = Duration::from_secs(15).min(self.default_renewal_ceiling());
         self.schedule
@@ -105,8 +105,8 @@ impl SenderContract {
         }
     }
 
-    /// How long a claim is renewed for in all unless set: two fifths of the retry horizon and at
-    /// most 15 minutes; 15 minutes where the sender does not retry.
+    /// How long a claim is renewed in all by default: two fifths of the retry horizon and at most
+    /// 15 minutes; 15 minutes if the sender does not retry.
     pub fn default_renewal_ceiling(&self) -> Duration {
         let usual = 15 * MINUTE;
         if self.retries_at_all() {

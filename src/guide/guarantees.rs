@@ -1,22 +1,22 @@
 //! Exactly what is guaranteed.
 //!
-//! **A handler runs at least once** for each event that is wanted here and whose sender sends it until it is
-//! acknowledged, and **at most one lease** of an event is live at any time. Where handlers run inline, an event is
-//! answered with 2xx only once it is recorded as done, but for the 202 below. What a handler answers
-//! decides what becomes of the event:
+//! **A handler runs at least once** for each wanted event that its sender keeps sending until it is
+//! acknowledged, and **at most one lease** of an event is live at any time. If handlers run inline, an event is
+//! answered with 2xx only once it is recorded as done, except for the 202 below. The handler's answer
+//! decides what happens to the event:
 //!
 //! | the handler | the event | the sender |
 //! | --- | --- | --- |
 //! | answers 2xx | is done | gets that answer; duplicates get 200 |
 //! | answers [`Permanent`](crate::Permanent) | is done | gets its status; duplicates get 200 |
 //! | answers anything else, an error, or panics | is free again | gets a status that it retries |
-//! | takes longer than the sender waits | stays claimed, and the handler goes on | gets the not-now status, and its next attempt finds the outcome; one that does not retry gets 202 |
+//! | takes longer than the sender waits | stays claimed, and the handler keeps running | gets the not-now status, and its next attempt finds the outcome; one that does not retry gets 202 |
 //!
-//! A handler that axum mounts is judged by the status of its answer alone. `Err(String)` is 200 to axum, and so its
-//! event is done: fail by a status, by a [`Failure`](crate::runtime::Failure), or mount the handler by
-//! [`event_handler`](crate::event_handler), which takes any error for a failure.
+//! A handler that axum mounts is judged only by the status of its answer. axum answers `Err(String)` with 200, so
+//! its event is done. To fail, answer an error status or a [`Failure`](crate::runtime::Failure), or mount the
+//! handler by [`event_handler`](crate::event_handler), which takes any error for a failure.
 //!
-//! Twice in a row, the second try after a failure:
+//! The same event delivered three times; the first attempt fails:
 //!
 //! ```
 //! use axum::{Router, body::Body, http::{Request, StatusCode}};
@@ -50,10 +50,10 @@
 //!
 //! # Once, but for six windows
 //!
-//! The effect of a handler takes place once, but for the [windows](crate#what-is-guaranteed) in which a
+//! The effect of a handler takes place once, except in the [windows](crate#what-is-guaranteed) in which a
 //! process dies between effect and record, a handler fails after its effect, a lease ends before it, or
-//! the store forgets. No receiver that calls another system can close those; the system that has the
-//! effect can. Either it takes each key once:
+//! the store forgets. No receiver that calls another system can close those; the system in which the
+//! effect takes place can. Either it accepts each key once:
 //!
 //! ```
 //! use std::collections::HashSet;
@@ -78,14 +78,14 @@
 //! }
 //! ```
 //!
-//! or it takes no lower [`fence`](crate::Delivery::fence) after a higher one, which keeps a handler out
-//! that was paused past its lease. With records in Postgres or SQLite beside the data, `Tx` writes effect and
+//! or it refuses a lower [`fence`](crate::Delivery::fence) after a higher one, which excludes a handler
+//! that was paused past its lease. If the records are in Postgres or SQLite with the data, `Tx` writes effect and
 //! record in one transaction, which closes the first four; `docs/exactly-once.md` says what stays open.
 //!
 //! # What is not
 //!
-//! - **Order.** Senders do not keep it, and nor do retries. Compare the event's own time or version; or have
-//!   an inbox do so, which runs one event of each thing at a time (`docs/inbox.md`).
-//! - **Senders that do not retry.** What is answered with an error is gone: ask their API too.
-//! - **Records that a store loses.** [`MemoryStore`](crate::MemoryStore) does at every restart; for Redis
-//!   the README says which settings keep them.
+//! - **Order.** Senders do not keep it, and neither do retries. Compare the event's own time or version, or use
+//!   an inbox, which compares them and runs the events of each order key one at a time (`docs/inbox.md`).
+//! - **Senders that do not retry.** An event that is answered with an error is lost: query their API too.
+//! - **Records that a store loses.** [`MemoryStore`](crate::MemoryStore) loses them at every restart; the
+//!   README says which settings of Redis preserve them.

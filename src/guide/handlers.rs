@@ -1,4 +1,4 @@
-//! What a handler is told, and what it can answer.
+//! What a handler receives, and what it can answer.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::Request};
@@ -18,13 +18,13 @@
 //! async fn on_purchase(event: Event<Purchase>, delivery: Delivery) -> Result<(), Failure> {
 //!     println!("{}: attempt {} at {}", event.transaction_id, delivery.attempt(), delivery.key());
 //!     println!("received {}", delivery.received_at().to_rfc3339());
-//!     // What the sender says of when it happened, and which keys have signed: nothing here.
+//!     // The sender's time of the event, and the keys that signed it: both are unknown here.
 //!     assert_eq!((delivery.event_time(), delivery.verified_by()), (None, None));
 //!     assert!(delivery.authenticated().proves(Proof::SecretPath));
 //!     if delivery.is_test_id() || delivery.predates_retention() {
 //!         return Err(Failure::permanent("a test, or one that is too old to tell"));
 //!     }
-//!     // Ran without a record, because the layer fails open; or other content after a failure.
+//!     // It has a record (no fail-open), and the same content as before any failure.
 //!     assert!(!delivery.is_unchecked() && !delivery.is_corrected());
 //!     match delivery.lease().is_lost() {
 //!         true => Err(Failure::retry("another receiver has it by now")),
@@ -45,7 +45,7 @@
 //! }
 //! ```
 //!
-//! The payloads of the presets are typed, and say what is final in them:
+//! The payloads of the presets are typed, and have methods such as `is_final`:
 //!
 //! ```
 //! use tower_webhook::Event;

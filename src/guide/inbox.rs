@@ -1,15 +1,15 @@
 //! Answering at once and working later: the inbox.
 //!
 //! A handler that takes a second keeps its sender waiting, and one that fails depends on the sender to
-//! come again. With an inbox in place of a store the sender has its success as soon as its event is durably
-//! held. A worker runs the handler afterwards, again and again until it is done, and what never gets done
-//! is kept where somebody can see it.
+//! retry. With an inbox in place of a store the sender gets its success as soon as its event is durably
+//! held. A worker runs the handler afterwards, repeatedly until the event is done. An event that never gets
+//! done becomes a dead letter, which an operator can see.
 //!
 //! | take a store, run inline | take an inbox |
 //! | --- | --- |
-//! | the handler is quick, and the sender retries | the sender gives up soon, or never comes again |
+//! | the handler is quick, and the sender retries | the sender gives up soon, or never retries |
 //! | the answer matters to the sender | the answer is only "I have it" |
-//! | nothing else is to be run | retries, order, rates and dead letters are wanted |
+//! | you do not want to run a worker | you want retries, order, rates and dead letters |
 //!
 //! `.store(store)` becomes `.inbox(inbox)`, and the handler stays the same:
 //!
@@ -35,9 +35,9 @@
 //!
 //! async fn on_purchase(event: Event<Purchase>, account: State<Account>) -> Result<(), Failure> {
 //!     match event.transaction_id.as_str() {
-//!         // Tried again after a minute; 30 attempts in all.
+//!         // Retried after a minute; 30 attempts in total.
 //!         "tx_busy" => Err(Failure::retry("the ledger is busy").after(Duration::from_secs(60))),
-//!         // Not tried again: a dead letter.
+//!         // Not retried: a dead letter.
 //!         _ if !account.load(Ordering::Relaxed) => Err(Failure::permanent("no such account")),
 //!         _ => Ok(()),
 //!     }
@@ -45,7 +45,7 @@
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // `SqliteInbox`, `PostgresInbox` and `RedisInbox` outlive the process, this one does not.
+//!     // Entries of `SqliteInbox`, `PostgresInbox` and `RedisInbox` outlive the process; these do not.
 //!     let inbox = MemoryInbox::new();
 //!     let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4"])?;
 //!     let cards = Webhook::new(provider::bloque_accounts(tokens)).inbox(inbox.clone()).build()?;
@@ -57,7 +57,7 @@
 //!     let app = Router::new().webhook("/cards", cards, event_handler(on_purchase));
 //!     let app: Router = app.with_state(account.clone());
 //!
-//!     // Each is acknowledged, whatever becomes of it.
+//!     // Each is acknowledged, whether or not its handler succeeds later.
 //!     for id in ["tx_1", "tx_busy"] {
 //!         let event = serde_json::json!({
 //!             "type": "authorization", "event": "purchase", "transaction_id": id,
@@ -70,7 +70,7 @@
 //!         tokio::time::sleep(Duration::from_millis(1)).await;
 //!     }
 //!
-//!     // Somebody opens the account, and sends round again what died for want of it.
+//!     // An operator opens the account, and redrives the events that died without it.
 //!     account.store(true, Ordering::Relaxed);
 //!     let died = DeadLetters::new().reason("no such account");
 //!     assert_eq!(died.redrive(&inbox, Duration::ZERO).await?.done, 1);
@@ -78,27 +78,27 @@
 //!         tokio::time::sleep(Duration::from_millis(1)).await;
 //!     }
 //!
-//!     // Takes nothing more, gives back what has not begun, and waits for what runs.
+//!     // Takes no more events, gives back those that have not begun, and waits for those that run.
 //!     drain.begin();
 //!     working.await?;
 //!     Ok(())
 //! }
 //! ```
 //!
-//! A worker may be a process of its own, and there may be many of them: build the same webhook there, with the
-//! same inbox, and mount it nowhere. `MODE=inbox cargo run --example receiver` and `cargo run --example worker`
+//! A worker may be a separate process, and there may be many of them: build the same webhook there, with the
+//! same inbox, and do not mount it. `MODE=inbox cargo run --example receiver` and `cargo run --example worker`
 //! are such a pair.
 //!
-//! What else is there:
+//! Further features:
 //!
-//! - [`OrderRule`](crate::event::OrderRule): the events of one order or account run one at a time, and one
-//!   that is older than what was completed is skipped.
+//! - [`OrderRule`](crate::event::OrderRule): the events of one order or account run one at a time, and an event
+//!   that is older than the newest completed one is skipped.
 //! - [`Inbox::set_paused`](crate::inbox::Inbox::set_paused): a provider's events are held, and wait.
-//! - [`Inbox::set_rate`](crate::inbox::Inbox::set_rate): no more than so many within so long, for all workers.
-//! - [`Delivery::is_queued`](crate::Delivery::is_queued): a handler can tell where it runs.
+//! - [`Inbox::set_rate`](crate::inbox::Inbox::set_rate): a limit on events per time, for all workers together.
+//! - [`Delivery::is_queued`](crate::Delivery::is_queued): whether a handler runs in a worker.
 //! - [`Backoff`](crate::worker::Backoff), and the other settings of a
 //!   [`WorkerBuilder`](crate::worker::WorkerBuilder).
 //!
-//! A handler runs at least once, as it does inline, and may run again where its worker died behind its effect.
-//! On Postgres a handler that takes `Tx` closes that window. `docs/inbox.md` in the repository has the states of
+//! A handler runs at least once, as it does inline, and may run again if its worker died after its effect. On
+//! Postgres a handler that takes `Tx` closes that window. `docs/inbox.md` in the repository lists the states of
 //! an entry, who moves it on and when, and what each backend survives.

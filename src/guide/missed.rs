@@ -1,18 +1,18 @@
-//! Events that never arrived: finding them by asking their sender.
+//! Finding events that never arrived, by querying their sender.
 //!
 //! A sender that gives up, such as BLOX after its first attempt and BlendFi after two minutes, leaves a receiver that
-//! was down without the event. A [`Reconciler`](crate::reconcile::Reconciler) asks the sender's API on a
-//! schedule, and puts what it finds through the same key, record, order and handler as a delivery: what was
-//! handled is known, and what arrives meanwhile is a duplicate or was faster. Your handler needs no
-//! second code path for it.
+//! was down without the event. A [`Reconciler`](crate::reconcile::Reconciler) queries the sender's API on a schedule,
+//! and puts each event that it finds through the same key, record, order and handler as a delivery. An event that was
+//! handled is recognized, and if a delivery of it arrives during the run, the later of the two is a duplicate. Your
+//! handler needs no second code path for it.
 //!
-//! What is asked is a [`Source`](crate::reconcile::Source), one call that gives a page:
+//! The reconciler queries a [`Source`](crate::reconcile::Source), which has one call that returns a page:
 //!
 //! ```
 //! use tower_webhook::reconcile::{ApiError, Found, Page, Reconciler, Recovery, RunEnd, Source};
 //! use tower_webhook::{Delivery, MemoryStore, PathTokens, Webhook, provider};
 //!
-//! /// As the API of a sender tells what has become of its checkouts.
+//! /// Stands for the API of a sender, which reports the outcome of its checkouts.
 //! struct Ended;
 //!
 //! impl Source for Ended {
@@ -45,28 +45,28 @@
 //! }
 //! ```
 //!
-//! | sender | with the feature `http-client` | what is found |
+//! | sender | with the feature `http-client` | a missed event |
 //! | --- | --- | --- |
-//! | BLOX | `BloxApi::open_checkouts` asks about each checkout of yours that is open | is handled as the delivery would have been |
+//! | BLOX | `BloxApi::open_checkouts` queries each open checkout of yours | is handled as the delivery would have been |
 //! | BlendFi | `BlendFiApi::deliveries` lists what an endpoint was sent | is delivered again by BlendFi |
 //! | Bloquo | `DeliveryList`, with the paths and members of your account | is sent again by Bloquo |
-//! | any other | a `Source` of your own on an `ApiClient`, or on a client of yours | as its [`Recovery`](crate::reconcile::Recovery) says |
+//! | any other | a `Source` of your own on an `ApiClient`, or on a client of yours | is handled as its [`Recovery`](crate::reconcile::Recovery) says |
 //!
 //! # What is made, and what is asked for again
 //!
-//! An event that is made of an answer must have the key that its delivery has, or it runs twice: once as one
-//! event, once as the other. So a source says which members it tells, and a pair that cannot work is refused
-//! when it is built: BlendFi's key is an `evt_…` that no conversion names; a key with a time of sending is in no
-//! list of payments. Such a source asks for [another delivery](crate::reconcile::Recovery::redelivery)
-//! instead, which then comes by the webhook, signed.
+//! An event that is made from an API's answer must have the same key as its delivery, or it runs twice, as two
+//! different events. So a source says which members its answers contain, and a pair of webhook and source that cannot
+//! work is refused when it is built: BlendFi's key is an `evt_…` that no conversion contains; a key with a time of
+//! sending is in no list of payments. Such a source requests [another
+//! delivery](crate::reconcile::Recovery::redelivery) instead, which then arrives at the webhook, signed.
 //!
-//! Where deliveries hold lists, an API mostly tells their items by themselves: a source says so by
+//! If deliveries contain lists, an API mostly returns their items one by one: a source says so by
 //! [`of_items`](crate::reconcile::Recovery::of_items). An item whose key takes a member of the envelope around its
-//! list cannot be made so.
+//! list cannot be made this way.
 //!
-//! What is made was not proved by a signature, and `Delivery::is_polled` says so; what vouches for it is that
-//! the API was asked by HTTPS. A confirmation of the webhook is asked about it all the same, unless the source
-//! says that it [was](crate::reconcile::Found::confirmed).
+//! An event that is made was not proved by a signature, and `Delivery::is_polled` says so. Its only proof is that
+//! the API was queried over HTTPS. The webhook's confirmation is still asked about it, unless the source
+//! says that the event [was confirmed](crate::reconcile::Found::confirmed).
 //!
 //! # Runs
 //!

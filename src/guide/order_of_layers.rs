@@ -1,16 +1,16 @@
-//! What stands outside of a webhook's layer, and what inside.
+//! Which layers belong outside a webhook's layer, and which inside.
 //!
-//! | layer | stands | because |
+//! | layer | belongs | because |
 //! | --- | --- | --- |
 //! | tracing, request ids | outside | refusals are seen too |
 //! | a limit of connections or of requests per address | outside | it protects the receiver from strangers |
-//! | whatever reads or changes the body: decompression, JSON | nowhere outside | signatures are over the bytes as they came |
-//! | a limit of what runs at once, a queue | inside | only an event that is claimed takes a place: nothing unproved, and no duplicate that waits |
-//! | a time limit for the handler | inside | the sender's own is kept by the layer: a time limit outside drops its answer |
+//! | anything that reads or changes the body: decompression, JSON | nowhere outside | signatures are over the bytes as they arrived |
+//! | a concurrency limit, a queue | inside | only a claimed event takes a place: no unproved request, and no duplicate that waits |
+//! | a time limit for the handler | inside | the layer observes the sender's time limit itself: one outside drops its answer |
 //! | another webhook's layer | on a route of its own | one inside another is refused with 500 and a line in the log |
 //!
-//! `RouterExt::webhook` puts the layer around one route. `Router::layer` would put it around all that
-//! are there, and the fallback too.
+//! `RouterExt::webhook` puts the layer around one route. `Router::layer` would put it around all
+//! routes added so far, and around the fallback.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::{Request, StatusCode}, routing::post};

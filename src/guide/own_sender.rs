@@ -1,8 +1,8 @@
 //! A sender that has no preset, written as data.
 //!
-//! A [`Provider`](crate::Provider) is a proof, a rule that tells its events apart, and how it delivers. All
-//! three are data: `examples/custom_provider.rs` is a whole one, and what a sender asks for beyond that
-//! stands here.
+//! A [`Provider`](crate::Provider) is a proof, a rule that identifies its events, and how it delivers. All
+//! three are data: `examples/custom_provider.rs` is a complete one, and this guide shows what else a sender may
+//! need.
 //!
 //! # How it signs
 //!
@@ -15,7 +15,7 @@
 //!         .list("v1,", Encoding::Base64)
 //!         .id_header("webhook-id")
 //!         .timestamp_header("webhook-timestamp")
-//!         // The same under other names: a delivery has one family or the other.
+//!         // The same headers under other names: a delivery has one family or the other.
 //!         .or_family("svix-signature")
 //!         .id_header("svix-id")
 //!         .timestamp_header("svix-timestamp")
@@ -37,9 +37,9 @@
 //! }
 //! ```
 //!
-//! One that signs with a private key is proved by its public key, with the feature `asymmetric`: the algorithm
-//! says so, and the secrets are then the sender's public keys. A token that holds the body's digest is proved by
-//! the rules for it, with the feature `jwt`:
+//! A sender that signs with a private key is proved by its public key, with the feature `asymmetric`: set the
+//! algorithm, and the secrets are then the sender's public keys. A token that contains the body's digest is
+//! verified by its own rules, with the feature `jwt`:
 //!
 //! ```
 //! #[cfg(feature = "jwt")]
@@ -71,13 +71,13 @@
 //! fn main() {}
 //! ```
 //!
-//! `docs/schemes.md` says all that a scheme can be made of, as it stands in a file of settings: a signature that a
-//! public key proves, a token, the message itself by RFC 9421.
+//! `docs/schemes.md` lists all parts of a scheme, in the form of a settings file: among them signatures with
+//! public keys, tokens, and message signatures (RFC 9421).
 //!
 //! # What tells its events apart
 //!
-//! A [`Shape`](crate::event::Shape) says when it fits, what the key is, and what the event means. Shapes
-//! are tried in their order:
+//! A [`Shape`](crate::event::Shape) says when it applies, what the key is, and what the event means. Shapes
+//! are tried in order:
 //!
 //! ```
 //! use http::HeaderMap;
@@ -95,9 +95,9 @@
 //!         .fingerprint(["/data"])?
 //!         .time("/created")?;
 //!     let rule = EventRule::members([test, refund, ping, other])?
-//!         // Repeats the key: one that disagrees is refused.
+//!         // This header repeats the key: a delivery in which it differs is refused.
 //!         .checked_header("x-acme-id")?
-//!         // What is of no shape is keyed on its bytes, and not refused.
+//!         // An event that no shape fits is keyed on its bytes, and not refused.
 //!         .or_body("unknown");
 //!
 //!     let shape = |body: &str| -> Result<_, Box<dyn std::error::Error>> {
@@ -113,9 +113,9 @@
 //! }
 //! ```
 //!
-//! Where no member tells events apart, [`EventRule::signed_id`](crate::event::EventRule::signed_id) takes
-//! the id that the signature covers, and [`EventRule::body`](crate::event::EventRule::body) the bytes. One
-//! body with several events in a list is [`or_each`](crate::event::EventRule::or_each).
+//! If no member identifies an event, [`EventRule::signed_id`](crate::event::EventRule::signed_id) takes
+//! the id that the signature covers, and [`EventRule::body`](crate::event::EventRule::body) the bytes. For a
+//! body with several events in a list, use [`or_each`](crate::event::EventRule::or_each).
 //!
 //! ```
 //! use tower_webhook::ConfigError;
@@ -132,7 +132,7 @@
 //!
 //! # How it delivers
 //!
-//! Lease, retention, deadline and answers follow from its
+//! Lease, retention, deadline and answers follow from the sender's
 //! [`SenderContract`](crate::SenderContract):
 //!
 //! ```
@@ -157,7 +157,7 @@
 //!     assert_eq!(contract.delivering_methods(), [Method::POST, Method::PUT]);
 //!     assert_eq!(contract.probing_methods(), [Method::HEAD]);
 //!     assert!(contract.needs_empty_401());
-//!     // What follows, unless it is set.
+//!     // The defaults that follow from it.
 //!     assert_eq!(contract.default_lease(), Duration::from_secs(15));
 //!     assert_eq!(contract.default_renewal_ceiling(), Duration::from_secs(900));
 //!     assert!(contract.default_retention() >= Duration::from_secs(72 * 3_600));
@@ -177,7 +177,7 @@
 //!     RetrySchedule, SenderContract, Unconfirmed,
 //! };
 //!
-//! /// Stands for the question: this one takes every event for true.
+//! /// Stands for a query of the sender's API: this one confirms every event.
 //! async fn ask_their_api(event: Unconfirmed) -> Confirmation {
 //!     println!("GET https://api.acme.example/events/{}", event.key);
 //!     Confirmation::Confirmed

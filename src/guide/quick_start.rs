@@ -1,6 +1,6 @@
 //! From nothing to a receiver.
 //!
-//! A receiver is four things: who sends ([`provider`](crate::provider)), where records are kept
+//! A receiver needs four things: who sends ([`provider`](crate::provider)), where records are stored
 //! ([`store`](crate::store)), where it is mounted, and what it does with an event.
 //!
 //! ```toml
@@ -13,11 +13,11 @@
 //! tower-webhook = { git = "https://github.com/tower-webhook/tower-webhook" } # until a version is released
 //! ```
 //!
-//! Unless set, its features are `axum` and `redis`; the front page has a [table](crate#features) of all.
+//! Its default features are `axum` and `redis`; the front page has a [table](crate#features) of all.
 //!
-//! Below, the router is called with two deliveries as Stripe makes them, which a test can do too; in
-//! `main` it is served by `axum::serve`. `examples/stripe.rs` is such a `main`, with the secret from the
-//! environment, records in Redis and an orderly end.
+//! Below, the router is called with deliveries in Stripe's format, as a test can do too; a real `main`
+//! serves it by `axum::serve`. `examples/stripe.rs` is such a `main`, with the secret from the
+//! environment, records in Redis and a graceful shutdown.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::{Request, StatusCode}};
@@ -39,12 +39,12 @@
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // Why something is refused stands in the log alone: the sender is not told.
+//!     // The reason for a refusal is only in the log: the sender does not learn it.
 //!     tracing_subscriber::fmt::init();
 //!     let keys = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
 //!     let stripe = Webhook::new(provider::stripe(keys))
 //!         .store(MemoryStore::new())
-//!         // The delivery was signed at that time: a receiver takes the system's clock.
+//!         // The delivery was signed at that time; a real receiver uses the system clock.
 //!         .clock(ManualClock::new(UnixTime::from_secs(1_777_899_600)))
 //!         .build()?;
 //!     let app: Router = Router::new().webhook("/webhooks/stripe", stripe, on_event);
@@ -60,7 +60,7 @@
 //!     assert_eq!(deliver(right).await?.status(), StatusCode::NO_CONTENT);
 //!     // Stripe sends it again: the handler does not run.
 //!     assert_eq!(deliver(right).await?.headers()["idempotent-replayed"], "true");
-//!     // Somebody else has made this one up.
+//!     // A forged signature.
 //!     let forged = "0000000000000000000000000000000000000000000000000000000000000000";
 //!     assert_eq!(deliver(forged).await?.status(), StatusCode::UNAUTHORIZED);
 //!     Ok(())
@@ -72,12 +72,11 @@
 //! - [`MemoryStore`](crate::MemoryStore) forgets at every restart. `RedisStore`, `SqliteStore` and
 //!   `PostgresStore` do not.
 //! - Read secrets from the environment:
-//!   `stripe::keys(Secrets::from_env("STRIPE_WEBHOOK_SECRETS")?)?`. How one is changed is in
-//!   [`roll_over`](super::roll_over).
+//!   `stripe::keys(Secrets::from_env("STRIPE_WEBHOOK_SECRETS")?)?`. [`roll_over`](super::roll_over)
+//!   explains how to change one.
 //! - Give all webhooks the same [`Drain`](crate::Drain), and wait for it once the server has ended.
-//! - A handler answers 2xx when it is done, [`Permanent`](crate::Permanent) where no retry can help, and
-//!   an error's status or a [`Failure`](crate::runtime::Failure) to have the event again:
-//!   [`guarantees`](super::guarantees) says what follows from each. An `Err(String)` is none: axum answers it with
-//!   200.
-//! - Behind a proxy or a load balancer, read [`proxies`](super::proxies) where a sender is proved by its
+//! - A handler answers 2xx when it is done, [`Permanent`](crate::Permanent) if no retry can help, and an error
+//!   status or a [`Failure`](crate::runtime::Failure) to get the event again: [`guarantees`](super::guarantees)
+//!   says what follows from each. An `Err(String)` is no failure: axum answers it with 200.
+//! - Behind a proxy or a load balancer, read [`proxies`](super::proxies) if a sender is proved by its
 //!   address.

@@ -1,16 +1,16 @@
 //! Changing a secret without losing a delivery.
 //!
-//! 1. Make the new secret at the sender, where it lets both be in use for a while (Stripe does, for
-//!    up to a day). Put it into the ring beside the old one, each under a name.
+//! 1. Create the new secret at the sender, if it lets both be in use for a while (Stripe does, for
+//!    up to a day). Put it into the ring with the old one, each under a name.
 //! 2. Watch which key signs: [`Delivery::verified_by`](crate::Delivery::verified_by) and
 //!    [`Observation::signed_by`](crate::Observation) name every key that matches.
-//! 3. Once the old one signs no more, retries included, take it out.
+//! 3. Once the old one no longer signs, not even retries, remove it.
 //!
-//! [`KeyRing::rotate`](crate::KeyRing::rotate) does the first step in a running receiver, and `BlendFiApi::rotate_secret`
-//! of the feature `http-client` at BlendFi too.
+//! [`KeyRing::rotate`](crate::KeyRing::rotate) adds the new key in a running receiver. `BlendFiApi::rotate_secret`
+//! of the feature `http-client` also creates it at BlendFi.
 //!
-//! Where a sender changes at once, put the new secret into the ring before the sender uses it. A ring
-//! with both takes either, and costs one more MAC at most.
+//! If a sender switches at once, put the new secret into the ring before the sender uses it. A ring
+//! with both accepts either, and costs one more MAC at most.
 //!
 //! ```
 //! use tower_webhook::{ConfigError, KeyRing, SigningKey, SigningSecret, UnixTime};
@@ -20,7 +20,7 @@
 //!     let new = || SigningSecret::from_text("whsec_test_the_new_one");
 //!     let ring = KeyRing::new([SigningKey::new("2025-12", old()?)])?;
 //!
-//!     // Clones share the ring: what a running receiver was built with takes the new keys at once.
+//!     // Clones share the ring: a running receiver uses the new keys at once.
 //!     let end = UnixTime::from_secs(1_780_000_000);
 //!     ring.replace([
 //!         SigningKey::new("2026-06", new()?),
@@ -37,7 +37,7 @@
 //! Secrets from the environment are named in the same way: `2026-06:whsec_…,2025-12:whsec_…`, read by
 //! [`Secrets::from_env`](crate::Secrets::from_env).
 //!
-//! Which key has signed is known without a server too:
+//! Without a server, the verifier also names the key that signed:
 //!
 //! ```
 //! use http::HeaderMap;

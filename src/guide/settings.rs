@@ -1,6 +1,7 @@
 //! What can be set, and when it is worth it.
 //!
-//! What is not set follows from the sender's [contract](crate::SenderContract). In one place:
+//! The defaults follow from the sender's [contract](crate::SenderContract). An example of most
+//! settings:
 //!
 //! ```
 //! use std::time::Duration;
@@ -21,7 +22,7 @@
 //!     }
 //! }
 //!
-//! /// Asks the sender's API in a real receiver: this one takes every event for true.
+//! /// A real receiver queries the sender's API here; this one confirms every event.
 //! async fn is_ours(event: Unconfirmed) -> Confirmation {
 //!     println!("{} is confirmed", event.key);
 //!     Confirmation::Confirmed
@@ -32,18 +33,18 @@
 //! }
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // One for the process: bodies in memory, and deliveries that wait.
+//!     // One budget for the process: bodies in memory, and deliveries that wait.
 //!     let budget = Budget::new(128 << 20, 4_096);
 //!     let drain = Drain::new();
 //!     let dedupe = DedupeConfig::new()
 //!         .drain(drain.clone())
-//!         // Handlers that are quick: what a receiver that dies holds is free again sooner.
+//!         // For quick handlers: the events of a receiver that dies are free again sooner.
 //!         .lease(Duration::from_secs(5))
 //!         .renewal_ceiling(Duration::from_secs(60))
 //!         .retention(Duration::from_secs(30 * 86_400))
-//!         // Events from before the retention began are 422 and no guess.
+//!         // Events from before the retention began get 422, because they may have run already.
 //!         .refuse_old_events()
-//!         // Duplicates get the first one's answer, and no empty 200.
+//!         // Duplicates get the first answer instead of an empty 200.
 //!         .replay_responses(1_024)
 //!         .confirm(is_ours);
 //!     let keys = stripe::keys(["whsec_test_9f8e7d6c5b4a"])?;
@@ -55,7 +56,7 @@
 //!         .max_body_bytes(256 * 1024)
 //!         .observer((TracingObserver, Counters))
 //!         .rejection_response(with_text)
-//!         // A clock that is wrong costs no event; strangers can tell a stale one from a forged one.
+//!         // A wrong clock loses no event, but strangers can tell a stale delivery from a forged one.
 //!         .stale_is_not_now()
 //!         .build()?;
 //!     println!("{} wait, {} large bodies queue", budget.waiting(), budget.queued_bodies());
@@ -67,17 +68,17 @@
 //! | setting | worth it |
 //! | --- | --- |
 //! | [`drain`](crate::DedupeConfig::drain) | always |
-//! | [`retention`](crate::DedupeConfig::retention) | a smaller store, or events that are sent again after weeks |
-//! | [`lease`](crate::DedupeConfig::lease) | an event of a dead receiver should run again sooner |
-//! | [`renewal_ceiling`](crate::DedupeConfig::renewal_ceiling) | handlers that hang should lose their event sooner, or slow ones keep it longer |
-//! | [`budget`](crate::Webhook::budget) | large bodies, many webhooks in one process |
-//! | [`consumer`](crate::Webhook::consumer) | two services that are each to see every event |
-//! | [`stale_is_not_now`](crate::Webhook::stale_is_not_now) | senders that give up at a 401 |
+//! | [`retention`](crate::DedupeConfig::retention) | for a smaller store, or if events are sent again after weeks |
+//! | [`lease`](crate::DedupeConfig::lease) | if an event of a dead receiver should run again sooner |
+//! | [`renewal_ceiling`](crate::DedupeConfig::renewal_ceiling) | if handlers that hang should lose their event sooner, or slow ones keep it longer |
+//! | [`budget`](crate::Webhook::budget) | with large bodies, or many webhooks in one process |
+//! | [`consumer`](crate::Webhook::consumer) | if two services must each see every event |
+//! | [`stale_is_not_now`](crate::Webhook::stale_is_not_now) | with senders that give up at a 401 |
 //!
 //! # In tests
 //!
-//! A layer for tests can do without proofs, and run handlers while its store is away. Both are insecure
-//! and say so:
+//! A layer for tests can do without proofs, and can run handlers while its store is out of reach. Both
+//! are insecure, as their names say:
 //!
 //! ```
 //! use tower_webhook::event::{EventRule, Shape};
@@ -97,7 +98,7 @@
 //!         .with_insecure_unauthenticated()
 //!         .config(DedupeConfig::new().with_insecure_fail_open())
 //!         .build(small)?;
-//!     // The records of each go by the store's clock.
+//!     // Records are timed by the clock of their store.
 //!     let usual = MemoryStore::with_clock(clock);
 //!     let other = DedupeLayer::builder(&endpoint, rule, []).with_insecure_unauthenticated();
 //!     drop((layer, other.build(usual)?));

@@ -1,12 +1,13 @@
-//! Replacing a receiver while deliveries come in.
+//! Replacing a receiver while deliveries arrive.
 //!
-//! 1. Start the new one beside the old one, on the same store. Either sees what the other has claimed
-//!    and done; both may take deliveries for as long as you like.
-//! 2. Shut the old one down: it finishes what it has begun, and answers the rest with the not-now status.
-//! 3. What did not end in time stays claimed until its lease is over, and then runs in the new one at
-//!    the sender's next attempt.
+//! 1. Start the new one while the old one runs, on the same store. Each sees which events the other has
+//!    claimed and done; both may take deliveries for as long as you like.
+//! 2. Shut the old one down: it finishes the events that it has begun, and answers the rest with the not-now
+//!    status.
+//! 3. An event that did not end in time stays claimed until its lease is over, and then runs in the new one
+//!    at the sender's next attempt.
 //!
-//! Here both are in one process, which is why they are told to share their name:
+//! Here both are in one process, so they must be allowed to share their name:
 //!
 //! ```
 //! use std::time::Duration;
@@ -38,9 +39,9 @@
 //!
 //!     assert_eq!(deliver(&old, "tx_1").await?.status(), StatusCode::NO_CONTENT);
 //!     assert_eq!(old_drain.wait(Duration::from_secs(10)).await, 0);
-//!     // Its server would have ended before: what still comes in is told to come again.
+//!     // In a real receiver its server ends first: a delivery that still arrives gets the not-now status.
 //!     assert_eq!(deliver(&old, "tx_2").await?.status(), StatusCode::SERVICE_UNAVAILABLE);
-//!     // The new one takes over, and knows what the old one has done.
+//!     // The new one takes over, and knows which events the old one has done.
 //!     assert_eq!(deliver(&new, "tx_1").await?.headers()["idempotent-replayed"], "true");
 //!     assert_eq!(deliver(&new, "tx_2").await?.status(), StatusCode::NO_CONTENT);
 //!     Ok(())
@@ -49,16 +50,16 @@
 //!
 //! # Another version of this crate
 //!
-//! Records of the version before are read, and it reads those of this one: two versions side by side are
-//! as good as two receivers of one. Keys and fingerprints never change. What is promised, and held by
-//! which test, is in `docs/stability.md`; where the older one answers in another way meanwhile, the
-//! CHANGELOG says so under "What a mixed fleet sees".
+//! Each version reads the records of the version before it, and the other way round: two versions side by
+//! side are as good as two receivers of one version. Keys and fingerprints never change. `docs/stability.md`
+//! lists the promises, each with the test that checks it. If the older version answers differently while both
+//! run, the CHANGELOG says so under "What a mixed fleet sees".
 //!
 //! # Other settings
 //!
 //! | changed | what happens |
 //! | --- | --- |
 //! | a secret | see [`roll_over`](super::roll_over); no restart |
-//! | [`consumer`](crate::Webhook::consumer), the tenant or the store's namespace | the past is forgotten: what was handled runs again if it is sent again |
-//! | the [retention](crate::DedupeConfig::retention) | records that are there keep theirs |
+//! | [`consumer`](crate::Webhook::consumer), the tenant or the store's namespace | the past is forgotten: an event that was handled runs again if it is sent again |
+//! | the [retention](crate::DedupeConfig::retention) | existing records keep theirs |
 //! | the store | the past is forgotten; let both stores' retention pass, or make effects unique on the key |

@@ -29,13 +29,13 @@
 //!     let layer = Webhook::new(bloquo)
 //!         .store(MemoryStore::new())
 //!         .build()?
-//!         // hyper's `Incoming` cannot be made of bytes: this is what the handler gets.
+//!         // hyper's `Incoming` cannot be made from bytes: the handler gets this type instead.
 //!         .handler_body::<Full<Bytes>>();
 //!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
 //!     loop {
 //!         let (stream, peer) = listener.accept().await?;
 //!         let service = ServiceBuilder::new()
-//!             // Only senders that are proved by their address need it.
+//!             // Only senders that are proved by their address need this.
 //!             .map_request(move |mut request: Request<hyper::body::Incoming>| {
 //!                 request.extensions_mut().insert(PeerAddr(peer));
 //!                 request
@@ -49,7 +49,7 @@
 //! }
 //! ```
 //!
-//! An [`EventHandler`](crate::EventHandler) knows nothing of HTTP, and a service calls it:
+//! An [`EventHandler`](crate::EventHandler) knows nothing of HTTP. A service can call it:
 //!
 //! ```
 //! use http::Extensions;
@@ -75,9 +75,9 @@
 //!
 //! # Without a server
 //!
-//! A [`Verifier`](crate::signature::Verifier) needs a head and a body, and an
-//! [`EventRule`](crate::event::EventRule) names the event: for a queue, a function that a platform
-//! calls, or a test.
+//! A [`Verifier`](crate::signature::Verifier) needs only a head and a body, and an
+//! [`EventRule`](crate::event::EventRule) names the event. Use them in a consumer of a queue, in a
+//! serverless function, or in a test.
 //!
 //! ```
 //! use http::HeaderMap;
@@ -92,7 +92,7 @@
 //!         "t=1777899600,v1=e162025436917946e377f5df05beb08afdec253d01c30cc307565dc189e20c7a".parse()?,
 //!     );
 //!     let body = br#"{"id":"evt_1","type":"invoice.paid"}"#;
-//!     // When this one arrived; what has just come takes `UnixTime::now()`.
+//!     // When this delivery arrived; for one that has just arrived, use `UnixTime::now()`.
 //!     let now = UnixTime::from_secs(1_777_899_600);
 //!
 //!     let verified = stripe.verifier().ok_or("it signs")?.verify(&headers, body, now)?;

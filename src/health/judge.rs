@@ -1,4 +1,4 @@
-//! The decision, by what was counted and asked.
+//! Derives a webhook's health from its counters and the answers of its store.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use super::{Health, HealthCode, HealthStatus};
 use crate::clock::UnixTime;
 use crate::contract::FailureShare;
 
-/// A failure of the store counts for so long, unless a later delivery has used it.
+/// A failure of the store counts for this long, unless a later delivery has used the store.
 const STORE_FAILED_LATELY: Duration = Duration::from_secs(60);
-/// So many deliveries that no key has signed, and so long without one that a key has, are silence.
+/// This many deliveries that no key signed, and this long without a matching one, count as silence.
 const MISMATCHED: u64 = 3;
 const SILENT_FOR: Duration = Duration::from_secs(60);
 /// Names are resolved every minute.
 const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
-/// Where the last key expires within this time.
+/// A warning is due if the last key expires within this time.
 const EXPIRES_SOON: Duration = Duration::from_secs(86_400);
 
-/// What the health of a webhook is judged by.
+/// The input for the health of a webhook.
 #[derive(Debug, Clone)]
 pub(crate) struct HealthState {
     pub(crate) subject: String,
     pub(crate) now: UnixTime,
     pub(crate) is_draining: bool,
-    /// Why the store did not answer when it was asked.
+    /// Why the store did not answer the health check.
     pub(crate) store_error: Option<String>,
-    /// How long ago deliveries found that it works, that it does not, and that it is full.
+    /// How long ago deliveries found that the store works, fails, or is full.
     pub(crate) store_worked: Option<Duration>,
     pub(crate) store_failed: Option<Duration>,
     pub(crate) store_full: Option<Duration>,
     pub(crate) keys: Option<KeysState>,
     pub(crate) allowlists: Vec<AllowlistState>,
-    /// By how many seconds deliveries are off, where the clock is suspected.
+    /// By how many seconds deliveries are off, if the clock is suspected.
     pub(crate) skew: Option<i64>,
     pub(crate) failures: Counted,
     pub(crate) failure_share: FailureShare,
@@ -41,11 +41,11 @@ pub(crate) struct HealthState {
 /// The keys of a webhook whose sender signs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct KeysState {
-    /// When the last of them expires; `None` where one never does.
+    /// When the last key expires; `None` if one never does.
     pub(crate) last_end: Option<UnixTime>,
-    /// How many deliveries no key has signed since one matched.
+    /// The number of deliveries that no key has signed since the last match.
     pub(crate) mismatched: u64,
-    /// How long ago one matched last, or the webhook was built.
+    /// The time since the last match, or since the webhook was built.
     pub(crate) silent_for: Duration,
     pub(crate) has_matched: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) struct AllowlistState {
     pub(crate) admits_nobody: bool,
 }
 
-/// How well a webhook is.
+/// The health of a webhook.
 pub(crate) fn judge(state: &HealthState) -> Health {
     let HealthState {
         subject,
@@ -192,7 +192,7 @@ fn ago(then: UnixTime, now: UnixTime) -> String {
     format!("{} ago", span(now.saturating_since(then)))
 }
 
-/// A span of time as a person reads it: its largest unit that is full.
+/// A span of time for people to read, in its largest nonzero unit.
 pub(crate) fn span(span: Duration) -> String {
     let secs = span.as_secs();
     match secs {
@@ -217,7 +217,7 @@ mod tests {
         UnixTime::EPOCH.saturating_add(NOW.saturating_since(UnixTime::EPOCH) - span)
     }
 
-    /// A webhook that is well in every way.
+    /// A webhook in good health.
     fn well() -> HealthState {
         HealthState {
             subject: "acme".to_owned(),
@@ -242,7 +242,7 @@ mod tests {
         }
     }
 
-    /// The code and the status of the one thing that this makes wrong.
+    /// The code and status of the one thing that this change breaks.
     #[track_caller]
     fn wrong(spoil: impl FnOnce(&mut HealthState)) -> Option<(&'static str, HealthStatus)> {
         let mut state = well();
@@ -314,7 +314,7 @@ mod tests {
             })
         };
         assert_eq!(silent(3, 60), Some(("keys_silent", Degraded)));
-        // Nobody delivers; and a stranger among others.
+        // No deliveries; and a few forged ones among others.
         assert_eq!(silent(0, 9_999), None);
         assert_eq!(silent(100, 59), None);
         assert_eq!(silent(2, 9_999), None);

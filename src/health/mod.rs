@@ -1,7 +1,7 @@
-//! Whether a receiver can take deliveries, and what is wrong where it cannot.
+//! Whether a receiver can take deliveries, and what is wrong if it cannot.
 //!
-//! [`WebhookLayer::health`](crate::WebhookLayer::health) tells it of a webhook, `Worker::health` of a worker, and
-//! `InboxExt::health` of an inbox. Several are put together by [`Health::and`], for a probe of readiness:
+//! [`WebhookLayer::health`](crate::WebhookLayer::health) reports it for a webhook, `Worker::health` for a worker,
+//! and `InboxExt::health` for an inbox. [`Health::and`] combines several for a readiness probe:
 //!
 //! ```
 //! use axum::{Router, http::StatusCode, routing::get};
@@ -37,8 +37,8 @@
 //! # }
 //! ```
 //!
-//! A webhook that is *failing* can take no delivery now; one that is *degraded* takes them, and a person should
-//! look. The codes are [`HealthCode`]'s; `docs/tasks.md` says what to do about each.
+//! A webhook that is *failing* can take no delivery now. One that is *degraded* takes them, but needs a person's
+//! attention. The codes are listed in [`HealthCode`]; `docs/tasks.md` says what to do about each.
 
 mod judge;
 mod pulse;
@@ -53,24 +53,24 @@ pub(crate) use judge::span;
 pub(crate) use judge::{AllowlistState, HealthState, KeysState, judge};
 pub(crate) use pulse::Pulse;
 
-/// Whether deliveries can be taken, with what is wrong.
+/// Whether deliveries can be taken, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
     reasons: Vec<HealthReason>,
 }
 
-/// How well it is, from good to bad.
+/// The level of health, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HealthStatus {
     /// All is well.
     Ready,
-    /// Deliveries are taken, and somebody should look.
+    /// Deliveries are taken, but a person should investigate.
     Degraded,
     /// No delivery can be taken, or no event run.
     Failing,
 }
 
-/// One thing that is wrong.
+/// A problem that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthReason {
     code: HealthCode,
@@ -79,13 +79,13 @@ pub struct HealthReason {
     detail: String,
 }
 
-/// What is wrong, in one word; the [code](Self::code) is stable.
+/// The kind of a problem; its [code](Self::code) is stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum HealthCode {
-    /// The store or the inbox does not answer; or it answers, and the last deliveries could not use it.
+    /// The store or inbox does not answer, or it answers but the last deliveries could not use it.
     StoreOutOfReach,
-    /// The store or the inbox has lately had no room for a new event.
+    /// The store or inbox recently had no room for a new event.
     StoreFull,
     /// Every key has expired, or will have within a day.
     KeysExpired,
@@ -95,17 +95,17 @@ pub enum HealthCode {
     AllowlistUnresolved,
     /// Host names or feeds of the allowlist were not looked up for a while.
     AllowlistStale,
-    /// Deliveries are authentic and off by about as much: the clock is suspected.
+    /// Authentic deliveries are all off by about as much, so the clock is suspected.
     ClockSuspected,
-    /// So many deliveries fail that their sender will pause the endpoint at twice the share.
+    /// So many deliveries fail that at twice the share, the sender will pause the endpoint.
     FailureShare,
-    /// The provider's entries are not taken from the inbox: somebody has paused it.
+    /// The provider's entries are not taken from the inbox because somebody has paused it.
     Paused,
-    /// Events are in the dead letters.
+    /// There are events in the dead letters.
     DeadLetters,
-    /// The worker is not at work.
+    /// The worker is not running.
     WorkerStopped,
-    /// Every place of the worker was taken for a while.
+    /// Every place of the worker has been taken for a while.
     WorkerBusy,
     /// It is shutting down.
     Draining,
@@ -115,7 +115,7 @@ impl HealthCode {
     codes! {
         /// Every code.
         pub const ALL;
-        /// The code in one stable word.
+        /// The code as a single stable word.
         pub fn code {
             StoreOutOfReach => "store_out_of_reach",
             StoreFull => "store_full",
@@ -146,12 +146,12 @@ impl Health {
         self.status() < HealthStatus::Failing
     }
 
-    /// What is wrong, the worst first.
+    /// The problems, the worst first.
     pub fn reasons(&self) -> &[HealthReason] {
         &self.reasons
     }
 
-    /// Both together.
+    /// Combines both.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.reasons.extend(other.reasons);
@@ -181,22 +181,22 @@ impl Health {
 }
 
 impl HealthReason {
-    /// What it is.
+    /// The kind of the problem.
     pub fn code(&self) -> HealthCode {
         self.code
     }
 
-    /// How bad it is.
+    /// The severity of the problem.
     pub fn status(&self) -> HealthStatus {
         self.status
     }
 
-    /// Whose it is: a provider, with its consumer if that has a name; `worker` or `inbox`.
+    /// What has the problem: a provider, with its consumer if that has a name; `worker` or `inbox`.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The same in words, for a person.
+    /// A description for a person.
     pub fn detail(&self) -> &str {
         &self.detail
     }

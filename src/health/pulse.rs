@@ -1,4 +1,4 @@
-//! What a webhook's deliveries leave behind for its health: counters, and no lock.
+//! What a webhook's deliveries record for its health: counters, without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::contract::SenderContract;
 use crate::observer::{Observation, Verdict};
 use crate::reason::Reason;
 
-/// The layers of one webhook share it.
+/// The layers of one webhook share this.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     began: Instant,
@@ -24,7 +24,7 @@ pub(crate) struct Pulse {
     mismatched: AtomicU64,
 }
 
-/// A time that was noted last, in milliseconds from the beginning and one; zero where none was.
+/// The last time that was noted, in milliseconds since the start plus one; zero if there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Moment(AtomicU64);
 
@@ -59,7 +59,7 @@ impl Pulse {
         whole.saturating_add(since.subsec_millis().into())
     }
 
-    /// Takes note of an outcome of a delivery that came at this time.
+    /// Records the outcome of a delivery that arrived at this time.
     pub(crate) fn note(&self, seen: &Observation<'_>, came: Instant, contract: &SenderContract) {
         if seen.reason == Some(Reason::SignatureMismatch) {
             self.mismatched.fetch_add(1, Ordering::Relaxed);
@@ -87,14 +87,14 @@ impl Pulse {
             }
             _ => {}
         }
-        // An event of a list is told to the sender in the one answer alone.
+        // The sender learns the outcome of a list's events only from the one answer.
         if let (Some(status), None) = (seen.status, seen.item) {
             let is_success = contract.success().has_status(status);
             self.failures.count(at, !is_success);
         }
     }
 
-    /// How many deliveries no key has signed since one matched.
+    /// The number of deliveries that no key has signed since the last match.
     pub(crate) fn mismatched(&self) -> u64 {
         self.mismatched.load(Ordering::Relaxed)
     }
@@ -104,14 +104,14 @@ impl Pulse {
         self.failures.so_far(self.millis(now))
     }
 
-    /// How long it has been watched.
+    /// How long the webhook has been watched.
     pub(crate) fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.began)
     }
 }
 
-/// Whether what is refused so may be anybody's: the sender's own deliveries are counted, and not what strangers
-/// try.
+/// Whether anybody can cause a refusal with this reason: only the sender's own deliveries are
+/// counted, not those of strangers.
 fn is_before_proof(reason: Reason) -> bool {
     matches!(
         reason,

@@ -1,13 +1,13 @@
-//! A share of failures over a span of time that slides, counted without a lock.
+//! The share of failures over a sliding window of time, counted without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// A window is so many slots.
+/// The number of slots in a window.
 const SLOTS: usize = 12;
 const SLOTS_U64: u64 = 12;
-/// A slot is one number: which round of the window it was counted in, how many there were, and how many of
-/// those failed.
+/// A slot is one number with three parts: the round of the window it was counted in, the total, and
+/// how many of those failed.
 const TAG_BITS: u32 = 16;
 const COUNT_BITS: u32 = 24;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
@@ -15,12 +15,12 @@ const TAG_MASK: u64 = (1 << TAG_BITS) - 1;
 
 #[derive(Debug)]
 pub(crate) struct FailureWindow {
-    /// How many milliseconds a slot is long.
+    /// The length of a slot in milliseconds.
     slot: u64,
     slots: [AtomicU64; SLOTS],
 }
 
-/// What was counted in a window.
+/// The counts of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counted {
     pub(crate) failed: u64,
@@ -36,7 +36,7 @@ impl FailureWindow {
         }
     }
 
-    /// Counts one at this time, in milliseconds from any beginning.
+    /// Counts one delivery at this time, in milliseconds from any start.
     pub(crate) fn count(&self, at: u64, has_failed: bool) {
         let number = at / self.slot;
         let Some(slot) = usize::try_from(number % SLOTS_U64)
@@ -49,7 +49,7 @@ impl FailureWindow {
         let more = |old: u64| {
             let Counted { failed, total } = match tag_of(old) == tag {
                 true => counted(old),
-                // Of an earlier round.
+                // The slot is of an earlier round.
                 false => Counted::default(),
             };
             // A full slot stays as it is: its share is known well enough.
@@ -62,12 +62,12 @@ impl FailureWindow {
         let _ = slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     }
 
-    /// What was counted in the window that ends now.
+    /// The counts of the window that ends now.
     pub(crate) fn so_far(&self, now: u64) -> Counted {
         let newest = now / self.slot;
         let mut all = Counted::default();
         for (index, slot) in (0_u64..).zip(&self.slots) {
-            // The last number that stands in this place.
+            // The newest slot number that maps to this index.
             let behind = (newest % SLOTS_U64 + SLOTS_U64 - index) % SLOTS_U64;
             let Some(number) = newest.checked_sub(behind) else {
                 continue;
@@ -131,7 +131,8 @@ mod tests {
     }
 
     proptest! {
-        /// Beside a list of all that was counted: the window begins within one slot of where it should.
+        /// Compares with a list of all that was counted: the window begins within one slot of where
+        /// it should.
         #[test]
         fn it_counts_what_a_list_would(
             mut at in prop::collection::vec((0_u64..7_200_000, any::<bool>()), 0..200),

@@ -1,4 +1,4 @@
-//! What is asked of an inbox, and what it answers.
+//! The commands of an inbox, and their answers.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use crate::store::{Grant, Token};
 use super::entry::{Entry, EntryState, EntryStatus};
 use super::route::Route;
 
-/// An event that was proved, to be kept until a worker has handled it.
+/// A proved event, to be kept until a worker has handled it.
 ///
-/// It is made by the layers of this crate alone, so that nothing unproved is ever queued.
+/// Only the layers of this crate make it, so that nothing unproved is ever queued.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Accept {
@@ -22,45 +22,45 @@ pub struct Accept {
     pub key: EventKey,
     /// Whose it is.
     pub route: Route,
-    /// What it means.
+    /// The meaning of its content.
     pub fingerprint: Fingerprint,
-    /// Whether its key is the sender's own id, signed together with the content: other content under
-    /// it is a duplicate then, and no conflict.
+    /// Whether its key is the sender's own id, signed together with the content: then other content
+    /// under it is a duplicate, not a conflict.
     pub has_own_id: bool,
-    /// What it is about and how new it is, where its rule says so.
+    /// Its order key and version, if its rule names them.
     pub order: Option<Box<Order>>,
-    /// What it says, and what is known of its delivery.
+    /// Its content, and the facts about its delivery.
     pub content: Content,
-    /// How long after a delivery has revived it no other one does.
+    /// How long after a delivery has revived it no other delivery revives it.
     pub revive_every: Duration,
-    /// Whether the inbox holds this content already, unconfirmed: it is accepted where the inbox is full too.
+    /// Whether the inbox holds this content, unconfirmed: then it is accepted even if it is full.
     pub was_held: bool,
 }
 
-/// What an inbox keeps of an event beside its [`Entry`]: until it is done, and not longer.
+/// The part of an event that an inbox stores only until it is done, in addition to its [`Entry`].
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Content {
-    /// What was known of the delivery when it was proved. What it means is this crate's to know.
+    /// The facts about the delivery when it was proved, in a format internal to this crate.
     pub envelope: Bytes,
     /// The proved body.
     pub body: Bytes,
 }
 
 impl Content {
-    /// What was read back from where an inbox keeps it.
+    /// Content as an inbox has read it back.
     pub fn new(envelope: Bytes, body: Bytes) -> Self {
         Self { envelope, body }
     }
 
-    /// How many bytes that is.
+    /// Its size in bytes.
     pub fn size(&self) -> usize {
         self.envelope.len().saturating_add(self.body.len())
     }
 }
 
 impl fmt::Debug for Content {
-    /// A body may hold what does not belong in a log: only its length is shown.
+    /// A body may hold data that does not belong in a log: only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { envelope, body } = self;
         write!(f, "Content({} and {} bytes)", envelope.len(), body.len())
@@ -71,18 +71,18 @@ impl fmt::Debug for Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Accepted {
-    /// It is kept, and was not known before.
+    /// It is stored, and was not known before.
     Queued,
-    /// The last attempt at it failed: this content is run next.
+    /// The last attempt failed: this content runs next.
     Corrected,
     /// It was dead, and is queued again with this content.
     Revived,
-    /// It is kept already, or was handled.
+    /// It is stored already, or was handled.
     Duplicate {
-        /// Whether its content is another one.
+        /// Whether its content differs.
         differs: bool,
     },
-    /// Under this key there is other content, of which this is no duplicate.
+    /// This key has other content, of which this is not a duplicate.
     Conflict,
     /// It is dead, and was revived not long ago: not now.
     Dead,
@@ -90,34 +90,34 @@ pub enum Accepted {
     HeldInline,
 }
 
-/// Asks for entries to work on.
+/// Requests entries to work on.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Take {
-    /// Whose entries.
+    /// The routes to take from.
     pub routes: Vec<Route>,
     /// Made for this command; see [`Token::random`].
     pub token: Token,
-    /// How many at most.
+    /// How many entries at most.
     pub limit: usize,
     /// How many bytes of content at most; the first one may be larger.
     pub max_bytes: usize,
-    /// For how long they are held unless that is renewed.
+    /// How long they are held unless renewed.
     pub lease: Duration,
-    /// How many attempts an entry has: one whose worker died in the last of them is dead.
+    /// The number of attempts for an entry: it is dead if its worker died in the last one.
     pub max_attempts: u32,
-    /// Whether those are wanted whose workers died again and again, or all others.
+    /// Whether to take entries whose workers died repeatedly, or all others.
     pub lone: bool,
-    /// How long what is stale is known: it is skipped.
+    /// How long a stale entry is known after it is skipped.
     pub retention: Duration,
-    /// Whether the first attempt at an entry begins as it is taken, as [`Take::begins`] says: its handler runs at once.
+    /// Whether the first attempt begins with the take, as [`Take::begins`] says.
     pub begin: bool,
 }
 
 const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 86_400);
 
 impl Take {
-    /// Asks for up to so many entries of these routes.
+    /// Requests up to `limit` entries of these routes.
     pub fn new(routes: Vec<Route>, token: Token, limit: usize, lease: Duration) -> Self {
         Self {
             routes,
@@ -134,27 +134,27 @@ impl Take {
 
     /// Whether taking this entry of a route begins its first attempt.
     ///
-    /// Never another one: where the answer to a take is lost, that counts as an attempt whose worker died, and by that
-    /// alone no entry is dead, or runs alone. What is to be confirmed first does not begin either.
+    /// Never a later attempt: if the answer to a take is lost, that counts as an attempt whose worker died, and that
+    /// alone must not make an entry dead or run it alone. An entry to be confirmed first does not begin either.
     pub fn begins(&self, route: &Route, entry: &Entry) -> bool {
         let is_first = entry.attempts == 0 && entry.deaths == 0;
         let waits = matches!(entry.state, EntryState::Queued { .. });
         waits && is_first && self.begins_any_of(route)
     }
 
-    /// Whether that may be so of an entry of this route.
+    /// Whether an entry of this route may begin so.
     pub(crate) fn begins_any_of(&self, route: &Route) -> bool {
         self.begin && !self.lone && self.max_attempts > 1 && !route.is_unconfirmed()
     }
 
-    /// With which route it begins: another one each time, since its token is made for it.
+    /// The route to begin with: a different one each time, since each token is new.
     pub(crate) fn first_route(&self) -> usize {
         let [first, second, ..] = *self.token.as_bytes();
         usize::from(u16::from_be_bytes([first, second]))
     }
 }
 
-/// An entry that a worker may begin on.
+/// An entry that a worker may begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Taken {
@@ -162,9 +162,9 @@ pub struct Taken {
     pub key: EventKey,
     /// Whose it is.
     pub route: Route,
-    /// How far it got before.
+    /// How far it had got.
     pub entry: Entry,
-    /// What it says.
+    /// Its content.
     pub content: Content,
 }
 
@@ -180,22 +180,22 @@ impl Taken {
     }
 }
 
-/// Says that a handler is about to begin on an entry that was taken, and has not [begun](Take::begins) by that.
+/// Announces that a handler is about to begin a taken entry, unless it has [begun](Take::begins) with the take.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Begin {
     /// The event.
     pub key: EventKey,
-    /// The token it was taken with.
+    /// The token that it was taken with.
     pub taken: Token,
-    /// The token of the attempt; made for it, so that the command can be sent again.
+    /// The token of the attempt, made for it so that the command can be resent.
     pub token: Token,
     /// How long it is held from now on.
     pub lease: Duration,
 }
 
 impl Begin {
-    /// The beginning of an attempt under this token.
+    /// The start of an attempt under this token.
     pub fn new(key: EventKey, taken: Token, token: Token, lease: Duration) -> Self {
         Self {
             key,
@@ -212,11 +212,11 @@ impl Begin {
 pub enum Begun {
     /// The attempt counts.
     Granted(Grant),
-    /// Another worker has the entry, or it is over.
+    /// Another worker has the entry, or it has ended.
     Fenced,
 }
 
-/// Asks for more time for an entry that is held.
+/// Requests more time for an entry that is held.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Extend {
@@ -229,13 +229,13 @@ pub struct Extend {
 }
 
 impl Extend {
-    /// More time for what is held with this token.
+    /// More time for the entry held with this token.
     pub fn new(key: EventKey, token: Token, lease: Duration) -> Self {
         Self { key, token, lease }
     }
 }
 
-/// Says what became of an entry that is held.
+/// Reports the end of an attempt at an entry that is held.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Finish {
@@ -243,14 +243,14 @@ pub struct Finish {
     pub key: EventKey,
     /// The token it is held with.
     pub token: Token,
-    /// What became of it.
+    /// The outcome.
     pub verdict: Verdict,
-    /// How long it is known from now on, where it is done or mismatched.
+    /// How long it is known from now on, if it is done or mismatched.
     pub retention: Duration,
 }
 
 impl Finish {
-    /// The end of what is held with this token.
+    /// The end of the attempt held with this token.
     pub fn new(key: EventKey, token: Token, verdict: Verdict, retention: Duration) -> Self {
         Self {
             key,
@@ -261,7 +261,7 @@ impl Finish {
     }
 }
 
-/// What became of an entry that a worker has had.
+/// The outcome of an entry that a worker had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -269,39 +269,39 @@ pub enum Verdict {
     Done,
     /// The attempt failed, and another one may begin.
     Retry {
-        /// After how long.
+        /// The delay before it.
         after: Duration,
-        /// How it failed.
+        /// Why it failed.
         reason: String,
     },
-    /// It is given back, and no attempt was made: none is counted.
+    /// It is given back without an attempt: none is counted.
     GiveBack {
         /// How long it is left alone.
         after: Duration,
     },
-    /// No attempt can help.
+    /// No further attempt can help.
     Bury {
         /// Why.
         reason: String,
     },
-    /// It is not true: it is not run.
+    /// It is not true, and is not run.
     Mismatched,
 }
 
-/// Queues a dead entry again, as an operator asks for it: with fresh attempts, its history kept. One that is
-/// older than what was completed of its order key is queued only by force.
+/// Queues a dead entry again for an operator: with fresh attempts, keeping its history. An entry
+/// that is older than the completed version of its order key is queued only by force.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Redrive {
     /// The event.
     pub key: EventKey,
-    /// After how long it may be taken: many at once are spread.
+    /// The delay before it may be taken, which spreads a large number.
     pub after: Duration,
-    /// Whether it is to run although a newer event of its order key was completed.
+    /// Whether it runs even if a newer event of its order key was completed.
     pub force: bool,
-    /// Only if it died at this time, where one is named: it may have been revived, and have died again.
+    /// Only if it died at this time, if set: it may have been revived, and have died again.
     pub if_dead_since: Option<UnixTime>,
-    /// Made for this command, so that it can be sent again; none where the system gives no random numbers.
+    /// Made for this command, so that it can be resent; `None` if the system gives no random numbers.
     pub token: Option<Token>,
 }
 
@@ -317,17 +317,17 @@ impl Redrive {
         }
     }
 
-    /// The same although a newer event of its order key was completed.
+    /// The same, even if a newer event of its order key was completed.
     ///
-    /// Its handler may undo what the newer one did: [`Delivery::order`](crate::Delivery::order) says that it is
-    /// forced.
+    /// Its handler may undo the work of the newer one: [`Delivery::order`](crate::Delivery::order)
+    /// reports that it is forced.
     #[must_use]
     pub fn force(mut self) -> Self {
         self.force = true;
         self
     }
 
-    /// The same, after some time.
+    /// The same, after a delay.
     #[must_use]
     pub fn after(mut self, after: Duration) -> Self {
         self.after = after;
@@ -335,15 +335,15 @@ impl Redrive {
     }
 }
 
-/// Ends a dead, queued or waiting entry, as an operator asks for it: it is never run.
+/// Ends a dead, queued or waiting entry for an operator: it is never run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Discard {
     /// The event.
     pub key: EventKey,
-    /// For how long its deliveries are duplicates.
+    /// How long its deliveries are duplicates.
     pub retention: Duration,
-    /// Only if it died at this time, where one is named.
+    /// Only if it died at this time, if set.
     pub if_dead_since: Option<UnixTime>,
 }
 
@@ -358,13 +358,13 @@ impl Discard {
     }
 }
 
-/// The answer to an operator.
+/// The answer to an operator's command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Moved {
-    /// As asked for.
+    /// Done as requested.
     Done,
-    /// Nothing was changed: that cannot be done to an entry with this status.
+    /// Nothing was changed: an entry with this status does not allow it.
     NotFrom(EntryStatus),
     /// Nothing was changed: a newer event of its order key was completed, and it runs only by
     /// [force](Redrive::force).

@@ -1,4 +1,4 @@
-//! Many dead entries at once.
+//! Handles many dead entries at once.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::clock::UnixTime;
 use crate::event::Name;
 use crate::store::StoreError;
 
-/// Which dead entries an operator means, to list, redrive or discard them together.
+/// Selects dead entries to list, redrive or discard together.
 ///
-/// Each is moved by a command of its own that changes nothing where the entry is no longer dead, or has died
-/// again since it was listed: what a delivery has revived meanwhile is left alone. Redriven entries have fresh
-/// attempts, and their history is kept.
+/// Each entry is moved by a separate command that changes nothing if the entry is no longer dead,
+/// or has died again since it was listed: an entry that a delivery has revived is left alone.
+/// Redriven entries have fresh attempts, and their history is kept.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::store::StoreError;
 /// let closed = DeadLetters::new()
 ///     .provider(Name::new("stripe")?)
 ///     .reason("the ledger is closed");
-/// // One after the other, within ten minutes.
+/// // One after another, within ten minutes.
 /// let moved = closed.redrive(&inbox, Duration::from_secs(600)).await?;
 /// println!("{} redriven, {} were overtaken", moved.done, moved.stale);
 /// # Ok(())
@@ -47,19 +47,19 @@ pub struct DeadLetters {
 }
 
 const DEFAULT_LIMIT: usize = 1_000;
-/// So many are looked at, and so many moved, at once.
+/// How many are listed, and how many moved, at once.
 const LISTED_AT_ONCE: usize = 500;
 const MOVED_AT_ONCE: usize = 64;
 
-/// What became of many entries.
+/// The outcome for many entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ManyMoved {
-    /// As asked for.
+    /// Moved as requested.
     pub done: usize,
-    /// Dead still: they were overtaken, and run by [force](DeadLetters::force) alone.
+    /// Still dead: they were overtaken, and run only by [force](DeadLetters::force).
     pub stale: usize,
-    /// Dead no longer, or again, when their turn came: they are as they were.
+    /// No longer dead, or dead again, when their turn came: they are unchanged.
     pub changed: usize,
 }
 
@@ -76,47 +76,47 @@ impl DeadLetters {
         }
     }
 
-    /// Those of this provider only.
+    /// Selects entries of this provider only.
     pub fn provider(mut self, provider: Name) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Those only whose last attempt failed with a reason that holds this text.
+    /// Selects only entries whose last failure reason contains this text.
     pub fn reason(mut self, text: &str) -> Self {
         self.reason = Some(text.into());
         self
     }
 
-    /// Those only that died at this time or later.
+    /// Selects only entries that died at this time or later.
     pub fn since(mut self, time: UnixTime) -> Self {
         self.since = Some(time);
         self
     }
 
-    /// Those only that died before this time.
+    /// Selects only entries that died before this time.
     pub fn before(mut self, time: UnixTime) -> Self {
         self.before = Some(time);
         self
     }
 
-    /// So many at most; a thousand unless set.
+    /// Selects at most this many; a thousand by default.
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Redrives those too that were overtaken. See [`Redrive::force`].
+    /// Also redrives overtaken entries. See [`Redrive::force`].
     pub fn force(mut self) -> Self {
         self.force = true;
         self
     }
 
-    /// They, without their bodies.
+    /// The selected entries, without their bodies.
     ///
     /// # Errors
     ///
-    /// What [`Inbox::list`] fails with.
+    /// The errors of [`Inbox::list`].
     pub async fn list(&self, inbox: &impl Inbox) -> Result<Vec<EntryView>, StoreError> {
         let mut found = Vec::new();
         let mut page = List::of(EntryStatus::Dead).limit(LISTED_AT_ONCE);
@@ -131,13 +131,13 @@ impl DeadLetters {
         Ok(found)
     }
 
-    /// Queues them again, the first at once and each of the others later than the one before, all of them
+    /// Queues them again: the first at once and each of the others later than the one before, all
     /// within `spread`.
     ///
     /// # Errors
     ///
-    /// What [`Inbox::list`] and [`Inbox::redrive`] fail with. Some may have been redriven by then: to ask again
-    /// goes on with the others.
+    /// The errors of [`Inbox::list`] and [`Inbox::redrive`]. Some entries may have been redriven by
+    /// then; another call continues with the rest.
     pub async fn redrive(
         &self,
         inbox: &impl Inbox,
@@ -170,11 +170,11 @@ impl DeadLetters {
         Ok(())
     }
 
-    /// Ends them: they are never run, and their deliveries are duplicates for this time.
+    /// Ends them: they are never run, and their deliveries are duplicates for the retention.
     ///
     /// # Errors
     ///
-    /// As [`DeadLetters::redrive`].
+    /// The same as [`DeadLetters::redrive`].
     pub async fn discard(
         &self,
         inbox: &impl Inbox,

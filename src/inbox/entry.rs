@@ -7,19 +7,19 @@ use crate::event::{Fingerprint, Order};
 use crate::reason::codes;
 use crate::store::{Grant, Token};
 
-/// What is kept of one event that was accepted, beside its body and its envelope.
+/// The record of one accepted event, without its body and its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// How far the event got.
+    /// How far the event has got.
     pub state: EntryState,
-    /// What its content means.
+    /// The meaning of its content.
     pub fingerprint: Fingerprint,
-    /// How many attempts were begun since it was accepted, revived or redriven.
+    /// How many attempts have begun since it was accepted, revived or redriven.
     pub attempts: u32,
     /// How many of those ended with the death of their worker.
     pub deaths: u32,
-    /// The fence of the last attempt; it grows on through every revival.
+    /// The fence of the last attempt; it keeps growing through every revival.
     pub fence: u64,
     /// Whether its content was replaced after an attempt with other content.
     pub corrected: bool,
@@ -27,28 +27,28 @@ pub struct Entry {
     pub accepted_at: UnixTime,
     /// When a delivery last revived it from the dead letters.
     pub revived_at: Option<UnixTime>,
-    /// What it is about and how new it is, where its rule says so.
+    /// Its order key and version, if its rule names them.
     pub order: Option<Box<Order>>,
-    /// How its last attempts failed, the newest last.
+    /// Its last failures, the newest last.
     pub history: History,
 }
 
-/// How far an event that was accepted got.
+/// How far an accepted event has got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EntryState {
     /// A worker may take it from `due` on.
     Queued {
-        /// From when on.
+        /// The earliest time to take it.
         due: UnixTime,
-        /// Who has given it back, or redriven it, so that the command can be sent again.
+        /// The token that gave it back, or redrove it, so that the command can be resent.
         by: Option<Token>,
     },
     /// A worker has it, or had it when its lease ended.
     Running {
-        /// Whose it is.
+        /// The token of its worker.
         token: Token,
-        /// From this moment on another worker may take it over; until one does, this one holds.
+        /// From this moment on, another worker may take it over; until one does, this one holds it.
         lease_ends: UnixTime,
         /// How long the lease was when it was set.
         lease: Duration,
@@ -57,31 +57,31 @@ pub enum EntryState {
     },
     /// It was handled.
     Done {
-        /// Who has finished it, so that the command can be sent again.
+        /// The token that finished it, so that the command can be resent.
         token: Token,
         /// From this moment on the entry counts as absent.
         kept_until: UnixTime,
     },
-    /// No attempt is made any more until it is revived, redriven or discarded.
+    /// No more attempts are made until it is revived, redriven or discarded.
     Dead {
-        /// Who has buried it, so that the command can be sent again; none where its workers died.
+        /// The token that buried it, so that the command can be resent; `None` if its workers died.
         token: Option<Token>,
-        /// Since when.
+        /// When it died.
         since: UnixTime,
     },
-    /// An operator wants it never run.
+    /// An operator has decided that it never runs.
     Discarded {
         /// From this moment on the entry counts as absent.
         kept_until: UnixTime,
     },
-    /// It is older than another event of its order key that was completed, and was not run.
+    /// It is older than another event of its order key that was completed, and is not run.
     Stale {
         /// From this moment on the entry counts as absent.
         kept_until: UnixTime,
     },
-    /// It was found untrue, and was not run. Other content may have its place.
+    /// It was found untrue, and was not run. Other content may take its place.
     Mismatched {
-        /// Who has found that, so that the command can be sent again.
+        /// The token that found it untrue, so that the command can be resent.
         token: Token,
         /// From this moment on the entry counts as absent.
         kept_until: UnixTime,
@@ -89,7 +89,7 @@ pub enum EntryState {
 }
 
 impl Entry {
-    /// An entry in this state, with no attempts so far: what an inbox has read back is set in it.
+    /// An entry in this state without attempts; an inbox that reads one back sets the other fields.
     pub fn new(state: EntryState, fingerprint: Fingerprint, accepted_at: UnixTime) -> Self {
         Self {
             state,
@@ -105,13 +105,13 @@ impl Entry {
         }
     }
 
-    /// Whether it still counts.
+    /// Whether the entry still counts.
     pub fn is_kept(&self, now: UnixTime) -> bool {
         self.kept_until().is_none_or(|end| end > now)
     }
 
-    /// From when on it counts as absent; `None` where it is not done, discarded, stale or mismatched: it is kept
-    /// then until somebody has moved it on.
+    /// From when on it counts as absent; `None` unless it is done, discarded, stale or mismatched:
+    /// it is kept until it is moved on.
     pub fn kept_until(&self) -> Option<UnixTime> {
         match self.state {
             EntryState::Done { kept_until, .. }
@@ -124,7 +124,7 @@ impl Entry {
         }
     }
 
-    /// From when on a worker may take it; `None` where none ever may as it stands.
+    /// From when on a worker may take it; `None` if no worker may in its present state.
     pub fn due(&self) -> Option<UnixTime> {
         match self.state {
             EntryState::Queued { due, .. } => Some(due),
@@ -137,7 +137,7 @@ impl Entry {
         }
     }
 
-    /// What its attempt was granted.
+    /// The grant of its attempt.
     pub(crate) fn grant(&self) -> Grant {
         Grant {
             attempt: self.attempts,
@@ -155,12 +155,12 @@ impl Entry {
         has_ended && self.is_kept(now)
     }
 
-    /// Whether somebody is to move it on: a worker, or an operator.
+    /// Whether a worker or an operator must still move it on.
     pub fn is_open(&self) -> bool {
         self.kept_until().is_none()
     }
 
-    /// Whether its content is needed still; it is dropped with the last change that makes it needless.
+    /// Whether its content is still needed; it is dropped with the last change that needs it.
     pub fn needs_content(&self) -> bool {
         match self.state {
             EntryState::Queued { .. }
@@ -173,19 +173,19 @@ impl Entry {
         }
     }
 
-    /// Whether an attempt at it failed, be it before it was revived or redriven.
+    /// Whether an attempt at it has failed, even before it was revived or redriven.
     pub(crate) fn has_failed(&self) -> bool {
         self.attempts > 0 || self.history.last().is_some()
     }
 
-    /// Whether its worker died so often that it is run with no other beside it.
+    /// Whether its worker has died so often that it runs alone.
     pub fn is_lone(&self) -> bool {
         self.deaths >= LONE_FROM
     }
 
-    /// Which worker has it, or has had it when its lease ended, has handled it, or has buried it. `None` where it waits
-    /// or was ended otherwise: who made an attempt that failed stands in the log. Of what was taken without a
-    /// [worker](crate::worker::Worker) it is nobody's number.
+    /// The worker that has it, had it when its lease ended, has handled it, or has buried it.
+    /// `None` if it waits or ended otherwise; the log says which worker made a failed attempt. For
+    /// an entry taken without a [worker](crate::worker::Worker), the id belongs to no worker.
     ///
     /// ```
     /// use tower_webhook::inbox::{Inbox, SharedInbox};
@@ -211,7 +211,7 @@ impl Entry {
         }
     }
 
-    /// How it looks from outside.
+    /// Its status for an observer at this time.
     pub fn status(&self, now: UnixTime) -> EntryStatus {
         match self.state {
             EntryState::Queued { .. } if self.attempts == 0 => EntryStatus::Queued,
@@ -227,26 +227,26 @@ impl Entry {
     }
 }
 
-/// An entry whose worker died so often may be what they died of.
+/// An entry whose workers died this often may be the cause.
 pub(crate) const LONE_FROM: u32 = 2;
 
-/// How far an entry got, in one word.
+/// How far an entry has got, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum EntryStatus {
-    /// Accepted, and no attempt was made yet.
+    /// Accepted, without an attempt so far.
     Queued,
-    /// The last attempt failed, and the next one is to come.
+    /// The last attempt failed, and another one follows.
     Waiting,
     /// A worker has it.
     Running,
-    /// A worker had it, and its lease ended with no word.
+    /// A worker had it, and its lease ended without a report.
     Lapsed,
     /// Handled.
     Done,
     /// In the dead letters: no attempt is made any more.
     Dead,
-    /// Never to be run, as an operator wants it.
+    /// Never run, as an operator has decided.
     Discarded,
     /// Not run: a newer event of its order key was completed before.
     Stale,
@@ -258,7 +258,7 @@ impl EntryStatus {
     codes! {
         /// Every status.
         pub const ALL;
-        /// The status in one stable word.
+        /// The status as one stable word.
         pub fn code {
             Queued => "queued",
             Waiting => "waiting",
@@ -273,30 +273,30 @@ impl EntryStatus {
     }
 }
 
-/// How the last attempts of an entry failed, the newest last.
+/// The last failures of an entry, the newest last.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History(VecDeque<FailedAttempt>);
 
-/// An attempt that failed.
+/// A failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailedAttempt {
-    /// Which attempt it was, counted from 1.
+    /// The number of the attempt, counted from 1.
     pub attempt: u32,
     /// When it ended.
     pub at: UnixTime,
-    /// How it failed: up to [`FailedAttempt::MAX_LEN`] bytes of what the handler said.
+    /// Why it failed: up to [`FailedAttempt::MAX_LEN`] bytes of the handler's message.
     pub reason: Box<str>,
 }
 
 impl FailedAttempt {
-    /// The most that is kept of a reason, in bytes.
+    /// The most bytes of a reason that are stored.
     pub const MAX_LEN: usize = 300;
 
-    /// What is said of an attempt whose worker fell silent.
+    /// The reason for an attempt whose worker stopped reporting.
     pub(crate) const DIED: &str = "its worker died, or was cut off, before the attempt ended";
 
-    /// An attempt that ended so; a longer reason is cut.
+    /// An attempt that failed for this reason; a longer reason is cut.
     pub fn new(attempt: u32, at: UnixTime, reason: &str) -> Self {
         Self {
             attempt,
@@ -306,7 +306,7 @@ impl FailedAttempt {
     }
 }
 
-/// As much of the text as fits, without half a character at its end.
+/// As much of the text as fits, cut at a character boundary.
 fn cut(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len()))
         .rev()
@@ -323,7 +323,7 @@ impl History {
         self.0.iter()
     }
 
-    /// The newest one.
+    /// The newest attempt.
     pub fn last(&self) -> Option<&FailedAttempt> {
         self.0.back()
     }
@@ -337,7 +337,7 @@ impl History {
 }
 
 impl FromIterator<FailedAttempt> for History {
-    /// Of more than [`History::MAX_LEN`] the last ones.
+    /// Keeps the last ones if there are more than [`History::MAX_LEN`].
     fn from_iter<I: IntoIterator<Item = FailedAttempt>>(attempts: I) -> Self {
         let mut history = Self::default();
         attempts.into_iter().for_each(|failed| history.push(failed));

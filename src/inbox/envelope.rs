@@ -13,20 +13,20 @@ use crate::path::ShownToken;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
-/// What is known of a delivery beside its body, from its proof until a worker runs its event.
+/// The facts about a delivery, without its body, from its proof until a worker runs its event.
 pub(crate) struct Envelope {
     pub(crate) auth: AuthState,
     pub(crate) identity: Identity,
     pub(crate) predates_retention: bool,
     pub(crate) received_at: UnixTime,
-    /// Where the event stood in its delivery, where that held several, and the body around them.
+    /// The event's position in its delivery, if that held several, and the body around them.
     pub(crate) item: Option<(ItemPlace, Option<Bytes>)>,
     /// What the body is read as, where that is a form.
     pub(crate) document: Option<Bytes>,
 }
 
-/// As it is kept, in JSON. A later version of this crate may add members: those it does not know are
-/// passed over, and those that are absent have no value.
+/// The stored JSON. A later version of this crate may add members: unknown ones are ignored, and
+/// absent ones have no value.
 #[derive(Serialize, Deserialize)]
 struct Kept<'a> {
     /// When the delivery was received, in microseconds.
@@ -43,10 +43,10 @@ struct Kept<'a> {
     /// Whether that was before the retention began.
     #[serde(default, skip_serializing_if = "is_false")]
     o: bool,
-    /// Its index in its delivery, and how many events that held.
+    /// Its index in its delivery, and how many events the delivery held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     n: Option<(usize, usize)>,
-    /// The body around the list of them.
+    /// The body around the list.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     e: Option<Cow<'a, str>>,
     /// What the body is read as, where that is a form.
@@ -61,13 +61,13 @@ struct Kept<'a> {
     /// What the signature proves.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     v: Option<KeptSignature<'a>>,
-    /// What a proof of the user's own proves.
+    /// The facts that the user's own proof proves.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     c: Option<KeptProof<'a>>,
-    /// Whether it was found by asking its sender, and no delivery brought it.
+    /// Whether it was found by querying its sender, and no delivery brought it.
     #[serde(default, skip_serializing_if = "is_false")]
     l: bool,
-    /// What it is about, where it is not confirmed yet: its entry is in no order.
+    /// Its order, if it is not confirmed yet: its entry has none.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     q: Option<KeptOrder<'a>>,
 }
@@ -79,7 +79,7 @@ struct KeptOrder<'a> {
     /// The version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     n: Option<i64>,
-    /// Whether it holds others back when it is dead.
+    /// Whether it holds back others when it is dead.
     #[serde(default, skip_serializing_if = "is_false")]
     b: bool,
 }
@@ -99,7 +99,7 @@ struct KeptSignature<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct KeptProof<'a> {
-    /// How much it covers.
+    /// How much the proof covers.
     r: u8,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     i: Option<Cow<'a, str>>,
@@ -107,7 +107,7 @@ struct KeptProof<'a> {
     v: Option<KeptSignature<'a>>,
 }
 
-/// Never changed: entries that were written before are read by it.
+/// Never changed, because older entries must stay readable.
 fn code(covers: Coverage) -> u8 {
     match covers {
         Coverage::Connection => 0,
@@ -128,7 +128,7 @@ fn is_false(so: &bool) -> bool {
 }
 
 impl Envelope {
-    /// The envelope as it is kept. It never fails; an empty one is read by nobody.
+    /// The envelope in its stored form. Encoding never fails; an empty envelope cannot be read.
     pub(crate) fn encode(
         auth: &AuthState,
         identity: &Identity,
@@ -169,12 +169,13 @@ impl Envelope {
         serde_json::to_vec(&kept).unwrap_or_default().into()
     }
 
-    /// Reads it back, for the event with this key and content; `None` where this version cannot.
+    /// Reads it back for the event with this key and content; `None` if this version cannot read
+    /// it.
     pub(crate) fn decode(envelope: &[u8], key: EventKey, fingerprint: Fingerprint) -> Option<Self> {
         let kept: Kept<'_> = serde_json::from_slice(envelope).ok()?;
         let provider = key.provider().clone();
         let mut auth = AuthState::none_yet(provider, ClockReadings::default());
-        // Which token it was is nobody's question any more.
+        // Which token it was no longer matters.
         auth.secret_path = if kept.p { ShownToken::of(b"") } else { None };
         auth.client = kept.a;
         auth.signature = match kept.v {
@@ -394,7 +395,7 @@ mod tests {
         let decode =
             |text: &str| Envelope::decode(text.as_bytes(), key(), Fingerprint::of(b"paid"));
         assert!(decode(r#"{"r":5,"zz":{"new":1}}"#).is_some());
-        // Before the body around a list was kept.
+        // From before the body around a list was stored.
         let item = decode(r#"{"r":5,"n":[0,2]}"#).unwrap().item;
         assert_eq!(item, Some((ItemPlace::new(0, 2), None)));
         for other in [

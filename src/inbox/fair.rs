@@ -1,8 +1,8 @@
-/// Of what is due by route, in the order of each, which are taken: from every route in turn, so that
-/// a route with many keeps no other one waiting. The first is taken whatever its size.
+/// Chooses among the entries that are due, given by route and in each route's order: from every route in turn, so
+/// that a route with many does not block others. The first is taken whatever its size.
 ///
-/// `first` tells with which of the routes that have something it begins. It has to be another number each time: where
-/// one is taken at a time, or no more fit in, the first route alone has a turn.
+/// `first` selects the non-empty route to begin with. It must differ each time: if one entry is
+/// taken at a time, or no more fit in, only the first route has a turn.
 pub(crate) fn fair<T>(
     routes: Vec<Vec<T>>,
     first: usize,
@@ -63,7 +63,7 @@ mod tests {
         );
         assert_eq!(of(1, 9, 100), [10, 20, 1, 21, 2, 3, 4]);
         assert_eq!(of(usize::MAX, 2, 100).len(), 2);
-        // What is larger than all that is left has its turn too.
+        // An entry larger than all the room left has its turn too.
         assert_eq!(of(2, 9, 15), [20]);
         assert!(fair(vec![Vec::<u8>::new()], 3, 9, 9, |_| 1).is_empty());
     }

@@ -1,4 +1,4 @@
-//! What an inbox keeps of what events are about.
+//! The state that an inbox stores for order keys.
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Version};
@@ -6,8 +6,7 @@ use crate::event::{EventKey, Version};
 use super::entry::Entry;
 use super::rate::{Limit, Rate};
 
-/// What an inbox keeps of one order key of one route; it begins empty. `Id` is what the inbox tells entries
-/// apart by.
+/// The state of one order key of one route; it starts empty. `Id` is how the inbox identifies entries.
 ///
 /// ```
 /// use tower_webhook::UnixTime;
@@ -23,7 +22,7 @@ use super::rate::{Limit, Rate};
 /// assert!(order.lets(&8));
 /// assert_eq!(order.applied(now), version);
 ///
-/// /// What an inbox asks before it redrives one that is dead.
+/// /// The check before an inbox redrives a dead entry.
 /// fn may_be_redriven(redrive: &Redrive, entry: &Entry, order: &OrderState<i64>, now: UnixTime) -> bool {
 ///     entry.is_open() && redrive.against_order(entry, order, now) != Some(Moved::Stale)
 /// }
@@ -31,27 +30,28 @@ use super::rate::{Limit, Rate};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OrderState<Id = EventKey> {
-    /// The entry that a worker has, or has had and will have again: no other one of the key is taken.
+    /// The entry that a worker has, or has had and will have again: no other entry of the key is
+    /// taken.
     pub holder: Option<Id>,
-    /// The newest version that was completed, and until when that is known.
+    /// The newest completed version, and until when it is known.
     pub applied: Option<(Version, UnixTime)>,
-    /// What is kept of the [rate](super::RateOf::EachOrderKey) of the key, if it is limited; see [`Limit`].
+    /// The usage of the key's [rate](super::RateOf::EachOrderKey), if it is limited; see [`Limit`].
     pub used_until: Option<UnixTime>,
 }
 
-/// What a command on an entry comes to for its order key.
+/// The effect of a command on the order key of its entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OrderChange {
-    /// No other entry of the key is taken from now on.
+    /// From now on, no other entry of the key is taken.
     Hold,
-    /// If this entry was the holder there is none any more.
+    /// If this entry was the holder, there is none any more.
     Free,
-    /// The same, and it was completed.
+    /// The same, and the entry was completed.
     Complete {
-        /// How new it is.
+        /// Its version.
         version: Option<Version>,
-        /// Until when that is known.
+        /// Until when the version is known.
         kept_until: UnixTime,
     },
 }
@@ -67,25 +67,25 @@ impl<Id> Default for OrderState<Id> {
 }
 
 impl<Id: PartialEq> OrderState<Id> {
-    /// The newest version that was completed, as far as that is still known.
+    /// The newest completed version, if it is still known.
     pub fn applied(&self, now: UnixTime) -> Option<Version> {
         let (version, _) = self.applied.filter(|(_, until)| *until > now)?;
         Some(version)
     }
 
-    /// Whether this entry may be taken: no other one holds the key.
+    /// Whether this entry may be taken: no other entry holds the key.
     pub fn lets(&self, id: &Id) -> bool {
         self.holder.as_ref().is_none_or(|holder| holder == id)
     }
 
-    /// From when on it need not be kept; `None` while an event holds the key.
+    /// From when on it may be forgotten; `None` while an event holds the key.
     pub fn kept_until(&self) -> Option<UnixTime> {
         let applied = self.applied.map(|(_, until)| until);
         let until = applied.max(self.used_until).unwrap_or(UnixTime::EPOCH);
         self.holder.is_none().then_some(until)
     }
 
-    /// The rate of the key, if there is one, and what was used of it.
+    /// The rate of the key with its usage, if there is one.
     pub fn limit(&self, rate: Option<Rate>) -> Option<Limit> {
         Some(Limit::new(
             rate?,
@@ -117,7 +117,7 @@ impl<Id: PartialEq> OrderState<Id> {
 }
 
 impl Entry {
-    /// Whether it is older than what was completed, and nobody wants it run all the same.
+    /// Whether it is older than the completed version, and is not forced to run.
     pub(super) fn is_overtaken<Id: PartialEq>(
         &self,
         order: &OrderState<Id>,
@@ -131,19 +131,19 @@ impl Entry {
             .is_some_and(|(ours, applied)| ours < applied)
     }
 
-    /// What its end comes to for its order key.
+    /// The effect of its end on its order key.
     pub(crate) fn frees(&self) -> Option<OrderChange> {
         self.order.as_ref().map(|_| OrderChange::Free)
     }
 
-    /// What its death comes to for its order key.
+    /// The effect of its death on its order key.
     pub(crate) fn frees_when_dead(&self) -> Option<OrderChange> {
         let order = self.order.as_ref().filter(|order| !order.dead_hold_back);
         order.map(|_| OrderChange::Free)
     }
 }
 
-/// Tells the operator of an event that was skipped.
+/// Logs that an event was skipped.
 pub(crate) fn tell_stale(event: &EventKey) {
     tracing::info!(
         target: "tower_webhook",

@@ -1,4 +1,4 @@
-//! How often the entries of a provider, or of one thing, are taken.
+//! Limits how often the entries of a provider, or of one order key, are taken.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::Name;
 
-/// So many entries in so much time. After a pause so many are taken at once; then one each time its share of
-/// the time has passed.
+/// This many entries in this much time. After a pause, all of them may be taken at once; then one
+/// each time its share of the time has passed.
 ///
-/// It is a leaky bucket (the generic cell rate algorithm of ITU-T I.371, 1996, as a virtual schedule): one time
-/// is all that is kept of the past.
+/// It is a leaky bucket (the generic cell rate algorithm of ITU-T I.371, 1996, as a virtual
+/// schedule): one point in time is all that is stored of the past.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,16 +30,16 @@ pub struct Rate {
 
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_secs(86_400);
-/// Two takes that follow each other may have read the clock the other way round, by less than this.
+/// Two consecutive takes may have read the clock in the opposite order, by less than this.
 const SPARE: Duration = Duration::from_secs(10);
 
 impl Rate {
-    /// So many entries in this time.
+    /// This many entries in this time.
     ///
     /// # Errors
     ///
-    /// No entries: pause the provider instead. A time below a millisecond or above a day; more than one entry in
-    /// a microsecond.
+    /// Zero entries (pause the provider instead). A time below a millisecond or above a day. More
+    /// than one entry per microsecond.
     pub fn new(entries: u32, per: Duration) -> Result<Self, ConfigError> {
         let refused = |text: &'static str| Err(ConfigError::new(ConfigErrorKind::Limit, text));
         if entries == 0 {
@@ -54,34 +54,34 @@ impl Rate {
         Ok(Self { entries, per })
     }
 
-    /// How many entries.
+    /// The number of entries.
     pub fn entries(self) -> u32 {
         self.entries
     }
 
-    /// In which time.
+    /// The time that they are limited to.
     pub fn per(self) -> Duration {
         self.per
     }
 
-    /// The share of one entry, rounded up to a microsecond.
+    /// The share of one entry in the time, rounded up to a microsecond.
     fn share(self) -> Duration {
         let micros = self.per.as_micros().div_ceil(u128::from(self.entries));
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
-    /// Until when it may be used up so that one more may be taken all the same.
+    /// The latest end of usage that still allows one more entry.
     pub(crate) fn may_be_used_until(self, now: UnixTime) -> UnixTime {
         now.saturating_add(self.all().saturating_sub(self.share()))
     }
 
-    /// Beyond this it is not what this rate was used, but a longer one before it, or by a clock that was set
-    /// back since: it counts as unused.
+    /// A usage that ends later than this is of a longer rate that was set before, or of a clock
+    /// that was set back since: it counts as none.
     pub(crate) fn is_used_until(self, now: UnixTime) -> UnixTime {
         now.saturating_add(self.all()).saturating_add(SPARE)
     }
 
-    /// The shares of all.
+    /// The shares of all entries together.
     fn all(self) -> Duration {
         self.share().saturating_mul(self.entries)
     }
@@ -93,7 +93,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// What a [`Rate`] is for.
+/// The scope of a [`Rate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum RateOf {
@@ -104,7 +104,7 @@ pub enum RateOf {
 }
 
 impl RateOf {
-    /// What it is for, in one stable word.
+    /// The scope as one stable word.
     pub fn code(self) -> &'static str {
         match self {
             Self::Provider => "provider",
@@ -117,18 +117,18 @@ impl RateOf {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateView {
-    /// Whose entries it holds back.
+    /// The provider whose entries it holds back.
     pub provider: Name,
-    /// Which of them.
+    /// Its scope.
     pub of: RateOf,
     /// How many in which time.
     pub rate: Rate,
-    /// From when on the next one may be taken, where it is for all of the provider.
+    /// When the next entry may be taken, if the rate is for the whole provider.
     pub next: Option<UnixTime>,
 }
 
 impl RateView {
-    /// A rate that is set; `used_until` is what is kept of it, where it is for all of the provider.
+    /// A rate that is set; `used_until` is its stored usage, if it is for the whole provider.
     pub fn new(provider: Name, of: RateOf, rate: Rate, used_until: UnixTime) -> Self {
         let limit = Limit::new(rate, used_until);
         Self {
@@ -140,7 +140,7 @@ impl RateView {
     }
 }
 
-/// A rate, and what was used of it so far.
+/// A rate with its usage so far.
 ///
 /// ```
 /// use std::time::Duration;
@@ -161,24 +161,24 @@ impl RateView {
 pub struct Limit {
     /// How many in which time.
     pub rate: Rate,
-    /// Until when what was taken uses the rate up: all that is kept of it. The epoch where nothing was.
+    /// Until when earlier takes use the rate up: the only stored usage. The epoch if there was none.
     pub used_until: UnixTime,
 }
 
 impl Limit {
-    /// A rate of which so much was used.
+    /// A rate with this usage.
     pub fn new(rate: Rate, used_until: UnixTime) -> Self {
         Self { rate, used_until }
     }
 
-    /// From when on one more may be taken.
+    /// When one more entry may be taken.
     pub fn next(&self) -> UnixTime {
         let slack = self.rate.all().saturating_sub(self.rate.share());
         self.used_until.saturating_sub(slack)
     }
 
-    /// Whether one more may be taken now. A use that ends later than the rate allows is of another rate, or by
-    /// a clock that was set back since: it counts as none.
+    /// Whether one more entry may be taken now. A usage that ends later than the rate allows is of
+    /// another rate, or of a clock that was set back since: it counts as none.
     pub fn lets(&self, now: UnixTime) -> bool {
         self.used(now) <= self.rate.may_be_used_until(now)
     }
@@ -190,12 +190,12 @@ impl Limit {
         }
     }
 
-    /// Uses the share of one more.
+    /// Uses the share of one more entry.
     pub fn take_one(&mut self, now: UnixTime) {
         self.used_until = self.used(now).max(now).saturating_add(self.rate.share());
     }
 
-    /// How many may be taken now.
+    /// How many entries may be taken now.
     pub fn left(&self, now: UnixTime) -> usize {
         let used = self.used(now).saturating_since(now);
         let left = self.rate.all().saturating_sub(used).as_micros();
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(takes(&mut limit, at(249)), 0);
         assert_eq!(takes(&mut limit, at(250)), 1);
         assert_eq!(takes(&mut limit, at(1_000)), 3);
-        // What was not used in a long pause is not saved up.
+        // A long pause saves up no more than one full rate.
         assert_eq!(takes(&mut limit, at(60_000)), 4);
     }
 
@@ -248,7 +248,7 @@ mod tests {
         limit.used_until = at(day);
         assert_eq!((limit.left(at(0)), takes(&mut limit, at(0))), (2, 2));
         assert_eq!(takes(&mut limit, at(499)), 0);
-        // A few seconds are no step of the clock: two takes may pass each other.
+        // A few seconds are not a clock step: two takes may pass each other.
         limit.used_until = at(9_000);
         assert_eq!((limit.left(at(0)), takes(&mut limit, at(0))), (0, 0));
     }
@@ -282,7 +282,7 @@ mod tests {
                 prop_assert_eq!(takes(&mut limit, at(now)), left);
                 all.push((now, left));
             }
-            // What is saved up, and what its shares come to.
+            // The saved-up entries plus the shares of the time.
             for (start, _) in &all {
                 let within = all.iter().filter(|(at, _)| (*start..start + millis).contains(at));
                 let taken: usize = within.map(|(_, taken)| taken).sum();

@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use crate::event::{Name, Scope};
 
-/// Whose entry it is: the webhook that has accepted it, by the name that it has in every process.
+/// The webhook that has accepted an entry, identified by the name that it has in every process.
 ///
-/// Provider, tenant and consumer, and which of its provider's hooks it is where there are several. A
+/// It consists of provider, tenant and consumer, and the provider's hook if there are several. A
 /// worker takes the entries of the routes that it serves.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
@@ -32,7 +32,8 @@ impl Route {
         }
     }
 
-    /// Where content of this route waits until it is confirmed. Who does not know of that takes none of it.
+    /// The route on which content of this route waits until it is confirmed. A worker that does not
+    /// know it takes none.
     pub(crate) fn unconfirmed(&self) -> Self {
         Self {
             text: format!("{UNCONFIRMED}{}", self.text).into(),
@@ -40,7 +41,7 @@ impl Route {
         }
     }
 
-    /// Whether what is here is to be confirmed, and then runs by its own route.
+    /// Whether content on this route must be confirmed, and then runs on its own route.
     ///
     /// ```
     /// use tower_webhook::inbox::Route;
@@ -52,12 +53,12 @@ impl Route {
         self.text.starts_with(UNCONFIRMED)
     }
 
-    /// The provider whose rates hold its entries back; none where nothing runs.
+    /// The provider whose rates hold its entries back; `None` if nothing runs here.
     pub(crate) fn rated(&self) -> Option<&Name> {
         (!self.is_unconfirmed()).then_some(&self.provider)
     }
 
-    /// Reads back what [`Route::as_str`] gave; `None` for any other text.
+    /// Reads back the output of [`Route::as_str`]; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(confirmed) = text.strip_prefix(UNCONFIRMED) {
             let route = Self::parse(confirmed)?;
@@ -73,13 +74,13 @@ impl Route {
         (*route.text == *text && is_one).then_some(route)
     }
 
-    /// The route as text: `provider`, `@tenant`, `/consumer` and `#hook`, as far as there are any; behind a `?`
-    /// for what is [unconfirmed](Self::is_unconfirmed).
+    /// The route as text: `provider`, `@tenant`, `/consumer` and `#hook`, as far as they are set;
+    /// after a `?` if it is [unconfirmed](Self::is_unconfirmed).
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whose deliveries come by it.
+    /// The provider whose deliveries use it.
     pub fn provider(&self) -> &Name {
         &self.provider
     }

@@ -1,7 +1,9 @@
-//! What each command comes to on an entry: state, command and time in, next state and outcome out.
+//! Defines the effect of each command on an entry: state, command and time in, next state and
+//! outcome out.
 //!
-//! They are pure: no inbox, no clock and no randomness but what they are given. The in-memory inbox
-//! calls them; others call them inside a transaction, or are tested against them.
+//! The rules are pure: they use no inbox, clock or randomness but what they are given. The
+//! in-memory inbox calls them; other inboxes call them inside a transaction, or are tested against
+//! them.
 
 use crate::clock::UnixTime;
 use crate::event::{EventKey, Order};
@@ -17,18 +19,18 @@ mod take;
 
 pub use take::TakeOutcome;
 
-/// What a command comes to.
+/// The effect of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EntryStep<O> {
-    /// The entry from now on; `None` leaves everything as it is.
+    /// The new entry; `None` leaves everything unchanged.
     pub write: Option<Entry>,
-    /// Whether its content is the command's from now on. What an entry no longer
+    /// Whether its content is replaced by the command's. Content that an entry no longer
     /// [needs](Entry::needs_content) is dropped.
     pub takes_content: bool,
-    /// What becomes of the order key that the entry had before the command.
+    /// The change to the order key that the entry had before the command.
     pub order: Option<OrderChange>,
-    /// What whoever sent the command is told.
+    /// The answer to the sender of the command.
     pub outcome: O,
 }
 
@@ -69,17 +71,17 @@ impl<O> EntryStep<O> {
 /// A command on one entry: [`Accept`], [`Begin`](super::Begin), [`Extend`](super::Extend),
 /// [`Finish`](super::Finish), [`Redrive`](super::Redrive) or [`Discard`](super::Discard).
 ///
-/// It is implemented by the commands of this crate alone.
+/// Only the commands of this crate implement it.
 ///
 /// ```
 /// use tower_webhook::UnixTime;
 /// use tower_webhook::inbox::{Accept, Accepted, Entry, EntryCommand};
 /// use tower_webhook::store::record::Record;
 ///
-/// /// An entry to be written, and the queue that it stands in.
+/// /// An entry to be written, and the queue that it is in.
 /// type Write = (Entry, &'static str);
 ///
-/// /// What an inbox of your own does in one transaction, having read what stands there.
+/// /// The transaction of your own inbox, given the entry that it has read.
 /// fn accept(
 ///     accept: &Accept,
 ///     entry: Option<&Entry>,
@@ -98,13 +100,13 @@ impl<O> EntryStep<O> {
 /// }
 /// ```
 pub trait EntryCommand: sealed::Sealed {
-    /// What the command is answered with.
+    /// The answer to the command.
     type Outcome;
 
-    /// The key of the entry that it is about.
+    /// The key of its entry.
     fn key(&self) -> &EventKey;
 
-    /// What the command comes to on this entry, if there is one, at this time of the inbox's clock.
+    /// The effect of the command on this entry, if there is one, at this time of the inbox's clock.
     fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Self::Outcome>;
 }
 
@@ -128,7 +130,7 @@ impl EntryCommand for Accept {
     fn apply(&self, entry: Option<&Entry>, now: UnixTime) -> EntryStep<Accepted> {
         let known = kept(entry, now).filter(|entry| !self.takes_the_place_of(entry));
         let Some(entry) = known else {
-            // A time: it grows past the fence of any entry that was here and is forgotten.
+            // A time: it grows past the fence of any earlier entry that was forgotten.
             let state = EntryState::Queued { due: now, by: None };
             let mut entry = Entry::new(state, self.fingerprint, now);
             entry.order.clone_from(&self.order);
@@ -163,7 +165,7 @@ impl EntryCommand for Accept {
 }
 
 impl Accept {
-    /// Whether the entry is none to this content: what was found untrue keeps no place from other content.
+    /// Whether this content can ignore the entry: an untrue entry does not block other content.
     fn takes_the_place_of(&self, entry: &Entry) -> bool {
         let is_untrue = matches!(entry.state, EntryState::Mismatched { .. });
         is_untrue && entry.fingerprint != self.fingerprint
@@ -181,14 +183,14 @@ impl Accept {
         }
     }
 
-    /// Content that is about something else no longer holds the order key.
+    /// Content with another subject no longer holds the order key.
     fn leaves(&self, entry: &Entry) -> Option<OrderChange> {
         let key = |order: &Option<Box<Order>>| order.as_ref().map(|order| order.key.clone());
         let differs = key(&entry.order) != key(&self.order);
         differs.then_some(OrderChange::Free)
     }
 
-    /// What an event is told that is known already.
+    /// The answer for an event that is known already.
     pub(crate) fn repeated(&self, differs: bool) -> Accepted {
         if differs && !self.has_own_id {
             Accepted::Conflict
@@ -197,8 +199,9 @@ impl Accept {
         }
     }
 
-    /// What a record of the event in a store beside the inbox says against accepting it, as where
-    /// its webhook ran events inline before. `None` where nothing does: it is no entry.
+    /// The answer if a record of the event in a store that shares the inbox's storage forbids
+    /// accepting it, for example if its webhook ran events inline before. `None` if nothing forbids
+    /// it.
     pub fn against_record(&self, record: Option<&Record>, now: UnixTime) -> Option<Accepted> {
         let record = record.filter(|record| record.is_kept(now))?;
         match &record.state {

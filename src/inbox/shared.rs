@@ -20,7 +20,7 @@ use super::rate::{Rate, RateOf, RateView};
 use super::route::Route;
 use super::view::{EntryCounts, EntryView, HeldOrderKey, List};
 
-/// An inbox whose kind is no longer part of its type; clones share it.
+/// An inbox with its type erased; clones share it.
 ///
 /// ```
 /// use tower_webhook::inbox::{MemoryInbox, SharedInbox};
@@ -33,9 +33,9 @@ use super::view::{EntryCounts, EntryView, HeldOrderKey, List};
 pub struct SharedInbox(Arc<dyn Boxed>);
 
 impl SharedInbox {
-    /// A handle to this inbox.
+    /// A shared handle to this inbox.
     pub fn new(inbox: impl Inbox) -> Self {
-        // A handle to a handle would cost each call one more step.
+        // A handle to a handle would add a step to each call.
         let any: &dyn any::Any = &inbox;
         match any.downcast_ref::<Self>() {
             Some(shared) => shared.clone(),
@@ -43,7 +43,7 @@ impl SharedInbox {
         }
     }
 
-    /// What the inbox says it is; else what this handle and its clones are.
+    /// The inbox's own identity, or else that of this handle and its clones.
     pub(crate) fn own_identity(&self) -> StoreIdentity {
         let own = || StoreIdentity::of_allocation("shared inbox", Arc::as_ptr(&self.0));
         self.0.identity().unwrap_or_else(own)
@@ -156,7 +156,7 @@ impl Inbox for SharedInbox {
     }
 }
 
-/// [`Inbox`] with its futures boxed, so that it can stand behind a pointer.
+/// [`Inbox`] with its futures boxed, so that it is dyn-compatible.
 trait Boxed: Send + Sync {
     fn kind(&self) -> &'static str;
     fn identity(&self) -> Option<StoreIdentity>;

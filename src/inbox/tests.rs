@@ -57,7 +57,7 @@ fn take(who: u8) -> Take {
     take
 }
 
-/// The attempt's token is another than that of the one who took it.
+/// The attempt's token differs from the token of the take.
 fn begin(who: u8) -> Begin {
     Begin::new(key(), token(who), token(who + 100), LEASE)
 }
@@ -79,7 +79,7 @@ fn bury() -> Verdict {
     }
 }
 
-/// An entry, and what is done to it.
+/// An entry, and the commands on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Scene(Option<Entry>);
 

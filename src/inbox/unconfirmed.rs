@@ -1,8 +1,8 @@
-//! Content that is to be confirmed before it runs.
+//! Content that must be confirmed before it runs.
 //!
-//! Each content of an event waits under the key of the event with a place of its own, by a route of its own:
-//! it makes nothing a duplicate but itself. A worker has it confirmed. The first that is true is accepted under
-//! the key of the event, and from then on the others are untrue.
+//! Each content of an event waits under the key of the event plus a place, on a separate route, so
+//! it makes only itself a duplicate. A worker has it confirmed. The first true content is accepted
+//! under the key of the event, and from then on the others count as untrue.
 
 use std::time::Duration;
 
@@ -11,32 +11,32 @@ use super::entry::EntryStatus;
 use super::view::EntryView;
 use crate::event::Fingerprint;
 
-/// So many contents of one event wait side by side.
+/// How many contents of one event may wait side by side.
 const PLACES: u8 = 8;
 
-/// What could not be told, or not be accepted, is left alone for so long at first, and for as long as it has
-/// waited after that.
+/// Content that could not be decided or accepted is left alone for this long at first, and after
+/// that for as long as it has waited.
 const LEFT_ALONE: Duration = Duration::from_secs(1);
 const LONGEST_LEFT_ALONE: Duration = Duration::from_secs(15 * 60);
 
-/// The places in which content may wait, the one first in which it finds itself again.
+/// The places in which content may wait; it finds itself again in the first one.
 pub(crate) fn places(fingerprint: Fingerprint) -> impl Iterator<Item = u8> {
     let [first, ..] = *fingerprint.as_bytes();
     (0..PLACES).map(move |place| first.wrapping_add(place) % PLACES)
 }
 
-/// What the entry of an event tells a delivery that is not confirmed; `None` where the delivery may change
-/// what is run, once it is confirmed.
+/// The answer that the entry of an event gives to an unconfirmed delivery; `None` if the delivery
+/// may change the content that runs, once it is confirmed.
 pub(crate) fn standing(accept: &Accept, view: &EntryView) -> Option<Accepted> {
     let differs = view.entry.fingerprint != accept.fingerprint;
     binds(view).then(|| accept.repeated(differs))
 }
 
-/// Whether an entry has its content for good: no delivery may change what is run.
+/// Whether an entry has its final content: no delivery may change it.
 pub(crate) fn binds(view: &EntryView) -> bool {
     match view.status {
         EntryStatus::Waiting | EntryStatus::Dead | EntryStatus::Mismatched => false,
-        // Revived or redriven: what failed may be replaced still.
+        // Revived or redriven: the failed content may still be replaced.
         EntryStatus::Queued => !view.entry.has_failed(),
         EntryStatus::Running
         | EntryStatus::Lapsed
@@ -47,24 +47,24 @@ pub(crate) fn binds(view: &EntryView) -> bool {
 }
 
 impl Accept {
-    /// The same as content in one of the places.
+    /// The same event as content in one of the places.
     pub(crate) fn unconfirmed(&self, place: u8) -> Self {
         Self {
             key: self.key.unconfirmed(place),
             route: self.route.unconfirmed(),
-            // Other content is another's.
+            // Other content belongs to another delivery.
             has_own_id: false,
-            // Until it is confirmed it is about nothing.
+            // Until it is confirmed, it has no order.
             order: None,
             ..self.clone()
         }
     }
 }
 
-/// What becomes of content by the entry of its event, where that has its content for good; `None` where the
-/// content is to be confirmed. `waited` is for how long it is here.
+/// The outcome for content whose event's entry has its final content; `None` if the content must be
+/// confirmed. `waited` is how long it has been here.
 ///
-/// Other content waits until that is done: should it fail, it may be replaced.
+/// Other content waits until that entry is done: if it fails, it may be replaced.
 pub(crate) fn settled(accept: &Accept, view: &EntryView, waited: Duration) -> Option<Verdict> {
     if !binds(view) {
         return None;
@@ -78,7 +78,7 @@ pub(crate) fn settled(accept: &Accept, view: &EntryView, waited: Duration) -> Op
     })
 }
 
-/// To be asked about again.
+/// It must be asked about again.
 pub(crate) fn later(waited: Duration) -> Verdict {
     Verdict::GiveBack {
         after: waited.clamp(LEFT_ALONE, LONGEST_LEFT_ALONE),

@@ -1,4 +1,4 @@
-//! What an operator sees of an inbox.
+//! An operator's view of an inbox.
 
 use bytes::Bytes;
 
@@ -14,18 +14,18 @@ use super::route::Route;
 pub struct EntryView {
     /// The event.
     pub key: EventKey,
-    /// Whose it is.
+    /// The route that it belongs to.
     pub route: Route,
-    /// How far it got, in a word.
+    /// How far it has got, in one word.
     pub status: EntryStatus,
-    /// All that is kept of it, with how its attempts failed.
+    /// Its whole record, with its failed attempts.
     pub entry: Entry,
-    /// The proved body, where one entry was asked for and its body is still needed.
+    /// The proved body, if a single entry was looked up and its body is still needed.
     pub body: Option<Bytes>,
 }
 
 impl EntryView {
-    /// How the entry looks at this time, without its body.
+    /// The view of an entry at this time, without its body.
     pub fn new(key: EventKey, route: Route, entry: Entry, now: UnixTime) -> Self {
         Self {
             key,
@@ -36,7 +36,7 @@ impl EntryView {
         }
     }
 
-    /// The same, with its body.
+    /// The same view, with the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Option<Bytes>>) -> Self {
         self.body = body.into();
@@ -44,7 +44,7 @@ impl EntryView {
     }
 }
 
-/// Which entries an operator asks for.
+/// Selects the entries that an operator wants to see.
 ///
 /// ```
 /// use tower_webhook::Name;
@@ -56,18 +56,18 @@ impl EntryView {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct List {
-    /// With this status.
+    /// The status to list.
     pub status: EntryStatus,
-    /// Of this provider; of all where none is named.
+    /// The provider to list; `None` for all.
     pub provider: Option<Name>,
-    /// Behind this entry of a list before, whatever has become of it.
+    /// Starts after this entry of an earlier list, whatever has become of it.
     pub after: Option<EventKey>,
     /// So many at most.
     pub limit: usize,
 }
 
 impl List {
-    /// Up to a hundred with this status.
+    /// Up to a hundred entries with this status.
     pub fn of(status: EntryStatus) -> Self {
         Self {
             status,
@@ -77,21 +77,21 @@ impl List {
         }
     }
 
-    /// Those of this provider only.
+    /// Lists entries of this provider only.
     #[must_use]
     pub fn provider(mut self, provider: Name) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Those behind the last one of the list before.
+    /// Lists entries after the last one of the earlier list.
     #[must_use]
     pub fn after(mut self, key: EventKey) -> Self {
         self.after = Some(key);
         self
     }
 
-    /// How many rows to look at by one statement, of up to this many: of the dead nearly all are asked for.
+    /// How many rows one statement scans, up to `most`: of dead entries, nearly all match.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn rows_at_once(&self, most: i64) -> i64 {
         let limit = i64::try_from(self.limit).unwrap_or(most);
@@ -124,14 +124,14 @@ impl List {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeldOrderKey {
-    /// What is held.
+    /// The key that is held.
     pub key: OrderKey,
     /// The event that holds it.
     pub holder: EventKey,
 }
 
 impl HeldOrderKey {
-    /// This one, held by this event.
+    /// This key, held by this event.
     pub fn new(key: OrderKey, holder: EventKey) -> Self {
         Self { key, holder }
     }
@@ -141,7 +141,7 @@ impl HeldOrderKey {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EntryCounts {
-    /// Accepted, and not attempted yet.
+    /// Accepted, without an attempt so far.
     pub queued: u64,
     /// Failed, to be attempted again.
     pub waiting: u64,
@@ -196,7 +196,7 @@ impl EntryCounts {
         ]
     }
 
-    /// These and those together.
+    /// The sums of both counts.
     #[cfg(any(feature = "postgres", feature = "redis", feature = "sqlite"))]
     pub(crate) fn and(mut self, those: Self) -> Self {
         for (status, more) in those.by_status() {
@@ -205,7 +205,7 @@ impl EntryCounts {
         self
     }
 
-    /// Counts so many more entries with this status.
+    /// Adds `more` entries with this status.
     pub fn add(&mut self, status: EntryStatus, more: u64) {
         let count = match status {
             EntryStatus::Queued => &mut self.queued,

@@ -2,10 +2,10 @@ use std::fmt;
 
 use crate::store::{StoreError, Token};
 
-/// Which worker it was, of those of an inbox: eight hex digits, which it writes to the log when it begins and with each
-/// attempt.
+/// Identifies a worker of an inbox: eight hex digits, which it logs when it begins and with each attempt.
 ///
-/// An [entry](super::Entry::worker) tells who has it or has ended it, a [worker](crate::worker::Worker::id) its own.
+/// An [entry](super::Entry::worker) names the worker that has it or has ended it; a worker reports
+/// its own [id](crate::worker::Worker::id).
 ///
 /// ```
 /// use tower_webhook::inbox::MemoryInbox;
@@ -23,22 +23,23 @@ use crate::store::{StoreError, Token};
 pub struct WorkerId([u8; 4]);
 
 impl WorkerId {
-    /// One that no other worker is likely to have. Where the system gives no random bytes, nothing is taken either.
+    /// An id that no other worker is likely to have. If the system gives no random bytes, nothing
+    /// can be taken anyway.
     pub(crate) fn random() -> Self {
         Token::random().map_or(Self([0; 4]), |token| Self::of(&token))
     }
 
-    /// Whose token it is.
+    /// The worker that a token belongs to.
     pub(crate) fn of(token: &Token) -> Self {
         Self(token.mark())
     }
 
-    /// What this worker's tokens end in.
+    /// The last bytes of this worker's tokens.
     pub(crate) fn mark(self) -> [u8; 4] {
         self.0
     }
 
-    /// A token of this worker that was never used before.
+    /// A new token of this worker.
     pub(crate) fn token(self) -> Result<Token, StoreError> {
         Ok(Token::random()?.marked(self.0))
     }
@@ -68,7 +69,7 @@ mod tests {
         assert_eq!((WorkerId::of(&one), WorkerId::of(&other)), (worker, worker));
         assert_eq!(worker.to_string(), "0ab0001f");
         assert_ne!(WorkerId::random(), WorkerId::random());
-        // What is shown of a token still tells attempts apart.
+        // The visible part of a token still distinguishes attempts.
         assert_ne!(format!("{one:?}"), format!("{other:?}"));
     }
 }

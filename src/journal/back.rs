@@ -1,4 +1,4 @@
-//! The lines of a folder, read from the newest one on.
+//! Reads the lines of a folder backward from the newest.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use super::JournalFiles;
 use crate::recorded::{JournalError, JournalLine, JournalPosition, Newest, NewestLines, Reading};
 
-/// What the names of files begin with, by what they hold.
+/// The prefixes of file names, by kind of content.
 const KINDS: [&str; 2] = ["proved-", "refused-"];
-/// So much is read at a time.
+/// The number of bytes read at a time.
 const BLOCK: u64 = 64 * 1024;
 /// A longer line is counted, and not kept in memory.
 const LONGEST: usize = 2 << 20;
 
-/// Reads the newest lines that are asked for. It blocks while it reads.
+/// Reads the newest requested lines. It blocks while it reads.
 pub(super) fn newest(
     files: &JournalFiles,
     newest: Newest<'_>,
@@ -58,7 +58,7 @@ fn read(folder: &Path, newest: Newest<'_>) -> std::io::Result<NewestLines> {
             return Ok(reading.found);
         };
         reading.found.too_long = reading.found.too_long.saturating_add(passed);
-        // Where each of the ways stands: the line is the one behind that.
+        // The position in each of the files: the line begins right after one of these.
         let at: Vec<_> = ways.iter().filter_map(Way::end).collect();
         if !reading.take(&newest, JournalPosition::new(at.join(",")), &text) {
             return Ok(reading.found);
@@ -66,9 +66,9 @@ fn read(folder: &Path, newest: Newest<'_>) -> std::io::Result<NewestLines> {
     }
 }
 
-/// The line behind this place, if it is one that [`newest`] gave.
+/// The line after this position, if [`newest`] returned that position.
 pub(super) fn line(files: &JournalFiles, at: &JournalPosition) -> Option<JournalLine> {
-    // Of the lines that each of the ways took last, the oldest one was taken last.
+    // Of the last lines taken from each kind of file, the oldest was taken last.
     let lines = ends(at).into_iter().filter_map(|(name, offset)| {
         let kind_is_known = KINDS.iter().any(|kind| name.starts_with(kind));
         let is_plain = !name.contains(['/', '\\']) && name.ends_with(".jsonl");
@@ -84,7 +84,7 @@ pub(super) fn line(files: &JournalFiles, at: &JournalPosition) -> Option<Journal
     lines.min_by_key(|line| line.at)
 }
 
-/// A place in several files: where each was come to.
+/// The offset that a position holds for each of several files.
 fn ends(position: &JournalPosition) -> BTreeMap<String, u64> {
     let pieces = position.as_str().split(',').filter_map(|piece| {
         let (name, at) = piece.rsplit_once(':')?;
@@ -93,18 +93,18 @@ fn ends(position: &JournalPosition) -> BTreeMap<String, u64> {
     pieces.collect()
 }
 
-/// The way back through the files of one kind.
+/// A backward reader of the files of one kind.
 struct Way {
     folder: PathBuf,
-    /// Those that are left, the next one last.
+    /// The remaining files, with the next one last.
     names: Vec<String>,
     file: Option<(String, File)>,
-    /// What is left of the file, and what of it was read and not taken yet.
+    /// The length of the file that is still unread, and the bytes that were read but not yet taken.
     offset: u64,
     ahead: Vec<u8>,
     /// The next line.
     head: Option<(u64, String)>,
-    /// In which file it begins, and where.
+    /// The file in which it begins, and the offset there.
     head_at: Option<(String, u64)>,
     taken_at: Option<(String, u64)>,
     first_end: Option<u64>,
@@ -138,7 +138,7 @@ impl Way {
         }
     }
 
-    /// When the next line's outcome was known; `None` at the beginning of all files.
+    /// When the next line's outcome became known; `None` once all files are read.
     fn peek(&mut self) -> std::io::Result<Option<u64>> {
         while self.head.is_none() {
             if self.file.is_none() && !self.open()? {
@@ -169,7 +169,7 @@ impl Way {
         self.head.take().map(|(_, text)| (text, passed))
     }
 
-    /// Where it stands.
+    /// The present position.
     fn end(&self) -> Option<String> {
         let (name, at) = self.taken_at.as_ref()?;
         Some(format!("{name}:{at}"))
@@ -179,7 +179,7 @@ impl Way {
         while let Some(name) = self.names.pop() {
             let file = match File::open(self.folder.join(&name)) {
                 Ok(file) => file,
-                // Removed meanwhile.
+                // Removed since it was listed.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
@@ -197,7 +197,7 @@ impl Way {
     /// The last whole line before the offset.
     fn line_before(&mut self) -> std::io::Result<Option<Whole>> {
         loop {
-            // What stands behind the last line break is being written, or was cut off.
+            // Text after the last line break is still being written, or was cut off.
             if let Some(last) = self.ahead.iter().rposition(|byte| *byte == b'\n') {
                 self.ahead.truncate(last);
                 let begin = self.ahead.iter().rposition(|byte| *byte == b'\n');

@@ -52,16 +52,16 @@ impl<S: JournalSink> JournalBuilder<S> {
         }
     }
 
-    /// How many bytes may wait to be written, of requests whose origin was proved and of all others; 16 MiB and
-    /// 4 MiB unless set.
+    /// How many bytes may wait to be written, for requests whose origin was proved and for all
+    /// others. The defaults are 16 MiB and 4 MiB.
     pub fn room(mut self, proved: usize, refused: usize) -> Self {
         self.rooms.proved = proved;
         self.rooms.refused = refused;
         self
     }
 
-    /// How many bytes of a body are kept at most, where its origin was proved and where it was not; 256 KiB and
-    /// 16 KiB unless set. What is kept in part only cannot be sent through again. A line of
+    /// How many bytes of a body are kept at most, if its origin was proved and if it was not. The defaults are
+    /// 256 KiB and 16 KiB. A body that is kept only in part cannot be sent through again. A line of
     /// [`JournalFiles`](super::JournalFiles) holds 16 MiB at most, whatever is set.
     pub fn bodies(mut self, proved: usize, refused: usize) -> Self {
         self.rooms.proved_body = proved;
@@ -69,42 +69,42 @@ impl<S: JournalSink> JournalBuilder<S> {
         self
     }
 
-    /// How long requests whose origin was proved are kept; 30 days unless set.
+    /// How long requests whose origin was proved are kept; the default is 30 days.
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = retention;
         self
     }
 
-    /// How long all others are kept; 7 days unless set.
+    /// How long all others are kept; the default is 7 days.
     pub fn retention_of_refused(mut self, retention: Duration) -> Self {
         self.retention_of_refused = retention;
         self
     }
 
-    /// Masks this header too.
+    /// Also masks this header.
     pub fn mask_header(mut self, name: impl Into<String>) -> Self {
         self.headers.push(name.into().to_ascii_lowercase());
         self
     }
 
-    /// Masks this parameter of the query too.
+    /// Also masks this query parameter.
     pub fn mask_parameter(mut self, name: impl Into<String>) -> Self {
         self.parameters.push(name.into());
         self
     }
 
-    /// Masks this member of JSON bodies too, by its pointer (RFC 6901). A body that has it cannot be sent through
-    /// again.
+    /// Also masks this member of JSON bodies, given as a pointer (RFC 6901). A body that has it
+    /// cannot be sent through again.
     pub fn mask_member(mut self, pointer: impl Into<String>) -> Self {
         self.members.push(pointer.into());
         self
     }
 
-    /// Starts to write.
+    /// Starts the writer.
     ///
     /// # Errors
     ///
-    /// The system gives no thread, or no random number to tell processes apart.
+    /// If the system provides no thread, or no random number to distinguish processes.
     pub fn start(self) -> Result<Journal, JournalError> {
         let mut process = [0; 4];
         getrandom::fill(&mut process)

@@ -1,4 +1,4 @@
-//! A journal in files of JSON lines, the oldest of which are removed.
+//! A journal in files of JSON lines, of which the oldest are removed.
 
 mod fit;
 mod open;
@@ -17,7 +17,7 @@ use crate::recorded::{JournalFilter, JournalLine};
 const LONGEST_LINE: usize = 16 << 20;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Which requests a file holds.
+/// The kind of requests that a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Proved,
@@ -42,22 +42,22 @@ impl Kind {
 /// A file is begun each day, and goes as a whole. A line holds 16 MiB at most: where a longer one would come of it, a
 /// part of the body is kept, as where [`bodies`](super::JournalBuilder::bodies) says so.
 ///
-/// A file holds whole lines: what could be written in part only, as on a full disk, is taken back. A process that
-/// was killed half-way leaves at most one line that is cut off, which readers pass over. Nothing is synced: a
-/// crash of the machine loses the last moments. Files and folder can be read by their owner alone.
+/// A file holds whole lines: one that could be written only in part, as on a full disk, is removed again. A process
+/// that is killed while writing leaves at most one line that is cut off, which readers skip. Nothing is synced: a
+/// crash of the machine loses the last moments. Only their owner can read the files and folder.
 #[derive(Debug)]
 pub struct JournalFiles {
     folder: PathBuf,
     file_bytes: u64,
     proved_bytes: u64,
     refused_bytes: u64,
-    /// Those that this one writes to.
+    /// The files that this instance writes to.
     proved: Option<Open>,
     refused: Option<Open>,
 }
 
 impl Clone for JournalFiles {
-    /// The same folder; a clone that writes does so to files of its own.
+    /// The same folder; a clone that writes uses its own files.
     fn clone(&self) -> Self {
         Self {
             folder: self.folder.clone(),
@@ -69,12 +69,12 @@ impl Clone for JournalFiles {
 }
 
 impl JournalFiles {
-    /// The journal in this folder, which is made where there is none: files of 16 MiB, up to 1 GiB of requests whose
-    /// origin was proved and up to 128 MiB of others.
+    /// Opens the journal in this folder, which is created if missing: files of 16 MiB, up to 1 GiB
+    /// of requests whose origin was proved and up to 128 MiB of others.
     ///
     /// # Errors
     ///
-    /// The folder cannot be made.
+    /// If the folder cannot be created.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, JournalError> {
         let folder = folder.into();
         let mut builder = fs::DirBuilder::new();
@@ -93,8 +93,8 @@ impl JournalFiles {
         })
     }
 
-    /// The most bytes of one file, and of all files of requests whose origin was proved and of all others. At least
-    /// two files of a kind are kept.
+    /// Limits the bytes of one file, of all files of requests whose origin was proved, and of all
+    /// others. At least two files of a kind are kept.
     ///
     /// ```
     /// use tower_webhook::journal::{JournalError, JournalFiles};
@@ -117,14 +117,14 @@ impl JournalFiles {
         &self.folder
     }
 
-    /// Reads up to `limit` lines that are asked for, from the beginning or from where another page has ended.
+    /// Reads up to `limit` matching lines, from the beginning or from the end of another page.
     ///
-    /// Lines of one file are in the order in which they were written. It blocks while it reads: in a runtime, call it in
-    /// `spawn_blocking`.
+    /// Lines of one file are in the order in which they were written. The call blocks while it
+    /// reads: in a runtime, call it in `spawn_blocking`.
     ///
     /// # Errors
     ///
-    /// A file cannot be read.
+    /// If a file cannot be read.
     pub fn read(
         &self,
         filter: &JournalFilter,
@@ -150,7 +150,7 @@ impl JournalFiles {
         Ok(page)
     }
 
-    /// Reads a file from this offset on, which then stands behind what was read; whether the page is full.
+    /// Reads a file from this offset and advances it. Returns whether the page is full.
     fn read_file(
         &self,
         found: &Found,
@@ -165,7 +165,7 @@ impl JournalFiles {
         };
         let file = match File::open(&path) {
             Ok(file) => file,
-            // Removed meanwhile.
+            // Removed since it was listed.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(failed(error)),
         };
@@ -175,7 +175,7 @@ impl JournalFiles {
         while page.lines.len() < limit {
             bytes.clear();
             let read = reader.read_until(b'\n', &mut bytes).map_err(failed)?;
-            // What has no end is being written, or was cut off.
+            // A line without an end is still being written, or was cut off.
             if bytes.pop() != Some(b'\n') {
                 return Ok(false);
             }
@@ -191,7 +191,7 @@ impl JournalFiles {
         Ok(true)
     }
 
-    /// The files that are there, of this kind or of both, the oldest first.
+    /// The existing files of this kind or of both, the oldest first.
     fn files(&self, kind: Option<Kind>) -> Result<Vec<Found>, JournalError> {
         let failed = |error: std::io::Error| {
             JournalError::new(format!("{} cannot be read", self.folder.display()))
@@ -231,7 +231,7 @@ impl JournalFiles {
         }
     }
 
-    /// Writes this text to the file of this kind, all of it or nothing.
+    /// Writes all of this text to the file of this kind, or nothing.
     fn append(&mut self, kind: Kind, text: &[u8]) -> std::io::Result<()> {
         if text.is_empty() {
             return Ok(());
@@ -243,7 +243,7 @@ impl JournalFiles {
         };
         if self.slot(kind).as_ref().is_none_or(is_over) {
             *self.slot(kind) = None;
-            // Where the others cannot be removed, the disk says so.
+            // If old files cannot be removed, the disk itself is the limit.
             let _ = self.make_room(kind, most.max(len));
             let open = Open::begin(&self.folder, kind.prefix())?;
             *self.slot(kind) = Some(open);
@@ -264,7 +264,7 @@ impl JournalFiles {
         }
     }
 
-    /// Has the file of this kind end here again. Where that is not to be had, another file is begun.
+    /// Cuts the file of this kind back to this length. If that fails, another file is begun.
     fn take_back(&mut self, kind: Kind, len: u64) {
         let slot = self.slot(kind);
         if let Some(open) = slot {
@@ -299,16 +299,16 @@ impl JournalFiles {
     }
 }
 
-/// A file that is there.
+/// An existing file.
 struct Found {
     name: String,
-    /// When it was begun, as it stands in its name.
+    /// When it was begun, as given in its name.
     begun: String,
     len: u64,
     changed: SystemTime,
 }
 
-/// A place in several files: an offset in each.
+/// A position in several files: an offset in each.
 fn position(offsets: &BTreeMap<String, u64>) -> JournalPosition {
     let pieces = offsets.iter().filter(|(_, offset)| **offset > 0);
     let pieces: Vec<_> = pieces.map(|(name, at)| format!("{name}:{at}")).collect();
@@ -363,7 +363,7 @@ impl JournalSink for JournalFiles {
             (Kind::Refused, retained.refused),
         ] {
             let slot = self.slot(kind);
-            // The one that is written to goes in its turn too.
+            // The open file is also removed when its time comes.
             slot.take_if(|open| retained.now.saturating_since(open.begun) > kept.min(DAY));
             let own = slot.as_ref().map(|open| open.path.clone());
             for file in self.files(Some(kind))? {

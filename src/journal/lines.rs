@@ -1,4 +1,4 @@
-//! A journal as it is looked at, wherever it is kept.
+//! Reading a journal, wherever it is kept.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::store::PostgresJournal;
 #[cfg(feature = "sqlite")]
 use crate::store::SqliteJournal;
 
-/// Where the lines of a journal are read: what [`JournalFiles`] or the table of a database is made into.
+/// A source of journal lines, made from [`JournalFiles`] or from a database table.
 ///
 /// ```
 /// use tower_webhook::journal::{JournalFiles, JournalLines};
@@ -34,7 +34,7 @@ pub struct JournalLines(Kind);
 #[derive(Clone)]
 enum Kind {
     Files(JournalFiles),
-    /// Those who look share a connection, and take turns.
+    /// Readers share a connection and take turns.
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteJournal, Arc<Mutex<Option<sqlx::SqliteConnection>>>),
     #[cfg(feature = "postgres")]
@@ -62,7 +62,7 @@ impl From<PostgresJournal> for JournalLines {
 }
 
 impl JournalLines {
-    /// The newest lines that are asked for.
+    /// Reads the newest matching lines.
     pub(crate) async fn newest(&self, newest: Newest<'_>) -> Result<NewestLines, JournalError> {
         match &self.0 {
             Kind::Files(files) => {
@@ -90,7 +90,7 @@ impl JournalLines {
         }
     }
 
-    /// The line at this place.
+    /// The line at this position.
     pub(crate) async fn at(
         &self,
         at: &JournalPosition,
@@ -120,7 +120,7 @@ impl JournalLines {
     }
 }
 
-/// The place next to this one, in a table.
+/// The position after this one in a table.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 fn behind(at: &JournalPosition) -> Option<JournalPosition> {
     let text = at.as_str();

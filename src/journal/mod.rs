@@ -1,9 +1,9 @@
-//! A log of every request with what became of it, to look at afterwards and to send through again.
+//! A log of every request and its outcome, to inspect later and to send through again.
 //!
-//! A [`Webhook`](crate::Webhook) with a [journal](crate::Webhook::journal) has each outcome written down: what was
-//! refused too, with its head and as much of its body as was read. Requests whose origin was proved can be
-//! sent through again by [`WebhookLayer::replay`](crate::WebhookLayer::replay); of others it can be found out
-//! why they were refused.
+//! A [`Webhook`](crate::Webhook) with a [journal](crate::Webhook::journal) records every outcome. This includes
+//! refused requests, with their heads and as much of their bodies as was read. Requests whose origin was proved can
+//! be sent through again by [`WebhookLayer::replay`](crate::WebhookLayer::replay); for others the journal shows why
+//! they were refused.
 //!
 //! ```
 //! use std::time::Duration;
@@ -19,7 +19,7 @@
 //! let layer = Webhook::new(stripe).store(MemoryStore::new()).journal(&journal).build()?;
 //! # drop(layer);
 //!
-//! // At the end, and before looking: what is written is up to date then.
+//! // At the end, and before reading: makes sure that the files are up to date.
 //! assert!(journal.flush(Duration::from_secs(5)).await);
 //! let page = files.read(&JournalFilter::new().authenticated(), None, 100)?;
 //! for line in &page.lines {
@@ -33,29 +33,29 @@
 //!
 //! # What is kept
 //!
-//! Each [line](JournalLine) is JSON. Signatures, their times and ids are kept, so that it can be found out why one
-//! is wrong. These are masked, before anything is written: a token in the path, right or wrong; tokens that a
-//! scheme has in a header, the query or the body; headers that carry credentials, cookies among them; parameters
-//! of the query that are called `token`, `key` or the like; and in bodies that are *not* authentic
-//! members that are called so, as the secrets of a handshake are. [`JournalBuilder::mask_header`],
-//! [`mask_parameter`](JournalBuilder::mask_parameter) and [`mask_member`](JournalBuilder::mask_member) name more.
-//! A body of which something is masked cannot be sent through again.
+//! Each [line](JournalLine) is JSON. Signatures, their times and ids are kept, so that you can find out why one is
+//! wrong. The following is masked before anything is written: a token in the path, right or wrong; tokens that a
+//! scheme has in a header, the query or the body; headers that carry credentials, including cookies; query
+//! parameters named `token`, `key` or the like; and members with such names in bodies that are *not* authentic,
+//! such as the secrets of a handshake. [`JournalBuilder::mask_header`],
+//! [`mask_parameter`](JournalBuilder::mask_parameter) and [`mask_member`](JournalBuilder::mask_member) add more. A
+//! body with a masked part cannot be sent through again.
 //!
-//! Nothing is read for the journal: where a delivery is refused at its head, there is no body. Of a
-//! body that was read 256 KiB are kept where its origin was proved and 16 KiB where it was not, unless set.
+//! Nothing is read just for the journal: a delivery that is refused at its head has no body in it. Of a body that
+//! was read, 256 KiB are kept by default if its origin was proved and 16 KiB if it was not.
 //!
-//! Bodies hold what your senders know of people. The journal is as secret as they are, and whoever can write it
-//! can make you run what was never sent.
+//! Bodies hold what your senders know about people. The journal is as secret as they are, and
+//! anyone who can write to it can make you run events that were never sent.
 //!
 //! # What it costs, and what it never costs
 //!
-//! A delivery copies its head and body into one of two queues, of what is proved and of what is not, and waits for
-//! nothing: a thread of the journal's own masks, prints and writes. Where a queue is full, because the disk is full
-//! or slow, what does not fit is counted ([`JournalStats`]), told in the log, and a line of the journal says how
-//! many are missing. So it is with lines at which a sink panics. Strangers push nothing out that is proved.
+//! A delivery copies its head and body into one of two queues, for proved and for other requests, and waits for
+//! nothing: the journal's own thread masks, formats and writes. If a queue is full, because the disk is full or
+//! slow, whatever does not fit is counted ([`JournalStats`]) and logged, and a line of the journal says how many
+//! are missing. The same happens to lines at which a sink panics. Strangers cannot displace proved requests.
 //!
-//! It is a log and no record: what was in the queues when the process died is lost. What must not be lost stands in
-//! the store or the inbox.
+//! The journal is a log, not a record: anything still in the queues when the process dies is lost.
+//! What must not be lost is in the store or the inbox.
 
 #[cfg(feature = "page")]
 mod back;
@@ -90,26 +90,26 @@ pub use self::queue::JournalStats;
 pub(crate) use self::queue::Note;
 use self::queue::{Handle, Shared};
 
-/// A log of requests that is being written. Clones are the same one; any number of webhooks share it.
+/// A running log of requests. Clones are the same log, and any number of webhooks can share it.
 ///
-/// The [module](self) says what stands in it. When the last clone is gone, what is queued is written still, if the
-/// process goes on for so long: [`flush`](Self::flush) waits for that.
+/// The [module](self) describes its content. After the last clone is dropped, queued lines are
+/// still written if the process lives long enough: [`flush`](Self::flush) waits for that.
 #[derive(Clone)]
 pub struct Journal {
     handle: Arc<Handle>,
 }
 
 impl Journal {
-    /// A journal with the usual settings that is written there.
+    /// Starts a journal with the usual settings that writes to this sink.
     ///
     /// # Errors
     ///
-    /// The system gives no thread.
+    /// If the system provides no thread.
     pub fn start(sink: impl JournalSink) -> Result<Self, JournalError> {
         Self::builder(sink).start()
     }
 
-    /// A journal with settings of its own.
+    /// A builder for a journal with other settings.
     pub fn builder<S: JournalSink>(sink: S) -> JournalBuilder<S> {
         JournalBuilder::new(sink)
     }
@@ -119,13 +119,13 @@ impl Journal {
         Self { handle }
     }
 
-    /// What was written, and what was not.
+    /// Counts of what was written and what was not.
     pub fn stats(&self) -> JournalStats {
         self.handle.shared.stats()
     }
 
-    /// Waits until everything is written that was queued before this call, or given up because the sink panics at
-    /// it, which [`JournalStats`] counts; `false` where it is not within `limit`.
+    /// Waits until everything queued before this call is written, or given up because the sink panics at it,
+    /// which [`JournalStats`] counts. Returns `false` if that takes longer than `limit`.
     pub async fn flush(&self, limit: Duration) -> bool {
         let shared = Arc::clone(&self.handle.shared);
         let until = tokio::time::Instant::now() + limit;
@@ -142,7 +142,7 @@ impl Journal {
         }
     }
 
-    /// Takes down what an operator did.
+    /// Records an operator's action.
     #[cfg(feature = "page")]
     pub(crate) fn note(&self, note: Note) {
         self.handle.shared.note(note);

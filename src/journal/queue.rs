@@ -1,4 +1,4 @@
-//! The two bounded queues between deliveries and the thread that writes.
+//! The two bounded queues between deliveries and the writer thread.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::clock::UnixTime;
 use crate::observer::Observation;
 use crate::recorded::{Masks, Outcome, Recorded};
 
-/// What bounds the queues, in bytes.
+/// The limits of the queues, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rooms {
     pub(super) proved: usize,
@@ -34,7 +34,7 @@ impl Default for Rooms {
     }
 }
 
-/// What else a user wants masked.
+/// What a user wants masked in addition.
 #[derive(Debug, Default)]
 pub(super) struct MoreMasks {
     pub(super) headers: Vec<String>,
@@ -42,16 +42,16 @@ pub(super) struct MoreMasks {
     pub(super) members: Vec<String>,
 }
 
-/// What has become of the outcomes that a journal was given.
+/// How many of a journal's outcomes were written or lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct JournalStats {
     /// How many lines were written.
     pub written: u64,
-    /// How many outcomes of requests whose origin was proved found no room, or were given up because the sink
-    /// panicked at them.
+    /// How many outcomes of requests whose origin was proved found no room, or were given up
+    /// because the sink panicked at them.
     pub lost_proved: u64,
-    /// How many others.
+    /// The same for all other requests.
     pub lost_refused: u64,
     /// How many attempts to write have failed.
     pub failed_writes: u64,
@@ -71,12 +71,12 @@ impl JournalStats {
 struct Lane {
     waiting: VecDeque<Box<Outcome>>,
     bytes: usize,
-    /// Lost since a line said so.
+    /// The number lost since a line last reported it.
     lost: u64,
 }
 
 impl Lane {
-    /// Moves outcomes there until that holds `most`.
+    /// Moves outcomes to `taken` until that holds `most`.
     fn move_to(&mut self, taken: &mut Vec<Outcome>, most: usize) {
         while taken.len() < most
             && let Some(outcome) = self.waiting.pop_front()
@@ -86,7 +86,7 @@ impl Lane {
     }
 }
 
-/// What an operator did.
+/// An operator's action.
 #[cfg(feature = "page")]
 #[derive(Debug, Clone)]
 pub(crate) struct Note {
@@ -102,10 +102,10 @@ struct State {
     refused: Lane,
     #[cfg(feature = "page")]
     notes: VecDeque<Note>,
-    /// Whether the writer sleeps until somebody wakes it.
+    /// Whether the writer sleeps until it is woken.
     is_idle: bool,
     is_closed: bool,
-    /// Which flush was asked for, and which was carried out.
+    /// The number of the last requested flush, and of the last completed one.
     flush_wanted: u64,
     flushed: u64,
 }
@@ -120,7 +120,7 @@ impl State {
     }
 }
 
-/// What deliveries and the writer share.
+/// The state that deliveries and the writer share.
 pub(super) struct Shared {
     rooms: Rooms,
     more: MoreMasks,
@@ -133,24 +133,24 @@ pub(super) struct Shared {
     pub(super) panics: AtomicU64,
 }
 
-/// What the writer takes at once.
+/// What the writer takes in one batch.
 #[derive(Default)]
 pub(super) struct Taken {
     pub(super) outcomes: Vec<Outcome>,
     #[cfg(feature = "page")]
     pub(super) notes: Vec<Note>,
-    /// Lost before, proved and others.
+    /// The numbers lost before: proved, and others.
     pub(super) lost: [u64; 2],
-    /// Whether nothing is left behind it, and if so which flush is carried out once this is written.
+    /// If the queues are empty after this batch: the flush that is complete once it is written.
     pub(super) drains: Option<u64>,
-    /// Whether nothing comes any more.
+    /// Whether this is the last batch.
     pub(super) is_last: bool,
 }
 
-/// So many notes wait at most.
+/// The number of notes that may wait.
 #[cfg(feature = "page")]
 const NOTES: usize = 1_000;
-/// At most so many are written together.
+/// The number of outcomes that are written together.
 const BATCH: usize = 256;
 
 impl Shared {
@@ -205,7 +205,7 @@ impl Shared {
         state.flushed = state.flushed.max(flush);
     }
 
-    /// Queues an outcome, or counts it as lost. It waits for nothing but other deliveries that do the same.
+    /// Queues an outcome, or counts it as lost. It waits only for other deliveries that do the same.
     fn push(&self, outcome: Box<Outcome>) {
         let is_proved = outcome.is_proved();
         let size = outcome.size();
@@ -250,7 +250,7 @@ impl Shared {
         }
     }
 
-    /// Queues a note. It stands in the process's log too: one that finds no room is not lost.
+    /// Queues a note. A note without room is not lost, as it is also in the process's log.
     #[cfg(feature = "page")]
     pub(super) fn note(&self, note: Note) {
         let mut state = self.state();
@@ -261,7 +261,7 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// Takes what waits, what is proved first; waits for it, but no longer than `limit`.
+    /// Takes what is queued, proved requests first; waits up to `limit` if there is nothing.
     pub(super) fn take(&self, limit: Duration) -> Taken {
         let mut state = self.state();
         let nothing = |state: &mut State| {
@@ -280,7 +280,7 @@ impl Shared {
         let State {
             proved, refused, ..
         } = &mut *state;
-        // A quarter is kept for the others.
+        // A quarter of the batch is for the others.
         proved.move_to(&mut taken.outcomes, BATCH / 4 * 3);
         refused.move_to(&mut taken.outcomes, BATCH);
         proved.move_to(&mut taken.outcomes, BATCH);
@@ -289,13 +289,13 @@ impl Shared {
             std::mem::take(&mut proved.lost),
             std::mem::take(&mut refused.lost),
         ];
-        // What was queued before a flush was asked for is in here, or was taken before.
+        // Everything queued before a flush was requested is in this batch, or was taken before.
         taken.drains = is_empty.then_some(state.flush_wanted);
         taken.is_last = is_empty && state.is_closed;
         taken
     }
 
-    /// Gives back the room of what was written.
+    /// Frees the room of what was written.
     pub(super) fn give_back(&self, outcomes: &[Outcome]) {
         let mut state = self.state();
         for outcome in outcomes {
@@ -308,7 +308,7 @@ impl Shared {
         }
     }
 
-    /// What was taken is not written: the next line that is says how many are missing.
+    /// Marks a batch as not written: the next line that is written says how many are missing.
     pub(super) fn lose(&self, taken: &Taken) {
         let [mut proved, mut refused] = taken.lost;
         for outcome in &taken.outcomes {
@@ -331,7 +331,7 @@ impl Shared {
     }
 }
 
-/// A journal as those hold it who have it written; the writer ends with the last of them.
+/// The shared handle of a journal; the writer ends with the last of them.
 pub(super) struct Handle {
     pub(super) shared: Arc<Shared>,
 }
@@ -348,7 +348,7 @@ impl Drop for Handle {
     }
 }
 
-/// A journal as one webhook sees it.
+/// A journal as seen by one webhook.
 #[derive(Clone)]
 pub(crate) struct JournalPort {
     journal: Arc<Handle>,
@@ -369,12 +369,12 @@ impl JournalPort {
         }
     }
 
-    /// Begins with a request.
+    /// Starts recording a request.
     pub(crate) fn begin(&self, parts: &Parts, received_at: UnixTime) -> Recorded {
         Recorded::new(parts, received_at)
     }
 
-    /// Takes an outcome down.
+    /// Records an outcome.
     pub(crate) fn take_down(
         &self,
         observation: &Observation<'_>,

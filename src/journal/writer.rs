@@ -1,4 +1,4 @@
-//! The thread that writes what was queued.
+//! The thread that writes queued lines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,36 +9,36 @@ use super::queue::{Shared, Taken};
 use crate::clock::UnixTime;
 use crate::recorded::{JournalError, JournalLine, JournalSink, Retained};
 
-/// So long the writer waits for more, so that some hundred lines are one write.
+/// How long the writer waits for more, so that some hundred lines are one write.
 const GATHER: Duration = Duration::from_millis(20);
-/// How often it removes what is over.
+/// How often the writer removes what is past its retention.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
-/// How soon it tries again after a write has failed, at first and at last.
+/// How soon the writer tries again after a failed write, at first and at most.
 const SOON: Duration = Duration::from_millis(50);
 const LATER: Duration = Duration::from_secs(2);
-/// When the journal is closed, it tries no longer than this.
+/// How long the writer keeps trying once the journal is closed.
 const LAST_TRIES: Duration = Duration::from_secs(2);
 
-/// Lines at which the sink panics so often are given up.
+/// Lines at which the sink panics this often are given up.
 const MOST_PANICS: u32 = 3;
 
-/// What has become of some lines.
+/// The outcome of writing some lines.
 enum Written {
     Yes,
     /// The sink panics at them.
     Never,
-    /// The journal was closed meanwhile, and it did not work out.
+    /// The journal was closed before a write succeeded.
     TooLate,
 }
 
-/// The sink has.
+/// The sink panicked.
 struct Panicked;
 
 pub(super) struct Writer<S> {
     pub(super) shared: Arc<Shared>,
     pub(super) sink: S,
     pub(super) process: u32,
-    /// How many lines there were.
+    /// The number of lines.
     pub(super) lines: u64,
     pub(super) retention: Duration,
     pub(super) retention_of_refused: Duration,
@@ -109,7 +109,7 @@ impl<S: JournalSink> Writer<S> {
         lines
     }
 
-    /// Writes these lines, however long that takes.
+    /// Writes these lines, however long it takes.
     fn write(&mut self, lines: &[JournalLine]) -> Written {
         let (mut pause, mut panics) = (SOON, 0_u32);
         let mut closed_at = None;
@@ -155,7 +155,7 @@ impl<S: JournalSink> Writer<S> {
         }
     }
 
-    /// Calls the sink; one that panics does not end the thread.
+    /// Calls the sink; a panic in it does not end the thread.
     fn guarded<T>(&mut self, call: impl FnOnce(&mut S) -> T) -> Result<T, Panicked> {
         let sink = &mut self.sink;
         catch_unwind(AssertUnwindSafe(|| call(sink))).map_err(|_| {
@@ -165,7 +165,7 @@ impl<S: JournalSink> Writer<S> {
         })
     }
 
-    /// Removes some of what is over; gives how long to wait before the next time.
+    /// Removes some of what is past its retention; returns how long to wait before the next time.
     fn prune(&mut self) -> Duration {
         let retained = Retained {
             proved: self.retention,

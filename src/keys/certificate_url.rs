@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// Which URLs a sender's certificates may be fetched from: a delivery names one before anything is
-/// proved, and whoever may choose the host chooses the key.
+/// The URLs that a sender's certificates may be fetched from. A delivery names one before anything
+/// is proved, and whoever can choose the host chooses the key.
 ///
 /// ```
 /// use tower_webhook::keys::CertificateUrl;
@@ -29,11 +29,11 @@ pub struct CertificateUrl {
 }
 
 impl CertificateUrl {
-    /// By HTTPS from this host, in which `*` stands for one label of letters, digits and hyphens, with
-    /// a path that begins and ends so.
+    /// HTTPS URLs on this host, in which `*` matches one label of letters, digits and hyphens, with
+    /// a path that begins and ends like this.
     ///
-    /// `*` stands for no label that begins with `s3`: `sns.s3.amazonaws.com` is a bucket of whoever
-    /// has that name, and no region.
+    /// `*` matches no label that begins with `s3`: `sns.s3.amazonaws.com` is not a region but a
+    /// bucket of whoever owns that name.
     pub fn new(
         host: impl Into<Cow<'static, str>>,
         prefix: impl Into<Cow<'static, str>>,
@@ -46,13 +46,13 @@ impl CertificateUrl {
         }
     }
 
-    /// Whether a certificate may be fetched from there.
+    /// Whether a certificate may be fetched from this URL.
     pub fn allows(&self, url: &str) -> bool {
         let Some(rest) = url.strip_prefix("https://") else {
             return false;
         };
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        // Nothing that a parser of URLs could read in another way.
+        // Allows only characters that every URL parser reads the same way.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
         path.bytes().all(plain)
             && !path.contains("..")
@@ -79,8 +79,8 @@ impl CertificateUrl {
     }
 }
 
-/// Whether it is one of S3's labels, before which a bucket's name stands: S3's own certificates are
-/// for `*.s3.amazonaws.com` and the like.
+/// Whether it is one of S3's labels, which a bucket's name precedes: S3's own certificates are for
+/// `*.s3.amazonaws.com` and the like.
 fn is_of_buckets(label: &str) -> bool {
     (label.get(..2)).is_some_and(|beginning| beginning.eq_ignore_ascii_case("s3"))
 }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn no_bucket_of_a_stranger_stands_for_a_region() {
-        // `*.s3.amazonaws.com` is a name of S3's certificates, and each of these is the bucket `sns`.
+        // S3 has certificates for `*.s3.amazonaws.com`, and each of these hosts is the bucket `sns`.
         let sns = CertificateUrl::new("sns.*.amazonaws.com", "/", ".pem");
         for region in ["us-east-1", "sa-east-1", "us-gov-west-1"] {
             assert!(sns.allows(&format!("https://sns.{region}.amazonaws.com/a.pem")));

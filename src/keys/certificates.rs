@@ -1,4 +1,4 @@
-//! The keys of certificates that deliveries name.
+//! Keys from certificates that deliveries name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +23,10 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::printable::Printable;
 use crate::secret::SigningKey;
 
-/// Fetches the certificate whose URL a delivery names, from where it may be fetched alone.
+/// Fetches the certificate whose URL a delivery names, if that URL is allowed.
 ///
-/// Its host's own certificate is what is trusted; the chain of the one that is fetched is judged
-/// where [roots are pinned](Self::under).
+/// By default the TLS certificate of its host is trusted; the chain of the fetched certificate is
+/// checked only if [roots are pinned](Self::under).
 ///
 /// ```
 /// use tower_webhook::keys::{HttpCertificates, KeySource};
@@ -44,7 +44,7 @@ pub struct HttpCertificates {
     chain: Option<Arc<Chain>>,
 }
 
-/// What a chain must end in.
+/// The roots and names that a chain is checked against.
 #[derive(Debug)]
 struct Chain {
     verifier: Arc<WebPkiServerVerifier>,
@@ -52,11 +52,11 @@ struct Chain {
 }
 
 impl HttpCertificates {
-    /// From these URLs.
+    /// Fetches from these URLs.
     ///
     /// # Errors
     ///
-    /// A system that trusts no certificate.
+    /// If the system trusts no certificate.
     pub fn at(urls: impl IntoIterator<Item = CertificateUrl>) -> Result<Self, ConfigError> {
         Ok(Self {
             urls: urls.into_iter().collect(),
@@ -65,8 +65,8 @@ impl HttpCertificates {
         })
     }
 
-    /// Demands that the certificate is valid now, for one of these names, and that its chain ends in
-    /// one of these authorities, in PEM.
+    /// Requires that the certificate is valid now, for one of these names, and that its chain ends
+    /// in one of these authorities, in PEM.
     ///
     /// Its key counts to the last second of the certificate and no longer, whether or not it could be
     /// fetched again by then. A chain that was judged and is refused is an answer, as 404 is: its URL has
@@ -208,8 +208,9 @@ fn refused(message: &'static str) -> ConfigError {
 mod tests {
     use super::*;
 
-    /// An authority, a certificate for `certs.sender.example` under it and one under another
-    /// authority, as `openssl req -x509` and `openssl x509 -req` make them, until the year 2126.
+    /// An authority, a certificate for `certs.sender.example` issued by it, and one issued by
+    /// another authority. They were made with `openssl req -x509` and `openssl x509 -req`, until
+    /// the year 2126.
     const ROOT: &str = include_str!("../../tests/data/certificates/root.pem");
     const LEAF: &str = include_str!("../../tests/data/certificates/leaf.pem");
     const FOREIGN: &str = include_str!("../../tests/data/certificates/foreign.pem");
@@ -248,7 +249,7 @@ mod tests {
         assert_eq!(taken(&pinned, FOREIGN, NOW), Some(0));
         assert_eq!(taken(&pinned, &format!("{FOREIGN}{LEAF}"), NOW), Some(0));
         assert_eq!(taken(&under("certs.other.example"), LEAF, NOW), Some(0));
-        // Without pinned roots its host is trusted.
+        // Without pinned roots, the host is trusted.
         assert_eq!(taken(&certificates(), FOREIGN, NOW), Some(1));
         // What is no certificate says nothing of the key.
         for all in [&certificates(), &pinned] {

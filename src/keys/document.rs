@@ -1,4 +1,4 @@
-//! Documents that keys are published in.
+//! Documents in which keys are published.
 
 use std::borrow::Cow;
 
@@ -9,37 +9,34 @@ use super::rules::MAX_KEYS;
 use crate::asymmetric::{Jwk, KeyKind, PublicKey};
 use crate::secret::SigningKey;
 
-/// How a document holds public keys.
+/// The format in which a document holds public keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyDocument {
-    /// A JWK set (RFC 7517, section 5). Keys of kinds that are not known here, or that are not for
-    /// signatures, are passed over.
+    /// A JWK set (RFC 7517, section 5). Keys of unknown kinds, or not for signatures, are skipped.
     Jwks,
-    /// One key, as a text of its own: PEM or base64. Its name is the id that was asked for, or its
-    /// position.
+    /// One key, alone in the text: PEM or base64. Its name is the requested id, or its position.
     Text(KeyKind),
-    /// Keys in PEM, one behind the other, named by their position.
+    /// Consecutive keys in PEM, named by their position.
     Pem(KeyKind),
-    /// JSON in which these members of the list's items hold a key, and its name if there is one.
+    /// JSON with a list of items, in which these members hold a key and optionally its name.
     Json {
-        /// Where the list stands, or the only item, as a JSON pointer; the whole text where it is
-        /// empty.
+        /// The JSON pointer to the list, or to the only item; empty for the whole text.
         list: Cow<'static, str>,
-        /// The pointer to the key in an item: a text or a JWK, the item itself where it is empty.
+        /// The pointer to the key in an item, a text or a JWK; empty for the item itself.
         key: Cow<'static, str>,
         /// The pointer to its name, if it has one.
         id: Option<Cow<'static, str>>,
-        /// What it is a key of.
+        /// The kind of the keys.
         kind: KeyKind,
     },
 }
 
-/// A longer document is none of keys.
+/// The longest document that is accepted.
 pub(super) const MAX_BYTES: usize = 256 * 1024;
 
 impl KeyDocument {
-    /// The keys that this document holds, as the answer to who has asked for this id.
+    /// The keys in this document, as the answer to a request for this id.
     ///
     /// ```
     /// use tower_webhook::keys::KeyDocument;
@@ -54,7 +51,7 @@ impl KeyDocument {
     ///
     /// # Errors
     ///
-    /// A document that is longer than 256 KiB or of another form, or one that holds keys of which none
+    /// If the document is longer than 256 KiB or has another format, or if it holds keys but none
     /// can be used.
     pub fn keys(&self, id: &str, document: &[u8]) -> Result<Vec<SigningKey>, FetchError> {
         if document.len() > MAX_BYTES {
@@ -136,8 +133,8 @@ fn pem(kind: KeyKind, text: &str) -> Result<Vec<SigningKey>, FetchError> {
     usable(named)
 }
 
-/// Those that can be used. Where there are some and none can be, something is wrong, and what was
-/// known before still counts.
+/// The usable keys. If there are some but none is usable, something is wrong, and the keys known
+/// before remain valid.
 fn usable(
     keys: impl Iterator<Item = Result<SigningKey, FetchError>>,
 ) -> Result<Vec<SigningKey>, FetchError> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::secret::SigningKey;
 
-/// How keys are fetched.
+/// A way to fetch keys.
 ///
-/// It is asked seldom, and given up after ten seconds.
+/// It is called seldom, and given up after ten seconds.
 pub trait FetchKeys: Send + Sync + 'static {
-    /// Whether there can be a key of this id at all, such as at a URL that is one of the sender's. What
-    /// cannot be is unknown at once: it waits for no turn and takes none.
+    /// Whether a key can have this id, such as a URL that is one of the sender's. An impossible id
+    /// is unknown at once: it neither waits for a fetch nor uses one up.
     ///
     /// ```
     /// use tower_webhook::SigningKey;
@@ -34,15 +34,15 @@ pub trait FetchKeys: Send + Sync + 'static {
         true
     }
 
-    /// Fetches all keys, or those of this id where a [`KeySource`](super::KeySource) asks for each
-    /// [by its id](super::KeySource::by_id). The id is a stranger's text of up to 256 printable
-    /// ASCII characters without blanks: it must be escaped before it is put into a URL.
+    /// Fetches all keys, or those of this id if a [`KeySource`](super::KeySource) requests each [by
+    /// its id](super::KeySource::by_id). The id is untrusted text of up to 256 printable ASCII
+    /// characters without blanks: it must be escaped before it is put into a URL.
     ///
-    /// None at all says that there is no such key.
+    /// An empty result means that there is no such key.
     ///
     /// # Errors
     ///
-    /// That it is not known whether there is: what was fetched before then still counts.
+    /// If it is unknown whether there is such a key: previously fetched keys then remain valid.
     fn fetch(&self, id: &str) -> impl Future<Output = Result<Vec<SigningKey>, FetchError>> + Send;
 }
 
@@ -74,11 +74,11 @@ impl<F: FetchKeys> Fetch for F {
     }
 }
 
-/// Keys could not be fetched.
+/// An error from fetching keys.
 pub struct FetchError(Box<dyn std::error::Error + Send + Sync>);
 
 impl FetchError {
-    /// For this reason, which is logged.
+    /// An error with this reason, which is logged.
     ///
     /// ```
     /// use tower_webhook::keys::FetchError;

@@ -1,4 +1,4 @@
-//! Keys over HTTPS.
+//! Fetches keys over HTTPS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::secret::SigningKey;
 
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_secs(8);
-/// What stands for the id that is asked for.
+/// The placeholder for the requested id.
 const ID: &str = "{id}";
 
 /// Fetches keys over HTTPS.
 ///
-/// The answer has at most 256 KiB, no redirect is followed, and 404 says that there is no such key;
-/// of a list it says nothing, and what was fetched before still counts.
+/// The answer has at most 256 KiB, and no redirect is followed. 404 means that there is no such
+/// key; for a list it means nothing, and previously fetched keys remain valid.
 ///
 /// ```
 /// use tower_webhook::keys::{HttpKeys, KeyDocument, KeySource};
@@ -52,11 +52,11 @@ pub struct HttpKeys {
 }
 
 impl HttpKeys {
-    /// Asks for this URL, in whose path `{id}` stands for the key that is asked for, escaped.
+    /// Gets this URL, in whose path `{id}` is replaced by the escaped id of the requested key.
     ///
     /// # Errors
     ///
-    /// A URL that is none of HTTPS, but for this machine's own addresses, and a system that trusts no
+    /// If the URL is not HTTPS, except for this machine's own addresses, or if the system trusts no
     /// certificate.
     pub fn get(url: impl Into<String>, document: KeyDocument) -> Result<Self, ConfigError> {
         let url = url.into();
@@ -86,7 +86,7 @@ impl HttpKeys {
         })
     }
 
-    /// Posts this JSON, in which the text `{id}` stands for the key that is asked for.
+    /// Posts this JSON, in which the text `{id}` is replaced by the id of the requested key.
     ///
     /// ```
     /// use serde_json::json;
@@ -118,11 +118,11 @@ impl HttpKeys {
         })
     }
 
-    /// Sends this header, such as an API key. It never prints.
+    /// Sends this header, such as an API key. Its value is never printed.
     ///
     /// # Errors
     ///
-    /// A text that is no header.
+    /// If the text is not a valid header.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, ConfigError> {
         let name = HeaderName::from_bytes(name.as_bytes());
         let name = name.map_err(|_| refused("that is not a header name"))?;
@@ -139,14 +139,14 @@ impl HttpKeys {
         };
         match self.answer(&url, id).await? {
             Some(document) => self.document.keys(id, &document),
-            // A list that is not there for a moment takes no key back.
+            // A list that is missing for a moment revokes no key.
             None if id.is_empty() => Err(FetchError::new("there is no list of keys")),
             None => Ok(Vec::new()),
         }
     }
 
-    /// Where the key of this id stands; nowhere, if it could be a step in the path: parsers of URLs
-    /// take `%2E%2E` for one too.
+    /// The URL of the key with this id; `None` if the id could be a path segment such as `..`,
+    /// because URL parsers also accept `%2E%2E` for that.
     fn url(&self, id: &str) -> Option<String> {
         if matches!(id, "." | "..") {
             return None;
@@ -155,7 +155,7 @@ impl HttpKeys {
         Some(self.url.replace(ID, &escaped))
     }
 
-    /// What stands at another URL; `None` where nothing does.
+    /// The document at another URL; `None` if there is none.
     pub(super) async fn document(&self, url: &str) -> Result<Option<Vec<u8>>, FetchError> {
         self.answer(url, "").await
     }
@@ -196,7 +196,7 @@ impl FetchKeys for HttpKeys {
 }
 
 impl fmt::Debug for HttpKeys {
-    /// Without what may hold a key of an API.
+    /// Omits whatever may hold an API key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             client: _,
@@ -213,7 +213,7 @@ impl fmt::Debug for HttpKeys {
     }
 }
 
-/// The same with this id where `{id}` stands.
+/// The same body with `{id}` replaced by this id.
 fn with_id(body: &serde_json::Value, id: &str) -> serde_json::Value {
     match body {
         serde_json::Value::String(text) if text == ID => id.into(),
@@ -226,7 +226,7 @@ fn with_id(body: &serde_json::Value, id: &str) -> serde_json::Value {
     }
 }
 
-/// TLS by `ring`, with what the system trusts.
+/// TLS by `ring`, which trusts the system's authorities.
 fn client(is_local: bool) -> Result<Client, ConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -285,7 +285,7 @@ mod tests {
         });
         let each = HttpKeys::get(format!("{at}/{{id}}"), KeyDocument::Jwks).unwrap();
         assert!(each.fetch("a").await.unwrap().is_empty());
-        // A list that is gone for a moment must not replace the last good one.
+        // A list that is missing for a moment must not replace the last good one.
         let list = HttpKeys::get(format!("{at}/jwks"), KeyDocument::Jwks).unwrap();
         assert!(list.fetch("").await.is_err());
     }
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(path("a").as_deref(), Some("/keys/a/pem"));
         assert_eq!(path("../b").as_deref(), Some("/keys/%2E%2E%2Fb/pem"));
         assert_eq!(path("a.b").as_deref(), Some("/keys/a%2Eb/pem"));
-        // A parser of URLs takes these for steps, escaped or not.
+        // URL parsers take these for relative segments, escaped or not.
         for step in [".", ".."] {
             assert_eq!(path(step), None);
         }

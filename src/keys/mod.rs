@@ -1,16 +1,15 @@
-//! Public keys that are fetched: a list of all that a sender has, or each by its id.
+//! Fetched public keys: a list of all keys of a sender, or each key by its id.
 //!
-//! A [`KeySource`] stands where a [`KeyRing`](crate::KeyRing) does. It remembers what it has
-//! fetched, goes on with that while its sender is out of reach, and asks seldom, whatever strangers
-//! send. How keys are fetched is a [`FetchKeys`]; with the feature `http-client` `HttpKeys` does it
-//! over HTTPS.
+//! A [`KeySource`] is used like a [`KeyRing`](crate::KeyRing). It remembers fetched keys, continues
+//! to use them while its sender is out of reach, and fetches seldom, whatever strangers send. A
+//! [`FetchKeys`] does the fetching; with the feature `http-client`, `HttpKeys` does it over HTTPS.
 //!
 //! ```
 //! use tower_webhook::keys::{FetchError, FetchKeys, KeySource};
 //! use tower_webhook::signature::{KeyKind, PublicKey};
 //! use tower_webhook::{SigningKey, provider};
 //!
-//! /// Asks the sender's API: here it is a constant.
+//! /// Asks the sender's API; here it is a constant.
 //! struct Keys;
 //!
 //! impl FetchKeys for Keys {
@@ -25,20 +24,19 @@
 //! # drop(telnyx);
 //! ```
 //!
-//! What becomes of a delivery whose key is not known:
+//! The answer to a delivery whose key is unknown:
 //!
 //! | | |
 //! | --- | --- |
-//! | nobody was asked within the cool-down, a minute | it waits for a fetch, inside its deadline |
+//! | no fetch began within the cool-down, a minute | it waits for a fetch, within its deadline |
 //! | a fetch that began after it arrived has no such key | 401 |
-//! | a fetch that began before has none, or failed, and the cool-down is not over | the not-now status: its sender comes again |
+//! | a fetch that began before has none, or failed, and the cool-down is not over | the not-now status: its sender retries |
 //!
-//! Where the keys that are known prove nothing, the answer is 401, and they are fetched again in the
-//! background once the cool-down is over: a key that was replaced without a name of its own is known at
-//! the sender's next attempt.
+//! If the known keys prove nothing, the answer is 401, and they are fetched again in the background once the
+//! cool-down is over. A replaced key without a name of its own is thus known at the sender's next attempt.
 //!
-//! So a stranger who makes up ids causes one fetch of a list in a minute. Of keys that are fetched one
-//! by one, each id is asked for once in the cool-down, and ten in all within a minute, drawn at
+//! A stranger who makes up ids therefore causes one fetch of a list per minute. If keys are fetched
+//! one by one, each id is requested once in the cool-down, and ten in all within a minute, drawn at
 //! random from those that deliveries wait for.
 
 mod certificate_url;

@@ -1,4 +1,4 @@
-//! Who waits for a fetch, and when the next one may begin.
+//! Deliveries that wait for a fetch, and the time of the next one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 /// How many fetches begin within a minute.
 const PER_MINUTE: usize = 10;
 const MINUTE: Duration = Duration::from_secs(60);
-/// More ids are not waited for: one that comes then takes the place of another, or none.
+/// The limit of waiting ids: beyond it, a new id takes the place of another or gets none.
 const MAX_WAITING: usize = 1024;
 
-/// The ids that are waited for, each with the number of those who wait.
+/// The ids that are waited for, each with the number of its waiters.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     waiting: Vec<(Box<str>, usize)>,
@@ -19,8 +19,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Waits for this one too. False where there is no room and chance was against it: `chance` is
-    /// any number.
+    /// Adds a waiter for this id. Returns false if there is no room and chance decides against it:
+    /// `chance` is a random number.
     pub(super) fn enter(&mut self, name: &str, chance: usize) -> bool {
         if let Some((_, count)) = self.waiting.iter_mut().find(|(other, _)| **other == *name) {
             *count = count.saturating_add(1);
@@ -30,7 +30,7 @@ impl Queue {
             self.waiting.push((name.into(), 1));
             return true;
         }
-        // Every second one that comes takes a place, so that those that came first do not hold them.
+        // Half of the new ids take a place, so that the first ones do not block the queue.
         match self.waiting.get_mut(chance % (2 * MAX_WAITING)) {
             Some(place) => {
                 *place = (name.into(), 1);
@@ -40,12 +40,12 @@ impl Queue {
         }
     }
 
-    /// Whether this one is waited for.
+    /// Whether this id is waited for.
     pub(super) fn holds(&self, name: &str) -> bool {
         self.waiting.iter().any(|(other, _)| **other == *name)
     }
 
-    /// One who waited is gone; the id goes with the last one.
+    /// Removes a waiter; the id goes with its last waiter.
     pub(super) fn leave(&mut self, name: &str) {
         self.waiting.retain_mut(|(other, count)| {
             if **other == *name {
@@ -59,7 +59,7 @@ impl Queue {
         self.waiting.is_empty()
     }
 
-    /// Takes one out to be fetched, drawn by `chance`; or says when the next one may be.
+    /// Takes out an id to fetch, drawn by `chance`, or returns when the next one may be fetched.
     pub(super) fn draw(
         &mut self,
         now: Instant,
@@ -84,7 +84,7 @@ impl Queue {
     }
 }
 
-/// Any number. Where there is none to be had, always the same one.
+/// A random number. If none is available, always the same one.
 pub(super) fn chance() -> usize {
     let mut bytes = [0; 4];
     let _ = getrandom::fill(&mut bytes);

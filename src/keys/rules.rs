@@ -1,4 +1,4 @@
-//! What is known of keys that were fetched, and what is to be asked: pure functions of the time.
+//! The state of fetched keys, and what to fetch next: pure functions of the time.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,51 +8,51 @@ use tokio::time::Instant;
 
 use crate::secret::SigningKey;
 
-/// How long what was fetched counts, and how often may be asked.
+/// How long fetched keys are valid, and how often they may be fetched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Whether each key is fetched by its id, and not all together.
+    /// Whether each key is fetched by its id, rather than all together.
     pub(super) by_id: bool,
-    /// Between two fetches of one list or one id.
+    /// The minimum time between two fetches of one list or one id.
     pub(super) cool_down: Duration,
-    /// Older keys are fetched again, and used meanwhile.
+    /// Older keys are fetched again, and used until that is done.
     pub(super) max_age: Duration,
-    /// Older keys are not used any more.
+    /// Older keys are no longer used.
     pub(super) kept_for: Duration,
-    /// How many ids are remembered.
+    /// The number of ids that are remembered.
     pub(super) entries: usize,
 }
 
-/// Of a longer list the rest is passed over.
+/// The rest of a longer list is ignored.
 pub(super) const MAX_KEYS: usize = 64;
-/// A delivery that names no key is tried with so many: each costs a verification.
+/// The number of keys that are tried if a delivery names none: each costs a verification.
 const MAX_TRIED: usize = 8;
 
-/// What was fetched together: a whole list, or the keys of one id.
+/// The keys that were fetched together: a whole list, or those of one id.
 #[derive(Debug, Clone)]
 struct Document {
     keys: Arc<[SigningKey]>,
-    /// When the last fetch began that was answered.
+    /// When the last successful fetch began.
     good: Option<Instant>,
     /// When the last fetch began.
     tried: Option<Instant>,
     used: Instant,
 }
 
-/// What is known of the key that a delivery names.
+/// What is known about the key that a delivery names.
 #[derive(Debug, Clone)]
 pub(super) enum Known {
-    /// These; and whether they are to be fetched again.
+    /// These keys, and whether to fetch them again.
     Keys(Arc<[SigningKey]>, bool),
-    /// There is none.
+    /// There is no such key.
     Absent,
-    /// Nothing, and it is too early to ask again.
+    /// Unknown, and it is too early to fetch again.
     TooEarly,
-    /// Nothing, and somebody may be asked.
+    /// Unknown, and it may be fetched.
     Nothing,
 }
 
-/// All that was fetched.
+/// All fetched keys.
 #[derive(Debug, Default)]
 pub(super) struct Documents(HashMap<Box<str>, Document>);
 
@@ -65,7 +65,7 @@ impl Document {
 }
 
 impl Rules {
-    /// What is fetched for a delivery that names this key.
+    /// The document to fetch for a delivery that names this key.
     pub(super) fn document<'i>(&self, id: &'i str) -> &'i str {
         match self.by_id {
             true => id,
@@ -75,7 +75,7 @@ impl Rules {
 }
 
 impl Documents {
-    /// What is known of the key that a delivery names which arrived then.
+    /// What is known about the key of a delivery that arrived at this time.
     pub(super) fn known(&self, rules: &Rules, id: &str, arrived: Instant, now: Instant) -> Known {
         if rules.by_id && id.is_empty() {
             return Known::Absent;
@@ -104,14 +104,14 @@ impl Documents {
         }
     }
 
-    /// Whether keys are known for this id, and somebody may be asked for newer ones.
+    /// Whether keys are known for this id, and newer ones may be fetched.
     pub(super) fn may_be_newer(&self, rules: &Rules, id: &str, now: Instant) -> bool {
         let is_known = matches!(self.known(rules, id, now, now), Known::Keys(..));
         let document = self.0.get(rules.document(id));
         is_known && document.is_some_and(|document| document.is_cool(rules, now))
     }
 
-    /// Notes that somebody asks, so that the next one waits.
+    /// Records the start of a fetch, so that the next one waits.
     pub(super) fn begin(&mut self, rules: &Rules, name: &str, now: Instant) {
         if !self.0.contains_key(name) {
             self.make_room(rules, now);
@@ -126,8 +126,8 @@ impl Documents {
         document.used = now;
     }
 
-    /// Takes in what a fetch has brought that began then; `None` where it failed, and what was known
-    /// stays.
+    /// Records the result of a fetch that began at this time; `None` if it failed, and the known
+    /// keys remain.
     pub(super) fn end(&mut self, name: &str, began: Instant, fetched: Option<Vec<SigningKey>>) {
         if let (Some(document), Some(keys)) = (self.0.get_mut(name), fetched) {
             document.keys = keys.into_iter().take(MAX_KEYS).collect();
@@ -135,14 +135,14 @@ impl Documents {
         }
     }
 
-    /// Notes that the keys of this document are in use.
+    /// Records that the keys of this document are in use.
     pub(super) fn touch(&mut self, name: &str, now: Instant) {
         if let Some(document) = self.0.get_mut(name) {
             document.used = now;
         }
     }
 
-    /// Forgets what is not worth its place: ids without a key first, then what was used longest ago.
+    /// Drops the least useful entries: ids without a key first, then the least recently used.
     fn make_room(&mut self, rules: &Rules, now: Instant) {
         if self.0.len() < rules.entries {
             return;
@@ -162,7 +162,8 @@ impl Documents {
     }
 }
 
-/// Those of this name, of a list; all that were fetched for it, or where none is named.
+/// The keys of this name in a list; all fetched keys if each id is fetched alone, or if none is
+/// named.
 fn named(keys: &Arc<[SigningKey]>, rules: &Rules, id: &str) -> Arc<[SigningKey]> {
     match id {
         id if !rules.by_id && !id.is_empty() => {

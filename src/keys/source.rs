@@ -19,9 +19,9 @@ const FETCH_LIMIT: Duration = Duration::from_secs(10);
 
 type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Public keys that are fetched: it stands where a [`KeyRing`] does, and clones share what they know.
+/// Fetched public keys: used like a [`KeyRing`]; clones share the keys that they know.
 ///
-/// See [the module](super) for what it answers when.
+/// See [the module](super) for its answers.
 #[derive(Clone)]
 pub struct KeySource {
     fetch: Arc<dyn Fetch>,
@@ -29,12 +29,12 @@ pub struct KeySource {
 }
 
 impl KeySource {
-    /// All keys are fetched together, such as a JWKS.
+    /// Fetches all keys together, such as a JWKS.
     pub fn list(fetch: impl FetchKeys) -> Self {
         Self::new(fetch, false)
     }
 
-    /// Each key is fetched by the id that a delivery names.
+    /// Fetches each key by the id that a delivery names.
     ///
     /// ```
     /// use tower_webhook::SigningKey;
@@ -68,8 +68,8 @@ impl KeySource {
         }
     }
 
-    /// How long after a fetch of a list, or of an id, nobody asks for the same again. A minute unless
-    /// set; no shorter than a second.
+    /// The time after a fetch of a list or an id during which the same is not fetched again. The
+    /// default is a minute, the minimum a second.
     ///
     /// ```
     /// use tower_webhook::SigningKey;
@@ -91,7 +91,7 @@ impl KeySource {
         self
     }
 
-    /// How old keys may be before they are fetched again, in the background. An hour unless set.
+    /// The age at which keys are fetched again, in the background. The default is an hour.
     ///
     /// ```
     /// use tower_webhook::SigningKey;
@@ -113,7 +113,7 @@ impl KeySource {
         self
     }
 
-    /// How long keys count while they cannot be fetched again. A week unless set.
+    /// How long keys remain valid if they cannot be fetched again. The default is a week.
     ///
     /// ```
     /// use tower_webhook::SigningKey;
@@ -158,13 +158,13 @@ impl fmt::Debug for KeySource {
     }
 }
 
-/// A source at work.
+/// The running part of a source.
 struct Lookup {
     this: Weak<Self>,
     fetch: Arc<dyn Fetch>,
     rules: Rules,
     state: Mutex<State>,
-    /// That a fetch is over.
+    /// Signals that a fetch is over.
     changed: watch::Sender<()>,
 }
 
@@ -172,9 +172,9 @@ struct Lookup {
 struct State {
     documents: Documents,
     queue: Queue,
-    /// What is being fetched.
+    /// The ids being fetched.
     under_way: HashSet<Box<str>>,
-    /// Whether a task begins fetches.
+    /// Whether a task is starting fetches.
     is_drawing: bool,
 }
 
@@ -241,18 +241,18 @@ impl Lookup {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a key that is fetched by its id can have this one.
+    /// Whether a key can have this id, if keys are fetched by id.
     fn can_be(&self, id: &str) -> bool {
         !self.rules.by_id || self.fetch.may_fetch(id)
     }
 
-    /// Whether this is to be fetched or is being fetched.
+    /// Whether this is queued or being fetched.
     fn waits_for(&self, name: &str) -> bool {
         let state = self.state();
         state.queue.holds(name) || state.under_way.contains(name)
     }
 
-    /// Has this fetched again in the background, unless it is being fetched.
+    /// Fetches this again in the background, unless it is already being fetched.
     fn refresh(&self, state: &mut State, name: &str) {
         let is_under_way = state.under_way.contains(name);
         if !is_under_way && (state.queue.holds(name) || state.queue.enter(name, chance())) {
@@ -260,7 +260,7 @@ impl Lookup {
         }
     }
 
-    /// Has fetches begun, unless that is done.
+    /// Spawns the task that starts fetches, unless it is running.
     fn draw(&self, state: &mut State) {
         if state.is_drawing || state.queue.is_empty() {
             return;
@@ -279,14 +279,14 @@ impl Lookup {
     }
 }
 
-/// One who waits for a fetch, until it is dropped.
+/// A waiter for a fetch, until it is dropped.
 struct Place {
     name: Box<str>,
     lookup: Arc<Lookup>,
 }
 
 impl Place {
-    /// Until what is waited for is neither to be fetched nor being fetched.
+    /// Waits until this id is neither queued nor being fetched.
     async fn wait(self) {
         let mut changed = self.lookup.changed.subscribe();
         loop {
@@ -304,7 +304,7 @@ impl Drop for Place {
     }
 }
 
-/// The task that begins fetches; when it ends, however that is, another one may.
+/// The task that starts fetches; however it ends, another one may follow.
 struct Drawing {
     lookup: Arc<Lookup>,
     has_ended: bool,
@@ -329,7 +329,7 @@ impl Drawing {
         }
     }
 
-    /// Begins a fetch, or says when the next one may begin; nothing where nobody waits.
+    /// Starts a fetch, or returns when the next one may start; `None` if nobody waits.
     fn draw(&mut self) -> Result<(), Option<Instant>> {
         let now = Instant::now();
         let mut state = self.lookup.state();
@@ -345,7 +345,7 @@ impl Drawing {
                 Ok(())
             }
             Err(None) => {
-                // Under the lock, so that who comes next begins anew.
+                // Under the lock, so that the next waiter starts a new task.
                 state.is_drawing = false;
                 self.has_ended = true;
                 Err(None)
@@ -355,7 +355,7 @@ impl Drawing {
     }
 }
 
-/// A fetch under way; when it ends, however that is, those who wait are told.
+/// A fetch in progress; however it ends, the waiters are woken.
 struct Flight {
     name: Box<str>,
     lookup: Arc<Lookup>,

@@ -1,4 +1,4 @@
-//! A source under paused time: what it asks, and what it answers.
+//! A source under paused time: what it fetches, and what it answers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,13 +17,13 @@ fn key(id: &str) -> SigningKey {
     SigningKey::public(id, PublicKey::parse(KeyKind::Ed25519, KEY).unwrap())
 }
 
-/// A sender's API whose keys can be changed, and that can be out of reach.
+/// A sender's API whose keys can change, and that can be out of reach.
 #[derive(Clone, Default)]
 struct Api {
     /// `None` where it is out of reach.
     keys: Arc<Mutex<Option<Vec<&'static str>>>>,
     asked: Arc<AtomicUsize>,
-    /// The ids that were asked for.
+    /// The requested ids.
     ids: Arc<Mutex<Vec<String>>>,
     takes: Arc<Mutex<Duration>>,
 }
@@ -65,9 +65,9 @@ fn source(source: KeySource) -> Arc<dyn KeyLookup> {
     Arc::clone(KeyRing::from(source).source().unwrap())
 }
 
-/// What a delivery that names this key comes to, which waits four seconds at most.
+/// The outcome of a delivery that names this key and waits at most four seconds.
 async fn deliver(source: &Arc<dyn KeyLookup>, id: &str) -> &'static str {
-    // No two of them arrive at one moment.
+    // No two deliveries arrive at the same moment.
     advance(Duration::from_millis(1)).await;
     let arrived = Instant::now();
     if let Some(fetch) = source.fetch(id, arrived) {
@@ -86,7 +86,7 @@ async fn an_unknown_id_is_refused_only_by_a_fetch_that_began_later() {
     let source = source(KeySource::list(api.clone()));
     assert_eq!(deliver(&source, "a").await, "proved");
     assert_eq!(api.asked(), 1);
-    // The cool-down runs: it may be a key that is new since then.
+    // During the cool-down, this may be a key that is newer than the list.
     assert_eq!(deliver(&source, "b").await, "503");
     assert_eq!(api.asked(), 1);
     api.has(&["a", "b"]);
@@ -104,7 +104,7 @@ async fn an_unknown_id_is_refused_only_by_a_fetch_that_began_later() {
 async fn a_flood_of_unknown_ids_asks_once_a_minute() {
     let api = Api::with(&["a"]);
     let source = source(KeySource::list(api.clone()));
-    // A thousand a second for three minutes, each with an id of its own.
+    // A thousand a second for three minutes, each with another id.
     let began = Instant::now();
     let mut number = 0_u32;
     while began.elapsed() < Duration::from_secs(180) {
@@ -144,7 +144,7 @@ async fn what_was_fetched_counts_while_nobody_answers() {
         advance(Duration::from_secs(3_600)).await;
         assert_eq!(deliver(&source, "a").await, "proved");
     }
-    // They are asked for again in the background, every hour or two.
+    // They are fetched again in the background, every hour or two.
     assert!((60..=145).contains(&api.asked()), "{}", api.asked());
     advance(Duration::from_secs(2 * 24 * 3_600)).await;
     assert_eq!(deliver(&source, "a").await, "503", "older than a week");
@@ -159,14 +159,14 @@ async fn who_does_not_answer_is_no_reason_to_refuse() {
     let source = source(KeySource::list(api.clone()));
     assert_eq!(deliver(&source, "a").await, "503");
     api.has(&["a"]);
-    // One that takes longer than the delivery waits is over for the next one.
+    // A fetch that takes longer than the delivery waits is done for the next delivery.
     *api.takes.lock().unwrap() = Duration::from_secs(6);
     advance(Duration::from_secs(60)).await;
     assert_eq!(deliver(&source, "a").await, "503");
     advance(Duration::from_secs(3)).await;
     assert_eq!(deliver(&source, "a").await, "proved");
     assert_eq!(api.asked(), 2);
-    // One that never answers is given up.
+    // A fetch that never answers is given up.
     *api.takes.lock().unwrap() = Duration::from_secs(1_000_000);
     advance(Duration::from_secs(3_601)).await;
     assert_eq!(deliver(&source, "a").await, "proved");
@@ -184,7 +184,7 @@ async fn each_id_is_asked_for_once_and_ten_in_a_minute() {
     let mut number = 0_u32;
     while began.elapsed() < Duration::from_secs(120) {
         number += 1;
-        // Every second one repeats an id.
+        // Every second delivery repeats an id.
         let id = format!("made-up-{}", number / 2);
         if let Some(fetch) = source.fetch(&id, Instant::now()) {
             tokio::spawn(timeout(Duration::from_secs(4), fetch));
@@ -205,7 +205,8 @@ async fn each_id_is_asked_for_once_and_ten_in_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn no_id_that_waits_is_kept_out_by_those_that_came_before() {
-    // With ten a minute used up, many ids wait for the next turn: which one it is, chance says.
+    // With ten a minute used up, many ids wait for the next turn, and chance decides which is
+    // fetched.
     let mut drawn_last = 0;
     for _ in 0..40 {
         let api = Api::with(&["real"]);
@@ -227,11 +228,11 @@ async fn no_id_that_waits_is_kept_out_by_those_that_came_before() {
         let ids = api.ids.lock().unwrap();
         drawn_last += usize::from(ids.get(10).is_some_and(|id| id == "real"));
     }
-    // A third of forty: that it is none or all of them is less likely than one in ten million.
+    // A third of forty is expected: none or all is less likely than one in ten million.
     assert!((1..40).contains(&drawn_last), "{drawn_last}");
 }
 
-/// As [`HttpCertificates`] for URLs that are none of the sender's.
+/// Like [`HttpCertificates`] for URLs that are not the sender's.
 #[derive(Clone)]
 struct OfSender(Api);
 
@@ -318,7 +319,7 @@ fn documents_are_read_in_each_form() {
             .unwrap()
             .is_empty()
     );
-    // RFC 7517, section 5: what is of no kind that is known is passed over. Appendix A.1 has the second one.
+    // RFC 7517, section 5: keys of unknown kinds are ignored. Appendix A.1 has the second one.
     let text = serde_json::json!({ "keys": [
         { "kty": "AKP", "kid": "next", "alg": "ML-DSA-44", "pub": "AQID" },
         { "kty": "EC", "kid": "now", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
@@ -336,7 +337,7 @@ async fn a_signature_that_is_wrong_has_keys_fetched_again_once_in_a_cool_down() 
     let source = source(KeySource::list(api.clone()));
     assert_eq!(deliver(&source, "").await, "proved");
     assert_eq!(api.asked(), 1);
-    // Its sender signs with a key that is new, and names none: what is known cannot prove it.
+    // The sender signs with a new key and names none: the known keys cannot prove it.
     api.has(&["b"]);
     for _ in 0..100 {
         source.doubt("");
@@ -351,7 +352,7 @@ async fn a_signature_that_is_wrong_has_keys_fetched_again_once_in_a_cool_down() 
     }
     assert_eq!(api.asked(), 2);
     assert_eq!(deliver(&source, "b").await, "proved");
-    // An id that is not known is fetched by who waits for it, not by who doubts.
+    // An unknown id is fetched by a delivery that waits for it, not by a doubt.
     source.doubt("c");
     advance(Duration::from_secs(60)).await;
     source.doubt("c");

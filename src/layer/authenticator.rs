@@ -18,20 +18,21 @@ use crate::prove;
 use crate::rejection_cause::RejectionCause;
 use crate::signature::Verified;
 
-/// The gates of a layer, and what they do with what they refuse.
+/// The gates of a layer, and what it does with the requests that they refuse.
 #[derive(Debug, Clone)]
 pub(crate) struct Authenticator {
     pub(crate) endpoint: EndpointConfig,
     pub(crate) checks: Checks,
-    /// Whether the observer sees what passed too: where nothing inside this layer observes.
+    /// Whether the observer also sees accepted requests: true if nothing inside this layer
+    /// observes.
     pub(crate) observe_passed: bool,
 }
 
 impl Authenticator {
-    /// Takes the body in, hashing each frame as it arrives, and judges what is to
-    /// prove by it: its signature, and a proof of the user's own.
+    /// Takes the body in, hashing each frame as it arrives, and judges the proofs that need it: the
+    /// signature, and the user's own proof.
     ///
-    /// The check stays where it is until it is over: a future that holds it would move it about.
+    /// The check stays in place until it is over: a future that owned it would have to move it.
     pub(super) async fn take_in<B>(
         &self,
         parts: &mut Parts,
@@ -51,7 +52,7 @@ impl Authenticator {
         }
         #[cfg(feature = "gzip")]
         if let Some(signed) = compressed(&parts.headers, &self.endpoint.contract) {
-            // Behind a pointer, as everything that most deliveries do without.
+            // Boxed, like everything that most deliveries do without.
             let taking = self.take_in_compressed(signed, parts, body, auth, pending);
             return Box::pin(taking).await;
         }
@@ -60,7 +61,7 @@ impl Authenticator {
         let mut held = HeldBytes::of(limits.part);
         let on_frame = |frame: &Bytes| pending.update(frame);
         let bytes = receive(body, &limits, &mut held, sender_brought, on_frame).await?;
-        // What is refused now is shown to the observer with its body.
+        // From here on, the observer sees the body of a refused request.
         auth.body = Some(bytes);
         #[cfg(feature = "asymmetric")]
         await_keys(auth, pending, request_clock.deadline).await;
@@ -70,7 +71,7 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Asks for the proofs by the body that has come in.
+    /// Checks the proofs that need the received body.
     pub(super) fn judge(
         &self,
         auth: &mut AuthState,
@@ -81,7 +82,7 @@ impl Authenticator {
             let judged = check.judge(now);
             let keys = match &judged {
                 Ok(verified) => Some(verified.key_ids()),
-                // Authentic too.
+                // This is authentic too.
                 Err(error) => error.key_ids(),
             };
             if let Some((verifier, keys)) = self.checks.signature.as_ref().zip(keys) {
@@ -103,7 +104,7 @@ impl Authenticator {
         Ok(())
     }
 
-    /// Shows what is let through, where the observer is to see it.
+    /// Reports a request that is let through, if the observer wants to see those.
     pub(super) fn let_through(&self, parts: &Parts, auth: &AuthState) {
         if !self.observe_passed {
             return;
@@ -120,8 +121,8 @@ impl Authenticator {
     }
 }
 
-/// Lets the keys be fetched that the proof by the body needs, as long as the deadline is not over. What
-/// is not there by then, the proof says.
+/// Gives the keys that the body's proof needs time to be fetched, until the deadline. If one is
+/// still missing then, the proof reports it.
 #[cfg(feature = "asymmetric")]
 pub(super) fn await_keys(
     auth: &AuthState,

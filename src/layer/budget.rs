@@ -3,38 +3,40 @@ use std::sync::Arc;
 use super::room::{Part, Rooms};
 use crate::runtime::WaitingRoom;
 
-/// What strangers can make a receiver hold: bytes of bodies, and duplicates that wait for the first
-/// one's outcome. Clones share the budget.
+/// Bounds what strangers can make a receiver hold: bytes of bodies, and duplicates that wait for
+/// the first delivery's outcome. Clones share the budget.
 ///
-/// Over it, a delivery is told "not now".
+/// A delivery over the budget gets the not-now status.
 ///
-/// A body under 64 KiB is counted as it arrives, and until it is verified; what makes it whole is let
-/// in although the budget is used up, for nothing is awaited from there on. A longer one queues for
-/// room for all that it announces (where it announces nothing, for all that it may come to), and
-/// counts until the last clone of its bytes is dropped: memory stays inside the budget while
-/// handlers take their time. A handler that keeps large bodies for good copies them.
+/// A body under 64 KiB is counted as it arrives, and until it is verified. The frame that completes it
+/// is let in even if the budget is used up, because nothing more is awaited after it. A longer body
+/// queues for room for the length that it announces, or for the most that it may reach if it announces
+/// none. It counts until the last clone of its bytes is dropped, so memory stays inside the budget while
+/// handlers take their time. A handler that stores large bodies for good should copy them.
 ///
-/// - **Who may hold how much.** The large bodies of one layer take at most half of the budget, all
-///   its bodies five eighths (and 64 KiB always), the large ones of all layers seven eighths. So
-///   small ones find room beside large ones, their own sender's and others'.
-/// - **Queueing.** First come, first served; a body in the queue is not read on. When the request's
-///   time is up it is told "not now"; one whose sender hangs up makes way. A layer that has used up
-///   its part does not hold up the others.
-/// - **Strangers.** Who announces a large body and sends nothing holds nothing, for a body queues
-///   with its first bytes in hand. Of those a sixteenth of the budget is held at most, and half of
-///   that for one layer; what comes on top is told "not now" at once.
-/// - **Slow senders.** Room is taken back from a body that brings less than a 512th of it in 50 ms
-///   while others wait: it keeps what has arrived, and queues anew for the rest. Where what has
-///   arrived leaves no room for the next one, it is told "not now" after half a second of that.
-/// - **What never fits.** A body within the layer's cap and over half of the budget is told "not
-///   now" before it is read, and the observer is told why: raise the budget, or lower the cap.
-/// - **What comes compressed.** Where its content is signed, it is the content that takes room, and the
-///   file is decoded as it comes: room for all that the content may come to, for the file announces
-///   nothing of it. How fast the sender is, the bytes say that it sends. Where the file is signed, both
-///   take room at once: a file of 64 KiB or more has room for all that its content may come to before
-///   it is read on, and one that comes to more than half of the budget with its content never fits. What
-///   holds a large file, or needs more than its end announces, does not queue for more: it is told "not
-///   now".
+/// - **Shares.** The large bodies of one layer take at most half of the budget, all its bodies five
+///   eighths (and 64 KiB always), and the large bodies of all layers seven eighths. This leaves
+///   room for small bodies, from the same sender and from others.
+/// - **Queueing.** First come, first served; a queued body is not read further. When the request's
+///   time is up, it gets the not-now status. If its sender hangs up, it leaves the queue. A layer
+///   that has used up its share does not hold up the others.
+/// - **Strangers.** A sender that announces a large body and sends nothing holds nothing, because a
+///   body queues with its first bytes in hand. These first bytes may take a sixteenth of the
+///   budget, and those of one layer half of that (more in budgets under 4 MiB); a body beyond that
+///   gets the not-now status at once.
+/// - **Slow senders.** A body that brings less than a 512th of its room in 50 ms while others wait loses
+///   the unused room: it keeps the bytes that have arrived, and queues anew for the rest. If the bytes
+///   that have arrived leave no room for the next body, it gets the not-now status after half a second.
+/// - **Bodies that never fit.** A body within the layer's cap but over half of the budget gets the
+///   not-now status before it is read, and the observer gets the reason: raise the budget, or lower
+///   the cap.
+/// - **Compressed bodies.** If the content is signed, the content takes room, and the file is
+///   decoded as it arrives. The room is for the most that the content may reach, because the file
+///   does not announce its length. The sender's speed is measured by the bytes that it sends. If
+///   the file is signed, both take room at once. A file of 64 KiB or more gets room for the most
+///   that its content may reach before it is read further. A file that exceeds half of the budget
+///   together with its content never fits. A body that holds a large file, or needs more than its
+///   trailer announces, does not queue for more: it gets the not-now status.
 ///
 /// ```
 /// use tower_webhook::layer::Budget;
@@ -61,28 +63,28 @@ impl Budget {
         }))
     }
 
-    /// How many bytes are taken now: by bodies that are not verified yet, and by large ones that are
-    /// still in use.
+    /// The bytes in use now: by bodies that are not verified yet, and by large ones that are still
+    /// in use.
     pub fn body_bytes(&self) -> usize {
         self.0.rooms.used()
     }
 
-    /// How many duplicates wait now.
+    /// The number of duplicates that wait now.
     pub fn waiting(&self) -> usize {
         self.0.waiting.used()
     }
 
-    /// How many large bodies queue for room now.
+    /// The number of large bodies that queue for room now.
     pub fn queued_bodies(&self) -> usize {
         self.0.rooms.queued()
     }
 
-    /// What one more layer may take of it.
+    /// The share of the budget for one more layer.
     pub(crate) fn part(&self) -> Arc<Part> {
         self.0.rooms.part()
     }
 
-    /// Where its deliveries wait.
+    /// Where the deliveries of a layer wait.
     pub(crate) fn waiting_room(&self) -> WaitingRoom {
         self.0.waiting.clone()
     }

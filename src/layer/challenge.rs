@@ -14,7 +14,7 @@ use crate::rejection_cause::RejectionCause;
 use crate::secret::KeyRing;
 use crate::signature::{Algorithm, Scheme};
 
-/// What a sender asks, and the keys that sign its events.
+/// The sender's challenges, and the keys that sign its events.
 #[derive(Debug, Clone)]
 pub(crate) struct Challenges {
     all: Arc<[Challenge]>,
@@ -22,7 +22,7 @@ pub(crate) struct Challenges {
 }
 
 impl Challenges {
-    /// Those of a provider; `None` where its sender asks nothing.
+    /// The challenges of a provider; `None` if its sender has none.
     pub(crate) fn of(all: &[Challenge], keys: Option<&KeyRing>) -> Option<Self> {
         (!all.is_empty()).then(|| Self {
             all: all.into(),
@@ -30,7 +30,7 @@ impl Challenges {
         })
     }
 
-    /// Refuses an answer that could be the signature of an event.
+    /// Refuses a challenge whose answer could be the signature of an event.
     pub(crate) fn check(all: &[Challenge], scheme: Option<&Scheme>) -> Result<(), ConfigError> {
         let is_oracle = |(algorithm, text): (Algorithm, ChallengeText)| {
             let may_hold = |byte| text.may_hold(byte);
@@ -46,14 +46,14 @@ impl Challenges {
         }
     }
 
-    /// Whether one comes with this method.
+    /// Whether a challenge may use this method.
     pub(super) fn come_with(&self, method: &Method) -> bool {
         self.all
             .iter()
             .any(|challenge| challenge.method() == method)
     }
 
-    /// Ends a request that asks for something before any proof.
+    /// Ends a request that makes a challenge before any proof.
     pub(super) fn ask_head(
         &self,
         head: RequestHead<'_>,
@@ -69,7 +69,7 @@ impl Challenges {
             .map_or(Ok(()), |reply| Err(RejectionCause::replied(reply)))
     }
 
-    /// Whether a secret is awaited in a body: what comes now can be proved by nothing.
+    /// Whether a secret is awaited in a body: until then, no request can be proved.
     pub(super) fn await_secret(&self, now: UnixTime) -> bool {
         self.all.iter().any(|it| it.awaits_secret(now))
     }
@@ -86,7 +86,7 @@ impl Challenges {
         }
     }
 
-    /// Ends a delivery whose proof was passed and that asks for something.
+    /// Ends a proved delivery that makes a challenge.
     pub(super) fn ask_body(&self, body: &[u8], now: UnixTime) -> Result<(), RejectionCause> {
         let keys = self.keys.as_ref();
         let mut replies = self

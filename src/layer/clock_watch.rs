@@ -3,24 +3,24 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::signature::{Stale, StaleRun, Verified};
 
-/// Suspects our own clock where deliveries are authentic and all of them off alike. The layers of
+/// Suspects our own clock if authentic deliveries are all off by a similar amount. The layers of
 /// one webhook share it.
 #[derive(Debug, Default)]
 pub(crate) struct ClockWatch {
-    /// Whether anything is noted: what is in time looks no further where nothing is.
+    /// Whether anything is noted; if not, a delivery in time checks nothing else.
     noted: AtomicBool,
     run: Mutex<StaleRun>,
 }
 
 impl ClockWatch {
-    /// Notes a stale delivery, and tells whether the clock is suspected.
+    /// Notes a stale delivery, and returns whether the clock is suspected.
     pub(crate) fn stale(&self, stale: &Stale) -> bool {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
         self.noted.store(true, Ordering::Relaxed);
         run.stale(stale)
     }
 
-    /// By how many seconds deliveries are off, above zero where they are old, while our clock is suspected.
+    /// While our clock is suspected, by how many seconds deliveries are off; positive if they are old.
     pub(crate) fn suspected(&self) -> Option<i64> {
         if !self.noted.load(Ordering::Relaxed) {
             return None;

@@ -1,4 +1,4 @@
-//! Whether a body is in the form that it is handed on in, or can be brought into it.
+//! Checks whether a body is in the form that handlers get, or can be brought into it.
 
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
@@ -16,7 +16,7 @@ const REMEDY: &str = "its body comes encoded, as this sender's contract does not
 const REMEDY: &str = "its body comes encoded: where it comes by gzip, enable the feature `gzip`, and say so by \
                       `SenderContract::gzip`";
 
-/// Refuses a body in an encoding that it cannot be handed on without.
+/// Refuses a body in an encoding that must be decoded first.
 pub(crate) fn check_encoding(
     headers: &HeaderMap,
     contract: &SenderContract,
@@ -38,8 +38,8 @@ fn refused() -> RejectionCause {
     RejectionCause::because(Reason::ContentEncoding, REMEDY)
 }
 
-/// Which form of a body that comes compressed is signed; `None` where it is not compressed, or the
-/// contract does not say.
+/// Which form of a compressed body is signed; `None` if it is not compressed, or the contract does
+/// not say.
 #[cfg(feature = "gzip")]
 pub(super) fn compressed(headers: &HeaderMap, contract: &SenderContract) -> Option<SignedForm> {
     let signed = contract.gzip_signed()?;
@@ -51,7 +51,7 @@ pub(super) fn compressed(headers: &HeaderMap, contract: &SenderContract) -> Opti
     (codings.next().is_some_and(is_gzip) && codings.next().is_none()).then_some(signed)
 }
 
-/// What was applied to the body, first to last.
+/// The codings that were applied to the body, in order.
 fn codings(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     (headers.get_all(CONTENT_ENCODING).iter())
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
@@ -59,11 +59,11 @@ fn codings(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         .map(<[u8]>::trim_ascii)
 }
 
-/// Character sets that senders name in this header by mistake. They are no content codings
-/// (RFC 9110, section 8.4.1), and the body is what it is without them.
+/// Character sets that senders put in this header by mistake. They are not content codings (RFC
+/// 9110, section 8.4.1), and do not change the body.
 const CHARACTER_SETS: [&[u8]; 26] = [
     b"utf8mb4",
-    // What C's libraries call ASCII.
+    // The name of ASCII in C libraries.
     b"ansi_x3.4-1968",
     b"ansi",
     b"big5-hkscs",
@@ -91,7 +91,7 @@ const CHARACTER_SETS: [&[u8]; 26] = [
     b"macintosh",
 ];
 
-/// The same, where a number comes behind: `utf-8`, `iso-8859-1`, `windows-1252`.
+/// Character sets whose name ends in a number: `utf-8`, `iso-8859-1`, `windows-1252`.
 const NUMBERED_CHARACTER_SETS: [&[u8]; 13] = [
     b"utf-",
     b"utf_",
@@ -108,12 +108,12 @@ const NUMBERED_CHARACTER_SETS: [&[u8]; 13] = [
     b"gb",
 ];
 
-/// What says that nothing was encoded: a word for it, or a `Content-Transfer-Encoding` of MIME that changes
-/// no byte (RFC 2045 section 6.2).
+/// Values that mean that nothing was encoded: a word for it, or a `Content-Transfer-Encoding` of
+/// MIME that changes no byte (RFC 2045 section 6.2).
 const NO_CODINGS: [&[u8]; 5] = [b"identity", b"none", b"binary", b"8bit", b"7bit"];
 
-/// Types that senders name in this header in place of `Content-Type`. One that may stand for a compressed
-/// body is not among them.
+/// Types that senders put in this header in place of `Content-Type`. Types that may describe a
+/// compressed body are not included.
 const MEDIA_TYPES: [&[u8]; 4] = [
     b"application/json",
     b"application/x-www-form-urlencoded",
@@ -121,7 +121,7 @@ const MEDIA_TYPES: [&[u8]; 4] = [
     b"text/plain",
 ];
 
-/// Whether one entry of the list leaves the body as it is: nothing, a word for no coding, the name of a
+/// Whether one list entry leaves the body as it is: empty, a word for no coding, the name of a
 /// character set, or a media type.
 fn is_no_coding(entry: &[u8]) -> bool {
     let entry = entry.trim_ascii();

@@ -1,4 +1,4 @@
-//! A refused signature that is diagnosed behind its answer.
+//! Diagnoses a refused signature after it has been answered.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::signature::diagnosis::Diagnose;
 
 /// Longer bodies are not diagnosed.
 const MAX_BODY: usize = 1024 * 1024;
-/// So long after a refusal its answer is out of the way.
+/// How long after a refusal its answer has certainly been sent.
 const BEHIND: Duration = Duration::from_millis(100);
 
 impl EndpointConfig {
-    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
-    /// behind its answer. See [`Webhook::diagnose_refusals`](crate::Webhook::diagnose_refusals).
+    /// Diagnoses refused signatures for the operator: at most one refusal per `every`, after it has
+    /// been answered. See [`Webhook::diagnose_refusals`](crate::Webhook::diagnose_refusals).
     ///
     /// ```
     /// use std::time::Duration;
@@ -46,7 +46,7 @@ impl EndpointConfig {
     }
 }
 
-/// A refused delivery that is to be diagnosed behind its answer.
+/// A refused delivery, to be diagnosed after its answer.
 pub(super) struct DiagnosisJob {
     busy: Busy,
     endpoint: EndpointConfig,
@@ -85,7 +85,7 @@ impl DiagnosisJob {
         auth: &AuthState,
     ) {
         let body = auth.body.clone().unwrap_or_default();
-        // What was decoded is not what was signed.
+        // A decoded body is not the one that was signed.
         if body.len() > MAX_BODY || parts.headers.contains_key(CONTENT_ENCODING) {
             return;
         }
@@ -104,7 +104,7 @@ impl DiagnosisJob {
         }
     }
 
-    /// Begins once the answer is given, on a thread for work that blocks. Outside any runtime it is let go.
+    /// Begins once the answer is given, on a blocking thread. Outside any runtime, the job is dropped.
     fn start(self) {
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             drop(runtime.spawn(async move {

@@ -1,4 +1,4 @@
-//! Which refusals are diagnosed.
+//! Chooses which refusals are diagnosed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use crate::clock::UnixTime;
 use crate::signature::diagnosis::Diagnose;
 
-/// What is hashed for one refusal, in bytes.
+/// The most bytes that are hashed for one refusal.
 const MAX_HASHED: u64 = 16 * 1024 * 1024;
 
-/// Chooses which refusals are diagnosed: one at a time, and no more than one in a while.
+/// Chooses which refusals are diagnosed: one at a time, and at most one per interval.
 pub(crate) struct DiagnosisSampler {
     diagnose: Diagnose,
     /// In seconds.
     every: u64,
-    /// The second from which on the next one may be.
+    /// The earliest second for the next one.
     next: AtomicU64,
     is_busy: AtomicBool,
 }
@@ -31,7 +31,7 @@ impl DiagnosisSampler {
         }
     }
 
-    /// Whether it is time for one. A clock that was set back does not stop it.
+    /// Whether a refusal is due. A clock that was set back does not stop it.
     #[inline]
     pub(super) fn is_due(&self, now: UnixTime) -> bool {
         let (now, next) = (now.as_secs(), self.next.load(Ordering::Relaxed));
@@ -93,7 +93,7 @@ mod tests {
         );
         drop(first);
         assert!(sampler.take(at(1_060)).is_some());
-        // A clock that was a year ahead.
+        // The clock had been a year ahead.
         assert!(sampler.is_due(at(10)));
     }
 }

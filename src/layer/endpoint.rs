@@ -26,8 +26,8 @@ use crate::request_clock::{ClockReadings, RequestClock};
 use crate::runtime::SharedConfirm;
 use crate::signature::Scheme;
 
-/// What all the layers for one provider share: its name, how it delivers, what bounds a delivery
-/// and who sees what became of it.
+/// The settings that all layers for one provider share: its name, how it delivers, the limits of a
+/// delivery and who sees its outcome.
 ///
 /// ```
 /// use tower_webhook::layer::EndpointConfig;
@@ -44,11 +44,11 @@ pub struct EndpointConfig {
     pub(crate) contract: SenderContract,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) budget: Budget,
-    /// What of the budget this provider's bodies may take.
+    /// The share of the budget that this provider's bodies may take.
     pub(crate) part: Arc<Part>,
     pub(crate) max_body_bytes: usize,
     pub(crate) secret_headers: Arc<[HeaderName]>,
-    /// Where the sender writes its own id of a delivery.
+    /// The headers that hold the sender's own id of a delivery.
     pub(super) id_headers: Arc<[HeaderName]>,
     pub(crate) origin: Origin,
     pub(crate) clock_watch: Arc<ClockWatch>,
@@ -58,9 +58,9 @@ pub struct EndpointConfig {
     /// `None` for `tracing` events.
     observer: Option<Arc<dyn Observer>>,
     interest: Interest,
-    /// Takes every outcome down.
+    /// Records every outcome.
     journal: Option<JournalPort>,
-    /// What of its requests is a secret, for who is shown them.
+    /// The parts of its requests that are secret and must not be displayed.
     #[cfg(feature = "page")]
     pub(crate) masks: Arc<crate::recorded::Masks>,
     rejections: Option<Arc<dyn RejectionResponse>>,
@@ -96,7 +96,7 @@ impl EndpointConfig {
         }
     }
 
-    /// Names who takes these deliveries, where several are to see the same events. See
+    /// Names the consumer of these deliveries, if several must see the same events. See
     /// [`Webhook::consumer`](crate::Webhook::consumer).
     #[must_use]
     pub fn consumer(mut self, name: Name) -> Self {
@@ -104,10 +104,11 @@ impl EndpointConfig {
         self
     }
 
-    /// Refuses longer bodies with 413, announced or not. The
-    /// [largest](SenderContract::largest_body) that the sender sends unless set.
+    /// Refuses longer bodies with 413, whether or not their length is announced. Defaults to the
+    /// [largest](SenderContract::largest_body) body that the sender sends.
     ///
-    /// One layer's large bodies take at most half of its [`Budget`]: longer ones are told "not now".
+    /// The large bodies of one layer take at most half of its [`Budget`]; longer ones get the
+    /// not-now status.
     #[must_use]
     pub fn max_body_bytes(mut self, limit: usize) -> Self {
         self.max_body_bytes = limit;
@@ -144,12 +145,12 @@ impl EndpointConfig {
         self
     }
 
-    /// A setting of this provider that cannot be used.
+    /// Adds this provider to the error about one of its settings.
     pub(crate) fn refused(&self, error: ConfigError) -> ConfigError {
         error.of_provider(self.provider.to_string())
     }
 
-    /// Says so where bodies within the cap can never fit into the budget.
+    /// Warns if bodies within the cap can never fit into the budget.
     pub(crate) fn warn_of_bodies_that_never_fit(&self) {
         let (fits, needed) = (self.part.largest(), self.largest_room());
         if needed > fits {
@@ -180,7 +181,8 @@ impl EndpointConfig {
         }
     }
 
-    /// What a body may need within the cap: one that is proved before it is decoded, twice that.
+    /// The most room that a body within the cap may need: twice the cap if it is proved before it
+    /// is decoded.
     fn largest_room(&self) -> usize {
         #[cfg(feature = "gzip")]
         if self.contract.gzip_signed() == Some(SignedForm::Compressed) {
@@ -205,19 +207,20 @@ impl EndpointConfig {
         self
     }
 
-    /// Learns from the scheme which headers hold what must not be logged, and which an id.
+    /// Learns from the scheme which headers hold secrets that must not be logged, and which hold an
+    /// id.
     pub(crate) fn learn(&mut self, scheme: &Scheme) {
         self.secret_headers = scheme.headers().cloned().collect();
         self.id_headers = scheme.id_headers().cloned().collect();
     }
 
-    /// Learns which other headers hold what must not be logged.
+    /// Learns which other headers hold secrets that must not be logged.
     pub(crate) fn learn_secret(&mut self, headers: Vec<HeaderName>) {
         let known = self.secret_headers.iter().cloned();
         self.secret_headers = known.chain(headers).collect();
     }
 
-    /// Has a journal take every outcome down.
+    /// Records every outcome in a journal.
     pub(crate) fn recorded_by(&mut self, journal: JournalPort) {
         self.journal = Some(journal);
     }
@@ -226,8 +229,8 @@ impl EndpointConfig {
         self.journal.is_some()
     }
 
-    /// What is kept of a delivery until its outcome is known: what the observer wants to see, and the body for the
-    /// journal.
+    /// The parts of a delivery that are kept until its outcome is known: those that the observer
+    /// wants to see, and the body for the journal.
     pub(crate) fn interest(&self) -> Interest {
         Interest {
             body: self.interest.body || self.journal.is_some(),
@@ -235,17 +238,17 @@ impl EndpointConfig {
         }
     }
 
-    /// Whether somebody wants to know how long a delivery took, whatever becomes of it.
+    /// Whether the duration of every delivery is reported, whatever its outcome.
     pub(crate) fn is_timed(&self) -> bool {
         self.observer.is_some() || self.journal.is_some()
     }
 
-    /// Whether anybody is told of what is refused.
+    /// Whether refusals are reported anywhere.
     pub(super) fn is_watched(&self) -> bool {
         self.is_timed() || tracing::enabled!(target: "tower_webhook", tracing::Level::WARN)
     }
 
-    /// An observation of this provider, to be filled in.
+    /// An observation of this provider, to be completed.
     pub(crate) fn observation(&self, verdict: Verdict) -> Observation<'_> {
         Observation {
             provider: &self.provider,
@@ -276,13 +279,13 @@ impl EndpointConfig {
         }
     }
 
-    /// What is proved of a delivery before anybody has looked. Filled in where it stays, for it is large.
+    /// The state of a delivery before any gate has checked it. Completed in place, because it is large.
     #[inline]
     pub(crate) fn unproved(&self) -> AuthState {
         AuthState::none_yet(self.provider.clone(), ClockReadings::default())
     }
 
-    /// Adds what the gates outside have proved of it, taken out of its request.
+    /// Takes the proofs of outer gates out of the request and adds them.
     #[inline]
     pub(crate) fn take_auth(&self, parts: &mut Parts, auth: &mut AuthState) {
         auth.take(&mut parts.extensions);
@@ -294,8 +297,8 @@ impl EndpointConfig {
         }
     }
 
-    /// Starts the time to answer. The first layer that lets a request through does so; the others
-    /// keep to it.
+    /// Starts the time limit for the answer. The first layer that lets a request through does so;
+    /// the others follow it.
     pub(crate) fn start_clock(&self, readings: &mut ClockReadings) -> RequestClock {
         readings.start(&*self.clock, || self.contract.deadline())
     }

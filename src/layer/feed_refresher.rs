@@ -1,4 +1,4 @@
-//! Keeps the feeds of an allowlist fetched, in the background.
+//! Refreshes the feeds of an allowlist in the background.
 
 use std::fmt;
 use std::future::Future;
@@ -12,9 +12,9 @@ use crate::source::{AddressFeed, Allowlist, FeedChange, WeakAllowlist};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How often a feed is fetched unless set: senders tell of changes days before.
+/// How often a feed is fetched by default: senders announce changes days ahead.
 const EVERY: Duration = Duration::from_secs(6 * 3_600);
-/// How soon after a failure, and twice as long with each further one.
+/// The delay after a failure; it doubles with each further one.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// How long one fetch may take.
 const FETCH_LIMIT: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ where
     B: AsRef<[u8]> + Send,
     E: Into<BoxError> + Send,
 {
-    /// Fetches the feeds of this list by this function.
+    /// Fetches the feeds of this list with this function.
     pub fn new(allowlist: &Allowlist, fetch: F) -> Self {
         Self {
             allowlist: allowlist.clone(),
@@ -63,25 +63,25 @@ where
         }
     }
 
-    /// How often each feed is fetched: every six hours unless set, at least once a minute.
+    /// How often each feed is fetched: every six hours by default, at most once a minute.
     ///
-    /// After a failure it is fetched sooner, first after half a minute.
+    /// After a failure, it is fetched sooner: first after half a minute.
     pub fn every(mut self, every: Duration) -> Self {
         self.every = every.max(Duration::from_secs(60));
         self
     }
 
-    /// The clock by which contents end: the system's unless set.
+    /// The clock by which contents expire: the system's by default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Begins to fetch, until the last clone of the list is dropped or the runtime ends.
+    /// Starts fetching, until the last clone of the list is dropped or the runtime ends.
     ///
     /// # Errors
     ///
-    /// Outside of a Tokio runtime.
+    /// It is called outside a Tokio runtime.
     pub fn start(self) -> Result<(), ConfigError> {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return Err(ConfigError::new(

@@ -20,7 +20,7 @@ use crate::reason::Reason;
 use crate::request_clock::RequestClock;
 use crate::runtime::within;
 
-/// A service behind gates: what they refuse never reaches it.
+/// A service inside gates: requests that they refuse never reach it.
 ///
 /// Made by [`RequireSecretPathLayer`](super::RequireSecretPathLayer) and
 /// [`RequireSourceIpLayer`](super::RequireSourceIpLayer).
@@ -31,7 +31,7 @@ pub struct Gated<S> {
 }
 
 impl<S> Gated<S> {
-    /// Behind gates that need no body, where others inside observe.
+    /// Puts the service inside gates that need no body, if inner layers observe.
     pub(super) fn behind(inner: S, endpoint: &EndpointConfig, checks: Checks) -> Self {
         let authenticator = Authenticator {
             endpoint: endpoint.clone(),
@@ -56,7 +56,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<Pin<Box<B>>, RB, S::Error>;
 
-    /// Ready at once: what is inside is asked once the gates have let a request through.
+    /// Always ready: the inner service is polled once the gates have let a request through.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -86,11 +86,11 @@ where
     }
 }
 
-/// Passes a request on once what is inside can take it. Where its sender comes again, it waits no
-/// longer than that does.
+/// Passes a request on once the inner service can take it. If its sender retries, it waits no
+/// longer than that sender does.
 ///
-/// It was let through by the authenticator; there is none where it is no business of the checks. Where
-/// it is refused, `unread` is what is left of its body.
+/// The authenticator let it through; there is none if the checks do not apply to the request. If
+/// the request is refused now, `unread` is the rest of its body.
 pub(super) async fn pass<S, B, U, RB>(
     mut inner: S,
     request: Request<B>,
@@ -121,7 +121,7 @@ where
         Some(Reason::BudgetUsedUp)
     };
     if let Some(reason) = cause {
-        // What it has waited in is left before the answer.
+        // Dropped first, so that the request leaves its queues before the answer.
         drop(inner);
         let (mut parts, body) = request.into_parts();
         let mut auth = endpoint.unproved();

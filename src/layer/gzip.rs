@@ -1,4 +1,4 @@
-//! Bodies that come compressed by gzip (RFC 1952), where the sender's contract says which form is signed.
+//! Bodies compressed with gzip (RFC 1952), if the sender's contract says which form is signed.
 
 mod inflating;
 
@@ -24,9 +24,9 @@ use crate::rejection_cause::RejectionCause;
 use inflating::Inflating;
 
 impl Authenticator {
-    /// Takes a compressed body in. Compressed or not, it keeps to the cap, the budget and the deadline.
+    /// Takes a compressed body in. Both forms keep to the cap, the budget and the deadline.
     ///
-    /// The handler gets the content, without the headers that told of the other form.
+    /// The handler gets the content, without the headers that describe the compressed form.
     pub(super) async fn take_in_compressed<B>(
         &self,
         signed: SignedForm,
@@ -54,14 +54,15 @@ impl Authenticator {
             self.judge(auth, pending, request_clock.received_at)?;
             let limits = limits.of_the_content(file.len());
             let content_held = held.split_off(file.len());
-            // Of the file, until it is dropped.
+            // The room of the file, until it is dropped.
             let _file_held = std::mem::replace(&mut held, content_held);
             let mut file = Full::new(file);
             let bytes = inflate(Pin::new(&mut file), limits, &mut held, |_| {}).await?;
             auth.body = None;
             bytes
         };
-        // What is refused from here on is not told as a body whose length was changed on the way.
+        // A refusal from here on must not be reported as a body whose length was changed in
+        // transit.
         parts.headers.remove(CONTENT_ENCODING);
         parts.headers.remove(CONTENT_LENGTH);
         auth.body = Some(bytes);
@@ -79,7 +80,7 @@ impl Authenticator {
     }
 }
 
-/// Takes in the content of a file, which is held no longer than it takes to decode what has come of it.
+/// Takes in the content of a file. The file is held only while the part that has arrived is decoded.
 async fn inflate<B>(
     file: Pin<&mut B>,
     limits: Limits<'_>,
@@ -97,7 +98,7 @@ where
     let received = receive(Pin::new(&mut content), &limits, held, brought, on_frame).await;
     received.map_err(|cause| match cause.reason {
         Reason::BodyCutOff => content.take_fault().unwrap_or(cause),
-        // What has come is this machine's to decode.
+        // The file has arrived, so the delay is due to decoding on this machine.
         Reason::BodyTooSlow if content.sender_brought().is_none() => RejectionCause::because(
             Reason::BudgetUsedUp,
             "the content of a compressed body was not decoded in time",

@@ -1,4 +1,4 @@
-//! Which body the service inside of a layer gets that has read the body itself.
+//! Chooses the type of body that the inner service gets if its layer has read the body itself.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,30 +9,30 @@ use http_body::Body;
 
 use super::receive::BoxError;
 
-/// The body that a handler gets of a request whose body was a `B`: it is made of the bytes that were
-/// read. [`SameBody`] and [`BodyAs`] are all there are.
+/// The body that a handler gets for a request whose body was a `B`: it is made of the bytes that
+/// the layer has read. [`SameBody`] and [`BodyAs`] are the only implementations.
 #[diagnostic::on_unimplemented(
     message = "no `{B}` can be made of the bytes that this layer has read",
     label = "no handler inside can be called with a `{B}`",
     note = "say which body the handler takes, by `.handler_body::<Full<Bytes>>()` on the layer that reads"
 )]
 pub trait HandlerBody<B>: private::Sealed {
-    /// What the handler gets.
+    /// The handler's body.
     type Body: From<Bytes> + Send + 'static;
 
     #[doc(hidden)]
     type Unread: Body<Data = Bytes, Error: Into<BoxError>> + Unpin + Send + 'static;
 
-    /// The body where it may be read: one that must not move is put behind a pointer.
+    /// The body, ready to be read: boxed if it must not move.
     #[doc(hidden)]
     fn unread(body: B) -> Self::Unread;
 }
 
-/// Handlers get a body of the type that came, which is `From<Bytes>` and `Unpin`.
+/// Handlers get a body of the request's type, which must be `From<Bytes>` and `Unpin`.
 #[derive(Debug, Clone, Copy)]
 pub enum SameBody {}
 
-/// Handlers get a `T`, whatever body came.
+/// Handlers get a `T`, whatever the request's body is.
 pub struct BodyAs<T>(PhantomData<fn() -> T>);
 
 #[diagnostic::do_not_recommend]

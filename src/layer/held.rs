@@ -1,5 +1,5 @@
-//! What one body holds: a small one is counted as it arrives, a large one queues for all that it will
-//! hold.
+//! The budget that one body holds: a small body is counted as it arrives, a large one queues for
+//! its whole length.
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::room::{Asked, Part, Queued, hand_over};
 
-/// What became of room that was to be spared.
+/// The outcome of offering room to others.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Spared {
     /// Nobody waits for it.
     NotWanted,
-    /// Another one has it.
+    /// A body that waited for it has it.
     Given,
-    /// Somebody waits, for whom it is not enough.
+    /// A body waits, but the room is not enough for it.
     NotEnough,
 }
 
@@ -25,12 +25,12 @@ pub(crate) struct HeldBytes {
     part: Arc<Part>,
     /// Counted as they arrived.
     small: usize,
-    /// Room that was given, whether its bytes have arrived or not.
+    /// The room that was given, whether or not its bytes have arrived.
     large: usize,
 }
 
 impl HeldBytes {
-    /// Nothing yet, to be grown as bytes arrive.
+    /// Holds nothing yet; grows as bytes arrive.
     pub(crate) fn of(part: &Arc<Part>) -> Self {
         Self {
             part: Arc::clone(part),
@@ -39,7 +39,7 @@ impl HeldBytes {
         }
     }
 
-    /// Counts so many more, or tells that they do not fit.
+    /// Counts `amount` more bytes, or returns `false` if they do not fit.
     pub(crate) fn grow(&mut self, amount: usize) -> bool {
         let Part { rooms, bytes, .. } = &*self.part;
         if !bytes.take(amount) {
@@ -50,17 +50,18 @@ impl HeldBytes {
             return false;
         }
         self.small = self.small.saturating_add(amount);
-        // A large body of this layer may now wait for the layer alone, and those behind it pass.
+        // A large body of this layer may now wait for the layer alone, so that those after it can
+        // pass.
         rooms.small_changed();
         true
     }
 
-    /// How much room it was given as a large body.
+    /// The room that it was given as a large body.
     pub(crate) fn room(&self) -> usize {
         self.large
     }
 
-    /// Takes room for `whole` bytes in all, if there is some and nobody waits for any.
+    /// Takes room for `whole` bytes in all, if there is some and nothing waits for it.
     pub(crate) fn try_reserve(&mut self, whole: usize) -> bool {
         let asked = self.asking_for(whole);
         let rooms = &self.part.rooms;
@@ -74,7 +75,7 @@ impl HeldBytes {
     }
 
     /// Queues for room for `whole` bytes in all, with `in_hand` bytes that are not counted yet.
-    /// Tells whether there was room by `deadline`.
+    /// Returns whether there was room by `deadline`.
     pub(crate) async fn reserve(
         &mut self,
         whole: usize,
@@ -112,13 +113,13 @@ impl HeldBytes {
         }
     }
 
-    /// What was counted as it arrived is part of the room from now on.
+    /// Counts this room as given; bytes that were counted as they arrived are now part of it.
     fn have(&mut self, given: Asked) {
         self.large = self.large.saturating_add(given.large);
         self.small = 0;
     }
 
-    /// Gives back the room for all but these bytes.
+    /// Gives back all room but that of these bytes.
     pub(crate) fn settle_for(&mut self, arrived: usize) {
         let rest = self.large.saturating_sub(arrived);
         self.large = self.large.saturating_sub(rest);
@@ -128,7 +129,7 @@ impl HeldBytes {
         });
     }
 
-    /// The room beyond these bytes, for another body.
+    /// Splits off the room beyond these bytes, for another body.
     #[cfg(feature = "gzip")]
     pub(crate) fn split_off(&mut self, kept: usize) -> Self {
         let rest = self.large.saturating_sub(kept);
@@ -140,7 +141,7 @@ impl HeldBytes {
         }
     }
 
-    /// Lets others have the room for all but these bytes, if it lets one of them in.
+    /// Gives up all room but that of these bytes, if that lets another body in.
     pub(crate) fn spare_all_but(&mut self, arrived: usize) -> Spared {
         let (part, rooms) = (&self.part, &self.part.rooms);
         let rest = self.large.saturating_sub(arrived);
@@ -181,7 +182,7 @@ impl Drop for HeldBytes {
     }
 }
 
-/// Bytes that are counted to those in hand until this is dropped.
+/// Bytes that count as in hand until this is dropped.
 #[derive(Debug)]
 struct InHand<'a>(&'a Part, usize);
 

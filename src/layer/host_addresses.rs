@@ -1,9 +1,9 @@
-//! Which addresses the host name of an allowlist has.
+//! Looks up the addresses of an allowlist's host names.
 //!
-//! The system is asked, so that what its operator has set up holds: other resolvers, mDNS, a VPN's
-//! own names. A resolver of our own would know none of it. Only two things are said beforehand: a
-//! name that holds a dot is what it is, never the beginning of another one, and the hosts file
-//! comes first.
+//! The system's resolver does this, so that its operator's setup applies: other resolvers, mDNS,
+//! the names of a VPN. A built-in resolver would know none of it. Only two rules are fixed here: a
+//! name with a dot is complete, never the start of a longer name, and the hosts file takes
+//! precedence.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -15,15 +15,15 @@ use crate::source::{HostName, hosts_file};
 
 /// How long the lookup of one name may take.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(5);
-/// A longer hosts file is not read, and its machine resolves no name.
+/// A longer hosts file is not read, and this machine then resolves no name.
 const LONGEST_HOSTS_FILE: u64 = 16 * 1024 * 1024;
 
-/// Looks a host name of an [`Allowlist`](crate::Allowlist) up, as the layers do.
+/// Looks up a host name of an [`Allowlist`](crate::Allowlist), as the layers do.
 ///
-/// A name that holds a dot is looked up in the hosts file first and then as it stands, so that no
-/// search list of the system can lead it elsewhere; another one, or one that is written as
-/// `search(name)`, as the system does. All addresses are returned, those too that an allowlist does
-/// not admit.
+/// A name with a dot is looked up in the hosts file first and then as written, so that no search
+/// list of the system can redirect it. A name without a dot, or one written as `search(name)`, is
+/// looked up as the system does. All addresses are returned, even those that an allowlist does not
+/// admit.
 ///
 /// # Errors
 ///
@@ -56,8 +56,8 @@ async fn without_limit(host: &HostName) -> io::Result<Vec<IpAddr>> {
         if !listed.is_empty() {
             return Ok(listed);
         }
-        // With the dot no search list applies (RFC 1034 section 3.1), and none of the system's
-        // readers of the hosts file knows the name: glibc compares it as it stands.
+        // With the trailing dot, no search list applies (RFC 1034 section 3.1). No system reader of
+        // the hosts file finds such a name: glibc compares it as written.
         format!("{}.", host.as_str())
     } else {
         host.as_str().to_owned()
@@ -66,7 +66,7 @@ async fn without_limit(host: &HostName) -> io::Result<Vec<IpAddr>> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// The system's hosts file; nothing where there is none, as in a container that is almost empty.
+/// The system's hosts file; empty if there is none, as in a minimal container.
 fn read_hosts_file() -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(hosts_file_path()) {

@@ -1,4 +1,4 @@
-//! What bounds a body that is taken in.
+//! The limits of a body that is taken in.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::request_clock::RequestClock;
 
-/// What bounds a body.
+/// The limits of a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits<'a> {
     pub(crate) max_bytes: usize,
     pub(crate) deadline: Instant,
     pub(crate) part: &'a Arc<Part>,
-    /// How much room a large body takes along with its own, for what is made of it.
+    /// How much room a large body takes in addition to its own, for the content that is made of it.
     pub(super) along: usize,
-    /// How long that is which this body is made of, and which stays meanwhile.
+    /// The length of the file that this body is made of, and that stays in memory with it.
     beside: usize,
     /// Whether it may wait for room.
     pub(super) may_wait: bool,
-    /// How long it may take from the head on, as it is told.
+    /// How long it may take after the head; for error texts.
     pub(super) millis: u32,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// Those of a file whose content is taken in later: where it is large, it has room for both or for none.
+    /// The limits of a file whose content is taken in later: if large, it gets room for both or for none.
     #[cfg(feature = "gzip")]
     pub(crate) fn of_a_file(self) -> Self {
         Self {
@@ -59,8 +59,8 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// Those of the content of a file of this length, which stays until then. What waited with a large one in
-    /// its hands would keep others waiting, who may do the same.
+    /// The limits of the content of a file of this length, which stays in memory until then. A body
+    /// that waited while holding a large file would block others, which may do the same.
     #[cfg(feature = "gzip")]
     pub(crate) fn of_the_content(self, file: usize) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// The largest body that can ever be let in.
+    /// The largest body that can ever fit.
     pub(super) fn fits(&self) -> usize {
         self.part.largest().saturating_sub(self.beside)
     }

@@ -1,9 +1,9 @@
-//! Reads on what a refused sender is still sending: what is at hand at once, the rest in the
+//! Reads the rest of a refused sender's body: the available part at once, the rest in the
 //! background.
 //!
-//! A client that is in the middle of a large body when the answer comes loses it if the connection
-//! closes at once: the kernel answers its next bytes with a reset. So a refused body is read and
-//! thrown away, within bounds that no stranger can widen.
+//! A client in the middle of a large body loses the answer if the connection closes at once: the
+//! kernel answers its next bytes with a reset. So a refused body is read and discarded, within
+//! bounds that no stranger can widen.
 
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
@@ -16,19 +16,18 @@ use http::header::EXPECT;
 use http_body::Body;
 use tokio::sync::Semaphore;
 
-/// Unless the layer takes longer bodies.
+/// The bound unless the layer takes longer bodies.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(2);
 const MAX_AT_ONCE: usize = 256;
 
-/// How many of those are read at once that are longer than [`MAX_BYTES`]: a server takes buffers for
-/// each.
+/// How many bodies longer than [`MAX_BYTES`] are read at once: a server allocates buffers for each.
 const MAX_LONG_AT_ONCE: usize = 16;
 
 static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_AT_ONCE)));
 static LONG_PLACES: Semaphore = Semaphore::const_new(MAX_LONG_AT_ONCE);
 
-/// A refused body that is being thrown away.
+/// A refused body that is being discarded.
 #[derive(Debug)]
 pub(super) struct LingeringBody<B> {
     body: B,
@@ -37,9 +36,10 @@ pub(super) struct LingeringBody<B> {
 }
 
 impl<B: Body> LingeringBody<B> {
-    /// Begins with `body`, where that helps; none where there is nothing to throw away.
+    /// Starts with `body` if that helps; `None` if there is nothing to discard.
     pub(super) fn of(headers: &HeaderMap, body: B, cap: usize) -> Option<Self> {
-        // A client that sent `Expect` waits for leave to send its body, and reading would give it.
+        // A client that sent `Expect` waits for permission to send its body, and reading would
+        // grant it.
         if body.is_end_stream() || headers.contains_key(EXPECT) {
             return None;
         }
@@ -50,9 +50,9 @@ impl<B: Body> LingeringBody<B> {
         })
     }
 
-    /// Whether reading needs no more than what the server holds already; a short body has most
-    /// often come with its head, and needs no task. A server hands that on once it was asked for it,
-    /// so it is asked twice, and never waited for.
+    /// Whether reading needs only the bytes that the server has already. A short body has usually
+    /// arrived with its head, and needs no task. A server hands it on after the first poll, so the
+    /// body is polled twice, and never waited for.
     pub(super) fn poll_at_hand(&mut self, cx: &mut Context<'_>) -> Poll<bool>
     where
         B: Unpin,
@@ -68,7 +68,7 @@ impl<B: Body> LingeringBody<B> {
         }
     }
 
-    /// Goes on in the background, if there is room.
+    /// Continues in the background, if there is room.
     pub(super) fn go_on_later(self)
     where
         B: Unpin + Send + 'static,
@@ -101,7 +101,7 @@ impl<B: Body> LingeringBody<B> {
     }
 }
 
-/// Reads on, until the body ends, breaks off, or is longer than what is `left`.
+/// Reads until the body ends, breaks off, or exceeds `left`.
 fn read<B: Body + Unpin>(body: &mut B, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
     while let Some(Ok(frame)) = ready!(Pin::new(&mut *body).poll_frame(cx)) {
         let read = frame.data_ref().map_or(0, Buf::remaining);

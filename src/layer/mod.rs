@@ -1,4 +1,4 @@
-//! The layers, each of which stands alone on any Tower HTTP service.
+//! The layers, each of which works alone on any Tower HTTP service.
 //!
 //! | layer | lets through |
 //! | --- | --- |
@@ -7,15 +7,15 @@
 //! | [`VerifySignatureLayer`] | bodies with a right signature |
 //! | [`DedupeLayer`] | proved events that were not handled before |
 //!
-//! [`Webhook`](crate::Webhook) stacks those that a provider needs; by hand they are stacked in this
-//! order. The gates leave an [`Authenticated`] mark in the request's extensions, and
+//! [`Webhook`](crate::Webhook) stacks the layers that a provider needs. When stacked by hand, they
+//! go in this order. The gates leave an [`Authenticated`] mark in the request's extensions, and
 //! [`DedupeLayer`] demands it.
 //!
-//! They take requests of any body of [`Bytes`](bytes::Bytes), such as axum's `Body`, hyper's `Incoming`
-//! and what layers outside make of them. A layer that reads the body ([`VerifySignatureLayer`],
-//! [`DedupeLayer`], [`WebhookLayer`](crate::WebhookLayer)) calls the service inside with a body of the
-//! same type; where none can be made of bytes, as with `Incoming`, its `handler_body` says which one
-//! instead. The other gates hand the body on as it is.
+//! They accept requests with any body of [`Bytes`](bytes::Bytes), such as axum's `Body`, hyper's
+//! `Incoming` and the types that outer layers make of them. A layer that reads the body
+//! ([`VerifySignatureLayer`], [`DedupeLayer`], [`WebhookLayer`](crate::WebhookLayer)) calls the
+//! inner service with a body of the same type. If that type cannot be made of bytes, as with
+//! `Incoming`, `handler_body` sets another one. The other gates pass the body on unchanged.
 //!
 //! ```
 //! use bytes::Bytes;

@@ -6,14 +6,14 @@ use http::{Extensions, HeaderMap};
 
 use crate::source::TrustedProxies;
 
-/// The address of the connection's other end, as a request extension: for servers other than
+/// The address of the connection's other end, as a request extension, for servers other than
 /// axum's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
 type FindPeer = dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync;
 
-/// Where the address of the connection's other end stands.
+/// Where to find the address of the connection's other end.
 #[derive(Clone, Default)]
 pub(crate) enum PeerSource {
     #[default]
@@ -58,7 +58,7 @@ impl fmt::Debug for PeerSource {
     }
 }
 
-/// Whom a refused delivery came from, as far as that can be told where no gate asks for it.
+/// Finds where a refused delivery came from, as far as that is known if no gate needs it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
     pub(crate) peer: PeerSource,
@@ -66,7 +66,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// The client's address; `None` where it is not known, or an undeclared proxy hides it.
+    /// The client's address; `None` if it is unknown, or an undeclared proxy hides it.
     pub(crate) fn known_client(
         &self,
         extensions: &Extensions,
@@ -76,8 +76,8 @@ impl Origin {
         self.proxies.client_address(peer, headers).ok()
     }
 
-    /// The client's address, or the peer's where no declared proxy tells a client; `None` where
-    /// the server does not tell who connects.
+    /// The client's address, or the peer's if no declared proxy names a client; `None` if the
+    /// server does not report the peer.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
         let peer = self.peer.find(extensions)?;
         Some((self.proxies.client_address(peer, headers)).unwrap_or(peer))

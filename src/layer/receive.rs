@@ -1,4 +1,4 @@
-//! Takes a body in: capped, timed, counted, and never copied when it comes in one frame.
+//! Takes a body in: capped, timed, counted, and never copied if it arrives in one frame.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,11 +16,10 @@ use super::whole::Whole;
 use crate::reason::Reason;
 use crate::rejection_cause::{RejectionCause, TooLarge};
 
-/// An error of any kind, such as every server's body has.
+/// An error of any kind, as server bodies have.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of a delivery that is let through. A large one goes on to be counted until its last
-/// clone is dropped.
+/// The body of a delivery that is let through. A large one counts until its last clone is dropped.
 pub(crate) fn keep(bytes: Bytes, held: HeldBytes) -> Bytes {
     if held.room() > 0 {
         Bytes::from_owner(Counted { bytes, _held: held })
@@ -40,17 +39,17 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// How much the sender of a body has brought that is taken in as it is sent.
+/// How much the sender has brought of a body that is taken in as sent.
 pub(crate) fn sender_brought<B>(_: &B, arrived: usize) -> Option<usize> {
     Some(arrived)
 }
 
-/// Reads the whole body, showing each frame to `on_frame` as it arrives. It is counted by `held`.
+/// Reads the whole body, showing each frame to `on_frame` as it arrives. `held` counts it.
 ///
-/// `brought` tells, of the body and the bytes that have arrived, how much its sender has brought;
-/// nothing while it is not the sender that is waited for.
+/// `brought` returns how much the sender has brought, given the body and the bytes that have
+/// arrived; `None` while the wait is not for the sender.
 ///
-/// A body that is refused half-way is left as it stands, so that the rest can be thrown away.
+/// A body that is refused half-way is left as it is, so that the rest can be discarded.
 #[expect(
     clippy::manual_async_fn,
     reason = "an `async fn` would hold what it is given twice"
@@ -115,13 +114,13 @@ where
             }
             if arrived > held.room() {
                 if held.room() == 0 && arrived.saturating_add(rest) < LARGE {
-                    // What is whole with this frame is done with before anything else is read: strangers
-                    // who send half a body and stop keep no whole one out.
+                    // A body that is complete with this frame ends before anything else is read, so
+                    // strangers that send half a body and stop keep no complete body out.
                     if !held.grow(data.len()) && !body.is_end_stream() {
                         return Err(Reason::BudgetUsedUp.into());
                     }
                 } else {
-                    // What announces no length may come to the cap.
+                    // A body that announces no length may reach the cap.
                     let largest = limits.max_bytes.min(limits.fits());
                     let expected = match hint.exact() {
                         Some(_) => arrived.saturating_add(rest),
@@ -132,12 +131,12 @@ where
                     }
                     let expected = expected.saturating_add(limits.along).min(limits.fits());
                     if !held.try_reserve(expected) {
-                        // What has brought more than it announced has room that it did not give back.
+                        // A body that exceeds its announcement still has its room.
                         let has_room = held.room() > 0 && pace.is_some();
                         if has_room || !limits.may_wait {
                             return Err(no_room_at_once());
                         }
-                        // Behind a pointer, as everything that most deliveries do without.
+                        // Boxed, like everything that most deliveries do without.
                         let queueing = held.reserve(expected, data.len(), limits.deadline);
                         has_queued = true;
                         if !Box::pin(queueing).await {
@@ -158,13 +157,13 @@ where
     }
 }
 
-/// How large it may be, and is, as far as that was told.
+/// The largest size allowed, and the body's size as far as it is known.
 #[cold]
 fn too_large(most: usize, announced: Option<u64>) -> RejectionCause {
     RejectionCause::too_large(TooLarge { most, announced })
 }
 
-/// How much of a body has come by the deadline.
+/// How much of a body has arrived by the deadline.
 #[cold]
 fn too_slow(limits: &Limits<'_>, arrived: usize, rest: &SizeHint) -> RejectionCause {
     let (came, millis) = (came(arrived, rest), limits.millis);
@@ -180,7 +179,7 @@ fn came(arrived: usize, rest: &SizeHint) -> String {
     }
 }
 
-/// Why a body has ended before its end.
+/// Why a body has ended early.
 #[cold]
 fn broken(
     error: &(dyn std::error::Error + 'static),
@@ -199,7 +198,7 @@ fn broken(
     RejectionCause::told(Reason::BodyCutOff, text.into())
 }
 
-/// The time that is up is not the sender's alone to answer for.
+/// The sender is not the only one to blame for the lost time.
 fn no_room_in_time() -> RejectionCause {
     RejectionCause::because(
         Reason::BudgetUsedUp,
@@ -214,18 +213,19 @@ fn no_room_at_once() -> RejectionCause {
     )
 }
 
-/// How often it is looked at whether a large body uses its room, and what it has to bring by then:
-/// one of so many parts of it.
+/// How often a large body is checked for using its room, and what it must bring by then: one part
+/// of this many.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const PARTS: usize = 512;
-/// How often in a row it may fail to, where others wait and could not use what it has not filled.
+/// How often in a row it may fail to do so while others wait and its unused room would not suffice
+/// for them.
 const TOO_OFTEN: u8 = 10;
 
-/// How a large body comes in.
+/// The pace at which a large body arrives.
 #[derive(Debug)]
 struct ArrivalPace {
     look_at: Instant,
-    /// In units of 64 bytes: every delivery makes room for this.
+    /// In units of 64 bytes, to stay small: every delivery has this field.
     arrived: u32,
     slow: u8,
 }
@@ -244,7 +244,7 @@ impl ArrivalPace {
     }
 }
 
-/// Takes room back that a slow body does not use and others wait for.
+/// Takes back room that a slow body does not use and others wait for.
 fn look_at(
     pace: &mut Option<ArrivalPace>,
     held: &mut HeldBytes,
@@ -281,7 +281,7 @@ fn look_at(
     Ok(())
 }
 
-/// The timer of a body, which most do without.
+/// The timer of a body; most bodies need none.
 enum Timer {
     Unasked,
     AskedOnce,
@@ -294,10 +294,10 @@ enum Next {
     TimeIsUp,
 }
 
-/// The next frame of the body, if it comes in time.
+/// The next frame of the body, if it arrives in time.
 ///
-/// A server hands on what has come with the head once it was asked for it, so it is asked twice
-/// before a timer is set.
+/// A server hands on bytes that arrived with the head after the first poll, so the body is polled
+/// twice before a timer is set.
 fn next_frame<B>(
     mut body: Pin<&mut B>,
     timer: &mut Timer,

@@ -15,8 +15,8 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::signature::{SignatureErrorKind, Verified};
 
-/// Refuses a delivery before its handler: tells the observer, throws the body away and gives
-/// the answer. The request is used up.
+/// Refuses a delivery before its handler: notifies the observer, discards the body and gives the
+/// answer. The request is used up.
 pub(crate) fn refuse<B: Body>(
     endpoint: &EndpointConfig,
     cause: &RejectionCause,
@@ -50,7 +50,7 @@ pub(crate) fn refuse<B: Body>(
     };
     let detail = cause.detail();
     let hinted = hint.map(|hint| Hinted { detail, hint });
-    // The layer around this one says so, once.
+    // The layer around this one reports it, once.
     if cause.reason != Reason::Nested {
         let status = response.status();
         let parts = &*parts;

@@ -7,8 +7,8 @@ use http_body::Body;
 
 use super::lingering_body::LingeringBody;
 
-/// The answer to a refused request, given once its body is out of the way. Nothing of it is
-/// behind a pointer: most of it is at hand.
+/// The answer to a refused request, given once its body is discarded. Nothing in it is boxed: most
+/// of it is available at once.
 #[derive(Debug)]
 pub(crate) struct RejectFuture<B> {
     response: Option<Response<Bytes>>,
@@ -41,7 +41,7 @@ where
         }
         match this.response.take() {
             Some(response) => Poll::Ready(response),
-            // Asked again after its end, which no caller does.
+            // Polled again after its end, which no caller does.
             None => Poll::Pending,
         }
     }

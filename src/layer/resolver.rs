@@ -1,4 +1,4 @@
-//! Keeps the host names of an allowlist resolved, in the background.
+//! Resolves the host names of an allowlist in the background.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -16,19 +16,19 @@ use crate::source::{Allowlist, HostName, WeakAllowlist};
 
 use super::host_addresses::host_addresses;
 
-/// How often a name is resolved again, and how soon after a failure.
+/// How often a name is resolved again, and the delay after a failure.
 const EVERY: Duration = Duration::from_secs(60);
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
-/// How soon a name is resolved again whose answer has ended.
+/// The delay before resolving a name again whose answer has expired.
 const AFTER_END: Duration = Duration::from_secs(1);
-/// How often the list is looked through for names that are due, unless a delivery finds one that
-/// has no answer, and how soon after another look.
+/// How often the list is scanned for names that are due, unless a delivery finds one without an
+/// answer, and the minimum time between two scans.
 const LOOK_THROUGH: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How many names are looked up at once.
 const AT_ONCE: usize = 8;
 
-/// Whether the names of a list are kept resolved. Clones share it.
+/// Whether the names of a list are being resolved. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resolver(Arc<Shared>);
 
@@ -38,7 +38,7 @@ struct Shared {
     wanted: Notify,
 }
 
-/// Says, when its task is dropped, that nothing resolves any more.
+/// Records, when its task is dropped, that nothing resolves any more.
 struct Running(Arc<Shared>);
 
 impl Drop for Running {
@@ -48,8 +48,8 @@ impl Drop for Running {
 }
 
 impl Resolver {
-    /// Resolves the names of this list, unless that is done already, until its last clone is
-    /// dropped or the runtime ends. False outside a runtime.
+    /// Resolves the names of this list, unless that is happening already, until its last clone is
+    /// dropped or the runtime ends. Returns `false` outside a runtime.
     pub(crate) fn start(&self, allowlist: &Allowlist, clock: &Arc<dyn Clock>) -> bool {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return false;
@@ -64,23 +64,23 @@ impl Resolver {
         true
     }
 
-    /// Has the list looked through now: a delivery has met a name without an answer.
+    /// Has the list scanned now, because a delivery has met a name without an answer.
     pub(crate) fn hurry(&self) {
         self.0.wanted.notify_one();
     }
 }
 
-/// When a name is to be looked up again.
+/// When a name must be looked up again.
 struct Due {
-    /// At any rate.
+    /// In any case.
     at: Instant,
-    /// If its answer has ended by the clock, which may have been set forward.
+    /// If its answer has expired by the clock, which may have been set forward.
     once_ended: Instant,
 }
 
 async fn run(wanted: &Notify, allowlist: WeakAllowlist, clock: Arc<dyn Clock>) {
     let mut due: HashMap<HostName, Due> = HashMap::new();
-    // Of each name one at the most.
+    // At most one lookup per name.
     let mut lookups = FuturesUnordered::new();
     let mut under_way = HashSet::new();
     let mut ticks = tokio::time::interval(LOOK_THROUGH);
@@ -89,7 +89,7 @@ async fn run(wanted: &Notify, allowlist: WeakAllowlist, clock: Arc<dyn Clock>) {
     loop {
         let found = tokio::select! {
             _ = ticks.tick() => None,
-            // Strangers have no say in how often the list is looked through.
+            // Strangers must not influence how often the list is scanned.
             () = wanted.notified(), if looked_at.elapsed() >= LOOK_AGAIN => None,
             found = lookups.next(), if !lookups.is_empty() => found,
         };
@@ -123,7 +123,7 @@ async fn run(wanted: &Notify, allowlist: WeakAllowlist, clock: Arc<dyn Clock>) {
                 }
             })
             .collect();
-        // Whoever has waited longest, so that names without an answer are in nobody's way.
+        // The longest waiting first, so that names without an answer do not block others.
         next.sort();
         next.truncate(AT_ONCE.saturating_sub(lookups.len()));
         for (_, host) in next {
@@ -138,7 +138,7 @@ async fn look_up(host: HostName) -> (HostName, Option<Vec<IpAddr>>) {
     (host, answer)
 }
 
-/// Tells the list and the log; false where the name has to be asked for again soon.
+/// Reports to the list and the log; `false` if the name must be looked up again soon.
 fn learn(list: &Allowlist, host: &HostName, answer: Option<Vec<IpAddr>>, now: UnixTime) -> bool {
     let resolved = answer.is_some();
     let change = match answer {

@@ -11,8 +11,8 @@ use super::response_body::ResponseBody;
 
 type Own<RB, E> = Pin<Box<dyn Future<Output = Result<Response<ResponseBody<RB>>, E>> + Send>>;
 
-/// The response of a service of this crate. What was refused at its head has that already, and
-/// needs no box.
+/// The response of a service of this crate. A request refused at its head has its response already,
+/// and needs no box.
 pub struct ResponseFuture<B, RB, E>(Kind<B, RB, E>);
 
 enum Kind<B, RB, E> {

@@ -1,4 +1,4 @@
-//! Room for the bytes of bodies, and the queue for it. [`Budget`](super::Budget) says by which rules.
+//! Room for the bytes of bodies, and the queue for it. [`Budget`](super::Budget) explains the rules.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,19 +8,19 @@ use tokio::sync::oneshot;
 
 use crate::counter::Counter;
 
-/// A body of this many bytes is a large one.
+/// A body of at least this many bytes is large.
 pub(super) const LARGE: usize = 64 * 1024;
 
 /// The bytes that all layers together may hold.
 #[derive(Debug)]
 pub(super) struct Rooms {
     pub(super) bytes: Counter,
-    /// Those of large bodies among them.
+    /// The bytes of large bodies among them.
     pub(super) large: Counter,
-    /// What large bodies have in hand while they queue.
+    /// The bytes that large bodies have in hand while they queue.
     pub(super) in_hand: Counter,
     queue: Mutex<Queue>,
-    /// Whether one of the queue waits for what small bodies hold.
+    /// Whether a body in the queue waits for room that small bodies hold.
     waits_for_small: AtomicBool,
 }
 
@@ -37,28 +37,29 @@ pub(super) struct Queued {
     pub(super) give: oneshot::Sender<Room>,
 }
 
-/// How much room is asked for. What a body has in hand is counted among the bytes already.
+/// The room that a body asks for. Bytes in hand are counted in `bytes` already.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) large: usize,
     pub(super) bytes: usize,
 }
 
-/// What one layer may hold of it.
+/// The share of the budget that one layer may hold.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(super) rooms: Arc<Rooms>,
     pub(super) bytes: Counter,
     pub(super) large: Counter,
-    /// What its large bodies have in hand while they queue: half of what all may.
+    /// The bytes that its large bodies have in hand while they queue: half of the limit for all
+    /// layers.
     pub(super) in_hand: Counter,
 }
 
 /// Why a large body cannot be let in now.
 pub(super) struct Full {
-    /// Whether it is the whole budget that is full, and not the layer's part alone.
+    /// Whether the whole budget is full, and not the layer's share alone.
     of_all: bool,
-    /// Whether small bodies hold what is missing.
+    /// Whether small bodies hold the missing room.
     by_small: bool,
 }
 
@@ -95,7 +96,7 @@ impl Rooms {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Only called with the queue locked, so that nobody is overtaken.
+    /// Only called with the queue locked, so that no body overtakes another.
     pub(super) fn take(&self, part: &Part, asked: Asked) -> Result<(), Full> {
         let Asked { large, bytes } = asked;
         let full = |of_all, by_small| Err(Full { of_all, by_small });
@@ -132,7 +133,7 @@ impl Rooms {
         }
     }
 
-    /// Takes those out of the queue who have room now, in their order.
+    /// Removes the bodies that have room now from the queue, in order.
     pub(super) fn serve(&self, queue: &mut Queue) -> Vec<(oneshot::Sender<Room>, Room)> {
         let mut served = Vec::new();
         while let Some(order) = self.next_to_serve(queue) {
@@ -144,8 +145,8 @@ impl Rooms {
         served
     }
 
-    /// The first that has room, which is taken for it. A layer whose part is full is passed over; if
-    /// the whole is full, nobody passes the first that waits for it.
+    /// The first body that has room, which is taken for it. Bodies of a layer whose share is full
+    /// are skipped; if the whole budget is full, no body passes the first one that waits for it.
     pub(super) fn next_to_serve(&self, queue: &Queue) -> Option<u64> {
         self.waits_for_small.store(false, Ordering::SeqCst);
         let mut full: Vec<&Arc<Part>> = Vec::new();
@@ -157,7 +158,7 @@ impl Rooms {
                 if !why.by_small {
                     return Err(why);
                 }
-                // What is given back from here on is seen by its owner to be waited for.
+                // From here on, whoever gives back room sees that a body waits for it.
                 self.waits_for_small.store(true, Ordering::SeqCst);
                 self.take(part, *asked)
             });
@@ -170,7 +171,7 @@ impl Rooms {
         None
     }
 
-    /// Small bodies hold more or less than before: serves whom that lets in.
+    /// Small bodies hold more or less than before: serves the bodies that this lets in.
     pub(super) fn small_changed(&self) {
         if self.waits_for_small.load(Ordering::SeqCst) {
             let served = self.serve(&mut self.queue());
@@ -193,15 +194,15 @@ impl Rooms {
     }
 }
 
-/// Gives each its room, with the queue unlocked: the room of one that has left meanwhile goes on to
-/// the next.
+/// Gives each body its room, with the queue unlocked. The room of a body that has left in the
+/// meantime goes to the next.
 pub(super) fn hand_over(served: Vec<(oneshot::Sender<Room>, Room)>) {
     for (give, room) in served {
         drop(give.send(room));
     }
 }
 
-/// Room for a large body on its way to it.
+/// Room for a large body, on its way to that body.
 #[derive(Debug)]
 pub(super) struct Room {
     part: Arc<Part>,
@@ -227,7 +228,7 @@ impl Drop for QueuePlace {
         if queue.waiting.remove(&self.order).is_none() {
             return;
         }
-        // Who stood behind it may fit where it did not.
+        // A body that was queued after this one may fit even though this one did not.
         let served = self.rooms.serve(&mut queue);
         drop(queue);
         hand_over(served);
@@ -235,7 +236,7 @@ impl Drop for QueuePlace {
 }
 
 impl Part {
-    /// The largest body that can ever be let in.
+    /// The largest body that can ever fit.
     pub(crate) fn largest(&self) -> usize {
         self.large.limit
     }

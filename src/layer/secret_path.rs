@@ -8,11 +8,11 @@ use crate::path::PathTokens;
 
 /// Lets through only requests whose path ends in a right secret token, and cuts it off.
 ///
-/// Everything else gets 404, as an unknown route does.
+/// Everything else gets 404, like an unknown route.
 ///
 /// Around the method router of a route such as `/webhooks/acme/{token}`, it cleans the request's
-/// URI and axum's `OriginalUri`. What ran before it has seen the token: axum's path parameters, and
-/// the logs of layers outside. Those can log the route instead of the path:
+/// URI and axum's `OriginalUri`. Code that ran earlier has seen the token: axum's path parameters,
+/// and the logs of outer layers. These can log the route instead of the path:
 ///
 /// ```
 /// use axum::extract::{MatchedPath, Request};
@@ -24,7 +24,7 @@ use crate::path::PathTokens;
 /// });
 /// ```
 ///
-/// or the token is cut off before all of them, by [`RequireSecretPathLayer::mounted_at`].
+/// Alternatively, [`RequireSecretPathLayer::mounted_at`] cuts the token off before all of them.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -69,13 +69,13 @@ impl RequireSecretPathLayer {
         }
     }
 
-    /// Guards only what lies under `prefix`, such as `/webhooks/acme`, and lets other paths pass
-    /// untouched: for a layer around the whole application. What follows the prefix must be the
-    /// token and nothing else; the prefix itself, without a token, is 404 from outside.
+    /// Guards only paths under `prefix`, such as `/webhooks/acme`, and lets other paths pass
+    /// untouched: for a layer around the whole application. The prefix must be followed by the
+    /// token and nothing else; the prefix itself, without a token, gets 404.
     ///
-    /// It must stand around the application, where nothing is routed yet. `Router::layer` runs after
-    /// routing and would answer 404 to everything under the prefix. A [`Webhook`](crate::Webhook)
-    /// inside takes the token that was cut off here if it is one of its own.
+    /// It must wrap the application before anything is routed. `Router::layer` runs after routing
+    /// and would answer 404 to everything under the prefix. A [`Webhook`](crate::Webhook) inside
+    /// accepts the token that was cut off here if it is one of its own.
     ///
     /// ```
     /// use axum::{Router, body::Body, http::{Request, StatusCode, Uri}, routing::post};
@@ -110,7 +110,7 @@ impl RequireSecretPathLayer {
     ///
     /// # Errors
     ///
-    /// A prefix that does not begin with `/`, ends in one, or is nothing else.
+    /// The prefix does not begin with `/`, ends in one, or is only `/`.
     pub fn mounted_at(mut self, prefix: &str) -> Result<Self, ConfigError> {
         if !prefix.starts_with('/') || prefix.ends_with('/') {
             let refused = ConfigError::new(

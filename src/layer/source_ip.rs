@@ -13,9 +13,9 @@ use crate::source::{Allowlist, TrustedProxies};
 
 /// Lets through only requests from addresses on an allowlist.
 ///
-/// The client's address is the peer's, or what a declared proxy's header says. The peer's is read
+/// The client's address is the peer's, or the one in a declared proxy's header. The peer's is read
 /// from [`PeerAddr`](super::PeerAddr), or from axum's `ConnectInfo<SocketAddr>`: serve the router with
-/// `into_make_service_with_connect_info::<SocketAddr>()`. Without it every request gets 500.
+/// `into_make_service_with_connect_info::<SocketAddr>()`. Without either, every request gets 500.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -57,12 +57,13 @@ pub struct RequireSourceIpLayer {
 }
 
 impl RequireSourceIpLayer {
-    /// Demands an address on this list. Its host names, if any, are resolved from now on, once a
-    /// minute, as long as a clone of the list lives.
+    /// Demands an address on this list. Its host names, if any, are resolved once a minute from now
+    /// on, as long as a clone of the list lives.
     ///
     /// # Errors
     ///
-    /// A list with host names outside a Tokio runtime, where nothing could resolve them.
+    /// The list has host names and this is called outside a Tokio runtime, where they cannot be
+    /// resolved.
     pub fn new(endpoint: &EndpointConfig, allowlist: Allowlist) -> Result<Self, ConfigError> {
         Ok(Self {
             endpoint: endpoint.clone(),
@@ -71,7 +72,7 @@ impl RequireSourceIpLayer {
         })
     }
 
-    /// Believes these proxies about the client's address.
+    /// Trusts these proxies to report the client's address.
     #[must_use]
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.gate.proxies = proxies;

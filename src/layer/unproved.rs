@@ -1,4 +1,4 @@
-//! What can be seen of a delivery whose signature or other proof was refused, without the secret.
+//! Facts about a delivery whose signature or other proof was refused, without the secret.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 use crate::head::announced_length;
 use crate::observer::{ClaimedId, Detail};
 
-/// What is shown to the observer beside the reason.
+/// Details for the observer in addition to the reason.
 #[derive(Debug, Default)]
 pub(super) struct Unproved<'a> {
     pub(super) client: Option<IpAddr>,
@@ -29,10 +29,10 @@ impl<'a> Unproved<'a> {
     }
 }
 
-/// What an operator should look at, behind the reason.
+/// A hint for the operator about the reason.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Hint {
-    /// As many bytes came as the first number says, and the second was announced.
+    /// The number of bytes received, and the number announced.
     Rewritten(u64, u64),
     OwnClock,
 }

@@ -74,7 +74,7 @@ pub struct VerifySignatureLayer<M = SameBody> {
 }
 
 impl VerifySignatureLayer {
-    /// Demands what this verifier accepts.
+    /// Demands a signature that this verifier accepts.
     pub fn new(endpoint: &EndpointConfig, verifier: Verifier) -> Self {
         let mut endpoint = endpoint.clone();
         endpoint.learn(verifier.scheme());
@@ -99,8 +99,8 @@ impl VerifySignatureLayer {
         }
     }
 
-    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
-    /// type that came.
+    /// Calls the inner service with a body of this type, whatever the request's body type is. By
+    /// default, the body keeps the request's type.
     pub fn handler_body<T: From<Bytes>>(self) -> VerifySignatureLayer<BodyAs<T>> {
         VerifySignatureLayer {
             authenticator: self.authenticator,
@@ -110,8 +110,8 @@ impl VerifySignatureLayer {
 }
 
 impl<M> VerifySignatureLayer<M> {
-    /// Shows the observer what passed as well as what was refused: where no
-    /// [`DedupeLayer`](super::DedupeLayer) inside says what became of it.
+    /// Shows the observer accepted requests as well as refused ones: for use without a
+    /// [`DedupeLayer`](super::DedupeLayer) inside, which reports their outcome.
     ///
     /// ```
     /// use tower_webhook::layer::{EndpointConfig, VerifySignatureLayer};
@@ -164,7 +164,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<M::Unread, RB, S::Error>;
 
-    /// Ready at once: what is inside is asked once a signature is verified.
+    /// Always ready: the inner service is polled once a signature is verified.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }

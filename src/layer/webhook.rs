@@ -27,10 +27,10 @@ use crate::authenticated::AuthState;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::IdentifiedEvent;
 
-/// A service behind all the gates of a provider, whose handler runs once for each event.
+/// A service inside all gates of a provider, whose handler runs once for each event.
 ///
-/// Made by [`WebhookLayer`](crate::WebhookLayer). It does what [`Gated`](super::Gated) around
-/// [`Dedupe`](super::Dedupe) does, with less between the two.
+/// Made by [`WebhookLayer`](crate::WebhookLayer). It does the same as [`Gated`](super::Gated)
+/// around [`Dedupe`](super::Dedupe), with less between the two.
 #[derive(Debug, Clone)]
 pub struct WebhookService<S, M = SameBody> {
     inner: S,
@@ -38,21 +38,21 @@ pub struct WebhookService<S, M = SameBody> {
     _handler: PhantomData<fn() -> M>,
 }
 
-/// Pipeline, and the name that layers and services of theirs have taken: requests share the steps only.
+/// The pipeline, and the name that its layers and services have taken: requests share the steps only.
 #[derive(Debug)]
 pub(crate) struct NamedSteps {
     pub(crate) steps: Arc<Pipeline>,
     pub(crate) _name: Arc<TakenName>,
 }
 
-/// What is done before the handler.
+/// The steps before the handler.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) authenticator: Authenticator,
     pub(crate) core: Arc<DedupeState>,
 }
 
-/// What a delivery holds that was let through.
+/// The content of a delivery that was let through.
 enum Admitted {
     One(IdentifiedEvent),
     Items(Vec<IdentifiedItem>),
@@ -62,7 +62,7 @@ enum Admitted {
 struct Received<S, B> {
     steps: Arc<Pipeline>,
     inner: S,
-    /// Behind a pointer: futures that hold it are short, and move little.
+    /// Boxed, so that futures that hold it are small and cheap to move.
     parts: Box<Parts>,
     body: B,
     auth: AuthState,
@@ -73,7 +73,7 @@ impl<S, B> Received<S, B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
-    /// What is left to do before it is handled: the proof by the body, and the event's name.
+    /// The steps left before it is handled: the proofs that need the body, and the event's name.
     async fn admit(&mut self) -> Result<Admitted, RejectionCause> {
         let Self {
             steps,
@@ -142,7 +142,7 @@ where
         core.handle_items(items, self.auth, self.parts, self.inner)
     }
 
-    /// Behind a pointer, as everything that most deliveries do without.
+    /// Boxed, like everything that most deliveries do without.
     fn refuse(mut self, cause: &RejectionCause) -> Box<RejectFuture<B>> {
         let endpoint = &self.steps.authenticator.endpoint;
         Box::new(refuse(
@@ -178,7 +178,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<M::Unread, RB, S::Error>;
 
-    /// Ready at once: what is inside is asked once an event is claimed for it.
+    /// Always ready: the inner service is polled once an event is claimed for it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -207,7 +207,7 @@ where
             pending,
         };
         ResponseFuture::own(async move {
-            // Two steps: what the first comes to is not held through the second.
+            // Two steps, so that the state of the first is not held through the second.
             let answering = match received.admit().await {
                 Ok(Admitted::One(event)) => {
                     Either::Left(received.handle::<M::Body, RB>(event).answer())

@@ -1,9 +1,10 @@
 use bytes::Bytes;
 
-/// Most memory that is taken for bytes that are announced, have not arrived and are not counted.
+/// The most memory that is taken ahead for announced bytes that have not arrived and are not
+/// counted.
 const MAX_AHEAD: usize = 64 * 1024;
 
-/// What has arrived of a body.
+/// The bytes of a body that have arrived.
 pub(super) enum Whole {
     Empty,
     One(Bytes),
@@ -19,9 +20,9 @@ impl Whole {
         }
     }
 
-    /// Adds a frame; `rest` more bytes are announced, and capped by the caller. Where `room` for the
-    /// whole of a large body is counted already, it is taken at once: to copy what is there into more
-    /// room would take twice its length meanwhile.
+    /// Adds a frame; `rest` more bytes are announced, and the caller has capped that number. If
+    /// `room` for the whole of a large body is counted already, it is allocated at once: growing
+    /// later by copying would temporarily take twice its length.
     pub(super) fn push(&mut self, data: Bytes, rest: usize, room: usize) {
         if data.is_empty() {
             return;

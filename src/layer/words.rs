@@ -1,4 +1,4 @@
-//! Answers in the words that their sender counts as success.
+//! Answers in the form that their sender counts as success.
 
 use bytes::Bytes;
 use http::header::{
@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::contract::{SenderContract, SuccessAnswer};
 
-/// Headers that tell what a body is.
+/// Headers that describe a body.
 const OF_A_BODY: [HeaderName; 5] = [
     CONTENT_ENCODING,
     CONTENT_LANGUAGE,
@@ -17,15 +17,15 @@ const OF_A_BODY: [HeaderName; 5] = [
     CONTENT_TYPE,
 ];
 
-/// Takes out what is said of a body that is replaced.
+/// Removes the headers of a body that is replaced.
 pub(super) fn forget_body(headers: &mut HeaderMap) {
     for name in OF_A_BODY {
         headers.remove(name);
     }
 }
 
-/// Makes a response that means success what the sender takes for that; any other one stays as it is. `own`
-/// makes a body of these bytes.
+/// Rewrites a success response to what the sender takes for success; any other stays as it is.
+/// `own` makes a body of these bytes.
 #[inline]
 pub(crate) fn in_words_of<B>(
     contract: &SenderContract,
@@ -50,7 +50,7 @@ pub(crate) fn in_words_of<B>(
     *response.status_mut() = status;
 }
 
-/// A refusal, without a body where its sender wants none.
+/// Prepares a refusal, without a body if its sender wants none.
 #[inline]
 pub(super) fn refused_in_words_of(contract: &SenderContract, response: &mut Response<Bytes>) {
     if contract.needs_empty_401() && response.status() == StatusCode::UNAUTHORIZED {

@@ -1,4 +1,4 @@
-//! The gauges of one webhook, and what is counted at rare places.
+//! The gauges of one webhook, and counters for rare events.
 
 use super::names::{
     ALLOWLIST_AGE, CLOCK_SKEW, FAILURE_ALARM, FAILURE_LIMIT, FAILURE_SHARE, KEY_END,
@@ -11,15 +11,15 @@ use crate::contract::FailureShare;
 use crate::event::Name;
 use crate::secret::SigningKey;
 
-/// What the gauges of a webhook are set to.
+/// The values for the gauges of a webhook.
 pub(crate) struct EndpointGauges<'a> {
     pub(crate) provider: &'a Name,
     pub(crate) consumer: Option<&'a Name>,
     pub(crate) keys: Vec<SigningKey>,
-    /// Of its allowlists the oldest answer for a host name.
+    /// The time of the oldest answer for a host name in its allowlists.
     pub(crate) oldest_answer: Option<UnixTime>,
     pub(crate) skew: Option<i64>,
-    /// Deliveries that failed, and all.
+    /// Failed deliveries, and all deliveries.
     pub(crate) failures: (u64, u64),
     pub(crate) failure_share: FailureShare,
 }

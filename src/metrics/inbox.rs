@@ -15,13 +15,13 @@ use crate::inbox::{
 };
 use crate::store::{Held, StoreError, StoreErrorKind, StoreIdentity};
 
-/// How long an inbox may take to say what it holds.
+/// How long an inbox may take to report its contents.
 const ASK_LIMIT: Duration = Duration::from_secs(2);
-/// How many queued entries are looked at for the oldest.
+/// How many queued entries are checked for the oldest.
 const MOST_LOOKED_AT: usize = 200;
 
-/// Sets the gauges of an inbox: how many entries it has with each status, since when the oldest has waited, and
-/// how many providers are paused. Call it when the numbers are read, or every few seconds.
+/// Sets the gauges of an inbox: how many entries it has with each status, how long the oldest has waited, and
+/// how many providers are paused. Call it whenever the metrics are collected, or every few seconds.
 ///
 /// ```
 /// use tower_webhook::inbox::MemoryInbox;
@@ -37,7 +37,7 @@ const MOST_LOOKED_AT: usize = 200;
 ///
 /// # Errors
 ///
-/// What the inbox answers, or that it has not within two seconds; the gauges then stay as they were.
+/// The inbox fails, or does not answer within two seconds; the gauges then keep their values.
 pub async fn record_inbox(inbox: &impl Inbox) -> Result<(), StoreError> {
     let asked = async {
         let (counts, paused) = (inbox.counts().await?, inbox.paused().await?);
@@ -89,7 +89,7 @@ pub(crate) fn attempt_ended(provider: &Name, end: AttemptEnd, took: Option<Durat
     }
 }
 
-/// An event has waited so long for its first attempt.
+/// Records how long an event has waited for its first attempt.
 pub(crate) fn first_attempt(provider: &Name, waited: Duration) {
     INBOX_WAIT.histogram(&[provider.as_str()]).record(waited);
 }

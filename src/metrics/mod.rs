@@ -1,28 +1,29 @@
-//! Numbers for dashboards and alarms, through the facade of the crate [`metrics`](https://docs.rs/metrics):
-//! whichever recorder the process installs gets them, and without one they cost next to nothing.
+//! Metrics for dashboards and alarms, through the facade of the crate [`metrics`](https://docs.rs/metrics): the
+//! recorder that the process installs receives them. Without a recorder they cost next to nothing.
 //!
-//! | what | by |
+//! | metrics | source |
 //! | --- | --- |
 //! | deliveries by outcome and reason, how long they took, and which keys signed them | [`MetricsObserver`] on each webhook |
 //! | calls to a store or an inbox | [`Metered`] around it |
-//! | attempts of workers, waiting times and lost leases | themselves |
+//! | attempts of workers, waiting times and lost leases | the workers themselves |
 //! | keys by their last match, ages of allowlists, clock skew, the share of failures | [`WebhookLayer::record_metrics`](crate::WebhookLayer::record_metrics) |
-//! | what waits in an inbox | `record_inbox` |
+//! | the entries in an inbox | `record_inbox` |
 //! | how busy a worker is | `Worker::record_metrics` |
 //!
-//! The last three set gauges: call them whenever the numbers are read. [`METRICS`] lists every name with its labels;
+//! The last three set gauges: call them whenever the metrics are collected. [`METRICS`] lists every
+//! name with its labels;
 //! `docs/metrics.md` shows them, `dashboards/` has a dashboard for Grafana and alert rules for Prometheus, and
 //! `examples/receiver` serves all of it.
 //!
-//! No label holds what a stranger or a sender chose: providers, consumers and keys have the names that you gave
-//! them, everything else is a word of this crate. Tenants and event keys are in none.
+//! No label holds a value that a stranger or a sender chose. Providers, consumers and keys have the names that you
+//! gave them; every other value is a word of this crate. No label holds tenants or event keys.
 //!
 //! ```
 //! use tower_webhook::layer::TracingObserver;
 //! use tower_webhook::metrics::{self, BUCKETS, METRICS, Metered, Metric, MetricKind, MetricsObserver};
 //! use tower_webhook::{MemoryStore, Webhook, provider};
 //!
-//! // Behind the recorder of your choice: a histogram needs its buckets there.
+//! // After the recorder of your choice; a histogram needs its buckets there.
 //! for Metric { name, kind, .. } in METRICS {
 //!     if *kind == MetricKind::Histogram {
 //!         println!("{name} {BUCKETS:?}");
@@ -35,7 +36,7 @@
 //!     .store(Metered::new(MemoryStore::new()))
 //!     .observer((TracingObserver, MetricsObserver::new()))
 //!     .build()?;
-//! // When the numbers are read:
+//! // When the metrics are collected:
 //! stripe.record_metrics();
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
@@ -59,7 +60,7 @@ pub use names::{BUCKETS, METRICS, Metric, MetricKind, describe};
 pub use observer::MetricsObserver;
 pub use store::Metered;
 
-/// A count as the facade takes it; what is beyond 32 bits is told as the most.
+/// A count in the facade's type; a value beyond 32 bits is reported as the maximum.
 fn float(count: impl TryInto<u32>) -> f64 {
     f64::from(count.try_into().unwrap_or(u32::MAX))
 }

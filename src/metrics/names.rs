@@ -1,29 +1,29 @@
-//! What is exported, as a table: names, kinds, labels and words.
+//! The table of exported metrics: names, kinds, labels and values.
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata};
 
-/// A number that is exported; [`METRICS`] lists them all.
+/// An exported metric; [`METRICS`] lists them all.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Metric {
     /// Its name: lower case letters and `_`.
     pub name: &'static str,
-    /// Whether it counts, stands at something, or measures.
+    /// Its kind.
     pub kind: MetricKind,
     /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it says, and in which unit.
+    /// Its meaning and unit.
     pub help: &'static str,
 }
 
-/// What a [`Metric`] is.
+/// The kind of a [`Metric`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MetricKind {
-    /// It grows.
+    /// A count that only grows.
     Counter,
-    /// It stands at something.
+    /// A value that goes up and down.
     Gauge,
-    /// It measures times in seconds; the upper ends of its buckets are [`BUCKETS`].
+    /// Durations in seconds; the upper ends of its buckets are [`BUCKETS`].
     Histogram,
 }
 
@@ -42,7 +42,7 @@ macro_rules! table {
             help: $help,
         };)*
 
-        /// Every number that is exported. `docs/metrics.md` shows them.
+        /// Every exported metric. `docs/metrics.md` shows them.
         pub const METRICS: &[Metric] = &[$($constant),*];
     };
 }
@@ -101,7 +101,7 @@ table! {
 const METADATA: Metadata<'static> = Metadata::new("tower_webhook", Level::INFO, None);
 
 impl Metric {
-    /// The series of these labels, whose values stand in the order of their names.
+    /// The series with these label values, in the order of the label names.
     fn series(&self, values: &[&str]) -> Key {
         debug_assert_eq!(self.labels.len(), values.len(), "{}", self.name);
         let labels = self.labels.iter().zip(values);
@@ -125,7 +125,8 @@ impl Metric {
     }
 }
 
-/// Tells the recorder what each of [`METRICS`] says, for `# HELP` lines. Once, when it is installed.
+/// Gives the recorder the description of each of [`METRICS`], for `# HELP` lines. Call it once,
+/// when the recorder is installed.
 pub fn describe() {
     for metric in METRICS {
         let (name, help) = (metric.name.into(), metric.help.into());
@@ -150,7 +151,7 @@ mod tests {
             let plain = |text: &str| text.bytes().all(|it| it == b'_' || it.is_ascii_lowercase());
             assert!(plain(metric.name), "{}", metric.name);
             assert!(metric.labels.iter().all(|label| plain(label)), "{metric:?}");
-            // What an exporter makes of a histogram or a summary is nobody else's name.
+            // The names that an exporter derives from a histogram or a summary must not clash.
             for suffix in ["", "_bucket", "_sum", "_count"] {
                 assert!(
                     names.insert(format!("{}{suffix}", metric.name)),
@@ -166,7 +167,7 @@ mod tests {
         }
     }
 
-    /// The rows of docs/metrics.md between the marks are these. `METRICS_DOCS=write` writes them.
+    /// These are the rows of docs/metrics.md between the marks. `METRICS_DOCS=write` writes them.
     #[test]
     fn the_page_shows_every_number() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");

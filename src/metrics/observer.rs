@@ -12,10 +12,11 @@ use crate::observer::{Observation, Observer, Verdict};
 use crate::reason::Reason;
 use crate::secret::{KeyId, KeyIds};
 
-/// Counts every delivery, by provider, outcome and reason, and how long it took.
+/// Counts every delivery by provider, outcome and reason, and measures how long it took.
 ///
-/// It writes no log line: give it beside a [`TracingObserver`](crate::layer::TracingObserver). Its handles come
-/// from the recorder that is installed when the first delivery arrives, so install one before.
+/// It writes no log lines: combine it with a [`TracingObserver`](crate::layer::TracingObserver).
+/// Its handles belong to the recorder that is installed when the first delivery arrives, so install
+/// the recorder before that.
 ///
 /// ```
 /// use tower_webhook::layer::TracingObserver;
@@ -33,15 +34,16 @@ use crate::secret::{KeyId, KeyIds};
 #[derive(Clone)]
 pub struct MetricsObserver(Arc<Slots<(Name, Option<Name>), Handles>>);
 
-/// Webhooks that share an observer have handles that are kept up to this number.
+/// The most webhooks with one observer whose handles are cached.
 const MOST_ENDPOINTS: usize = 128;
-/// So many outcomes of one endpoint, with reasons and without.
+/// The most outcomes of one endpoint, with and without reasons.
 const MOST_OUTCOMES: usize = 64;
-/// A ring has eight keys at most, which are replaced now and then. Further names are told as one.
+/// A ring has at most eight keys, which are replaced now and then. Further names are reported as
+/// one.
 const MOST_KEYS: usize = 32;
 const OTHER_KEY: &str = "other";
 
-/// Those of one endpoint.
+/// The handles of one endpoint.
 struct Handles {
     provider: Name,
     consumer: Option<Name>,
@@ -123,7 +125,7 @@ impl Handles {
             },
         );
         if seen.status.is_none() && seen.verdict != Verdict::Passed {
-            // The rest of it was told with the answer.
+            // The other metrics were recorded with the answer.
             return;
         }
         if let Some(proved) = seen.timings.proved {

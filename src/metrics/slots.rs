@@ -1,7 +1,6 @@
 use std::sync::OnceLock;
 
-/// Handles that were made, each of which is found without a lock. What comes when all slots are taken is made
-/// anew each time.
+/// Cached handles that are found without a lock. Once all slots are taken, a new handle is made each time.
 pub(super) struct Slots<K, V>(Box<[OnceLock<(K, V)>]>);
 
 impl<K: PartialEq, V> Slots<K, V> {
@@ -9,7 +8,7 @@ impl<K: PartialEq, V> Slots<K, V> {
         Self((0..most).map(|_| OnceLock::new()).collect())
     }
 
-    /// Uses the handle of what `is` this, or one that is made for it.
+    /// Uses the handle that `is` matches, or one made for it.
     pub(super) fn with<T>(
         &self,
         is: impl Fn(&K) -> bool,
@@ -25,7 +24,7 @@ impl<K: PartialEq, V> Slots<K, V> {
         use_it(&make().1)
     }
 
-    /// Whether what `is` this may have a slot of its own: it has one, or one is free.
+    /// Whether the key that `is` matches has a slot, or can get one.
     pub(super) fn has_room_for(&self, is: impl Fn(&K) -> bool) -> bool {
         let mut slots = self.0.iter();
         slots.any(|slot| slot.get().is_none_or(|(key, _)| is(key)))

@@ -14,7 +14,7 @@ use crate::store::{
     StoreError, StoreErrorKind, StoreIdentity,
 };
 
-/// A store whose calls are measured, by operation and outcome.
+/// A store whose calls are measured by operation and outcome.
 ///
 /// ```
 /// use tower_webhook::metrics::Metered;
@@ -27,7 +27,7 @@ use crate::store::{
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 ///
-/// With the feature `inbox` an inbox is measured so too.
+/// With the feature `inbox`, it can also measure an inbox.
 #[derive(Clone)]
 pub struct Metered<S> {
     pub(super) inner: S,
@@ -36,7 +36,7 @@ pub struct Metered<S> {
 
 type Calls = Slots<(&'static str, &'static str), Histogram>;
 
-/// Every operation with every outcome that it is likely to have.
+/// Every operation with every outcome that is likely.
 const MOST_CALLS: usize = 64;
 
 impl<S> Metered<S> {
@@ -48,7 +48,7 @@ impl<S> Metered<S> {
         }
     }
 
-    /// The same handles around another way to the same place.
+    /// Wraps another handle to the same store with the same metrics.
     pub(super) fn around<T>(&self, inner: T) -> Metered<T> {
         Metered {
             inner,

@@ -1,12 +1,12 @@
 use std::fmt;
 
-/// More of an id than this is not shown.
+/// The most bytes of an id that are shown.
 const MAX_SHOWN: usize = 100;
 
-/// The id that a refused delivery claims in its sender's id header, such as `webhook-id` or
-/// `X-GitHub-Delivery`: to search for it in the sender's own log. Nothing proves it.
+/// The id in a refused delivery's id header, such as `webhook-id` or `X-GitHub-Delivery`, to search
+/// for in the sender's own log. Nothing proves it.
 ///
-/// It prints at most 100 bytes, without white space, quotes, backslashes and whatever is not
+/// It prints at most 100 bytes, without white space, quotes, backslashes and anything that is not
 /// printable ASCII.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ClaimedId<'a>(&'a [u8]);
@@ -16,7 +16,7 @@ impl<'a> ClaimedId<'a> {
         Self(bytes)
     }
 
-    /// What stands in the header, as a stranger may have written it.
+    /// The raw header value, possibly written by a stranger.
     pub fn as_bytes(&self) -> &[u8] {
         self.0
     }

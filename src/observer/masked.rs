@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The headers of a request, with the values that are secrets masked.
+/// The headers of a request, with secret values masked.
 #[derive(Clone, Copy)]
 pub struct MaskedHeaders<'a> {
     headers: &'a HeaderMap,
@@ -14,7 +14,7 @@ impl<'a> MaskedHeaders<'a> {
         Self { headers, secret }
     }
 
-    /// Each header line, in no stated order; a secret value reads `[REDACTED]`.
+    /// Each header line, in unspecified order; a secret value reads `[REDACTED]`.
     pub fn iter(&self) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)> {
         static REDACTED: HeaderValue = HeaderValue::from_static("[REDACTED]");
         let secret = self.secret;
@@ -28,7 +28,7 @@ impl<'a> MaskedHeaders<'a> {
     }
 }
 
-/// Headers that carry credentials whatever the provider, and those whose names say so.
+/// Headers that carry credentials with any provider, and those whose names say so.
 fn is_credential(name: &HeaderName) -> bool {
     const PARTS: [&str; 7] = [
         "authorization",

@@ -1,4 +1,4 @@
-//! Who sees what became of each delivery, and what is shown.
+//! Observers of the outcome of each delivery, and the facts that they see.
 
 mod claimed_id;
 mod masked;
@@ -22,12 +22,12 @@ pub use claimed_id::ClaimedId;
 pub use masked::MaskedHeaders;
 pub use tracing_observer::TracingObserver;
 
-/// Sees what became of every delivery, refused ones included.
+/// Sees the outcome of every delivery, including refused ones.
 ///
-/// It is called once for each answer and once more where a handler ended after its answer; of a
-/// delivery that holds a list of events, for each of them and once for its answer. Logs,
-/// metrics and journals hang on it. It runs on the delivery's own way, so it must not block. The
-/// one that is used unless set is [`TracingObserver`].
+/// It is called once for each answer, and once more if a handler ends after its answer. For a
+/// delivery that holds a list of events, it is called for each of them and once for the answer.
+/// Logs, metrics and journals depend on it. It runs in the delivery's own task, so it must not
+/// block. The default is [`TracingObserver`].
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,32 +45,32 @@ pub use tracing_observer::TracingObserver;
 /// }
 /// ```
 pub trait Observer: Send + Sync + 'static {
-    /// Takes note of one outcome.
+    /// Observes one outcome.
     fn observe(&self, observation: &Observation<'_>);
 
-    /// Takes note of why a signature was refused, where
-    /// [refusals are diagnosed](crate::Webhook::diagnose_refusals). Nothing unless overridden.
+    /// Observes why a signature was refused, if [refusals are
+    /// diagnosed](crate::Webhook::diagnose_refusals). Does nothing by default.
     ///
-    /// It is called behind the answer, on a thread for work that blocks.
+    /// It is called after the answer, on a blocking thread.
     fn diagnosed(&self, _diagnosed: &Diagnosed<'_>) {}
 
-    /// What the observer wants to see beside the verdict. Nothing unless overridden: headers and
-    /// bodies are kept for it only where it asks.
+    /// The details that the observer wants in addition to the verdict. None by default: headers and
+    /// bodies are kept only on request.
     fn interest(&self) -> Interest {
         Interest::default()
     }
 }
 
-/// Shows an outcome to an observer. One that panics costs neither the delivery its answer or its
-/// record nor other observers the outcome.
+/// Shows an outcome to an observer. A panic in it costs neither the delivery its answer or its
+/// record, nor other observers the outcome.
 pub(crate) fn show(observe: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(observe)).is_err() {
         tracing::error!(target: "tower_webhook", "the observer of deliveries panicked");
     }
 }
 
-/// Both see each outcome, the first one first, whatever the other one does; a metric beside the log
-/// lines, say.
+/// Both see each outcome, the first one first, whatever the other does: for example, metrics in
+/// addition to log lines.
 ///
 /// ```
 /// use tower_webhook::MemoryStore;
@@ -102,7 +102,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-/// All three see each outcome, in their order, whatever the others do.
+/// All three see each outcome, in order, whatever the others do.
 impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
     fn observe(&self, observation: &Observation<'_>) {
         show(|| self.0.observe(observation));
@@ -121,13 +121,13 @@ impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
     }
 }
 
-/// What an [`Observer`] wants to see beside the verdict.
+/// The details that an [`Observer`] wants in addition to the verdict.
 ///
 /// ```
 /// use tower_webhook::layer::Interest;
 /// use tower_webhook::{Observation, Observer};
 ///
-/// /// Which program of the sender's it was.
+/// /// The sender's program that sent it.
 /// struct UserAgents;
 ///
 /// impl Observer for UserAgents {
@@ -147,7 +147,7 @@ impl<A: Observer, B: Observer, C: Observer> Observer for (A, B, C) {
 pub struct Interest {
     /// The request's headers, with secrets masked.
     pub headers: bool,
-    /// The raw body, where it was read.
+    /// The raw body, if it was read.
     pub body: bool,
 }
 
@@ -160,80 +160,81 @@ impl Interest {
     }
 }
 
-/// What became of one delivery.
+/// The outcome of one delivery.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Observation<'a> {
-    /// Whose delivery it was, or claimed to be.
+    /// The provider that sent it, or was claimed to.
     pub provider: &'a Name,
     /// Which consumer's it was, where they have names.
     pub consumer: Option<&'a Name>,
-    /// What became of it.
+    /// The outcome.
     pub verdict: Verdict,
-    /// Why, where it was not simply handled.
+    /// The reason, unless it was simply handled.
     pub reason: Option<Reason>,
-    /// The reason in words, for the operator; holds no secret, and what others wrote is escaped.
+    /// The reason in words, for the operator. It holds no secret, and untrusted text is escaped.
     pub detail: Option<Detail<'a>>,
-    /// What was answered; `None` for an outcome after the answer.
+    /// The status of the answer; `None` for an outcome after the answer.
     pub status: Option<StatusCode>,
-    /// Which event it was, where that was known.
+    /// The event's key, if it was known.
     pub key: Option<&'a EventKey>,
-    /// Which of the events of its delivery it was, where that holds a list of them.
+    /// The event's position in its delivery, if that holds a list of events.
     pub item: Option<ItemPlace>,
-    /// How many events the delivery held, where this is of a list of them as a whole: its answer.
+    /// The number of events in the delivery, if this is the answer to a list as a whole.
     pub items: Option<usize>,
-    /// The names of all keys that signed it, where that was known.
+    /// The names of all keys that signed it, if they were known.
     pub signed_by: Option<&'a KeyIds>,
-    /// The client's address, where a gate asked for it. Where a signature or a proof of your own was
-    /// refused, the peer's if no declared proxy tells more.
+    /// The client's address, if a gate needed it. If a signature or your own proof was refused and
+    /// no declared proxy names a client, the peer's.
     pub client: Option<IpAddr>,
-    /// The id that the delivery claims, where its signature or a proof of your own was refused.
+    /// The id that the delivery claims, if its signature or your own proof was refused.
     pub claimed_id: Option<ClaimedId<'a>>,
-    /// How many bytes of body came, where its signature was judged and refused.
+    /// The length of the received body, if its signature was judged and refused.
     pub body_len: Option<u64>,
-    /// How many `Content-Length` announced, where a signature or a proof of your own was refused;
-    /// `None` for a body in chunks. If it differs from [`body_len`](Self::body_len), the body was changed before this
-    /// layer, and the secret may be right.
+    /// The announced `Content-Length`, if a signature or your own proof was refused; `None` for a
+    /// chunked body. If it differs from [`body_len`](Self::body_len), the body was changed before
+    /// this layer, and the secret may be right.
     pub content_length: Option<u64>,
-    /// At least three different deliveries in a row, this one among them, are authentic and off by
-    /// about as much: until one is in time, our own clock is suspected.
+    /// At least three different deliveries in a row, including this one, are authentic and off by a
+    /// similar amount: until one is in time, our own clock is suspected.
     pub clock_suspected: bool,
-    /// Which attempt at the event this was, where it was claimed.
+    /// The number of this attempt at the event, if it was claimed.
     pub attempt: Option<u32>,
-    /// The same key came with other content after a failure, and was taken.
+    /// The same key arrived with other content after a failure, and was accepted.
     pub corrected: bool,
-    /// The key is the sender's own id, and came with other content before: a duplicate all the
-    /// same, or the next attempt after one that failed.
+    /// The key is the sender's own id, and was seen before with other content. This delivery is
+    /// still a duplicate, or the next attempt after one that failed.
     pub content_differs: bool,
     /// The id is one that the sender uses for tests, and is never deduplicated.
     pub test_id: bool,
-    /// The event happened before the retention began: that it is no duplicate is not certain.
+    /// The event happened before the retention began, so it may be a duplicate.
     pub predates_retention: bool,
-    /// The store could not be asked and the handler ran all the same.
+    /// The store was out of reach, and the handler ran anyway.
     pub unchecked: bool,
-    /// No delivery brought it: it was found by asking the sender.
+    /// No delivery brought it: it was found by querying the sender.
     pub polled: bool,
     /// How long the delivery has taken.
     pub timings: Timings,
     /// The request's headers, if [asked for](Interest::headers).
     pub headers: Option<MaskedHeaders<'a>>,
-    /// The raw body, if [asked for](Interest::body) and read; of an [item](Self::item) its own.
+    /// The raw body, if [asked for](Interest::body) and read; for an [item](Self::item), the item's
+    /// own body.
     pub body: Option<&'a Bytes>,
 }
 
-/// Why a signature was refused, as far as that was found out.
+/// The cause of a refused signature, as far as it was determined.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Diagnosed<'a> {
-    /// Whose delivery it claimed to be.
+    /// The provider that the delivery claimed to be from.
     pub provider: &'a Name,
     /// Which consumer's it was, where they have names.
     pub consumer: Option<&'a Name>,
-    /// Why it was refused.
+    /// The reason for the refusal.
     pub reason: Reason,
     /// The id that the delivery claims.
     pub claimed_id: Option<ClaimedId<'a>>,
-    /// What would have been right.
+    /// What would have made it right.
     pub diagnosis: &'a Diagnosis,
 }
 
@@ -253,34 +254,34 @@ impl fmt::Debug for Detail<'_> {
     }
 }
 
-/// What became of a delivery.
+/// The outcome of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Its origin was proved and it was passed on; no dedupe layer said more.
+    /// Its origin was proved and it was passed on; no dedupe layer reported more.
     Passed,
-    /// Its handler ran and it is done.
+    /// Its handler ran, and it is done.
     Handled,
     /// It is held in the inbox: a worker handles it later.
     Queued,
     /// It was done before: a duplicate, answered without running anything.
     Duplicate,
-    /// It was refused, or told to come again; no handler ran for it.
+    /// It was refused, or must be sent again; no handler ran for it.
     Refused,
-    /// Its handler ran without success, and the event can be run again.
+    /// Its handler ran without success, and the event can run again.
     Failed,
-    /// It was answered in time while its handler goes on.
+    /// It was answered in time while its handler is still running.
     Unfinished,
-    /// It was of a type that is not wanted: answered with success, and nothing was run.
+    /// It was of an unwanted type: answered with success, and nothing ran.
     Filtered,
-    /// It was for somebody else: answered with success, and nothing was run.
+    /// It was for another recipient: answered with success, and nothing ran.
     NotOurs,
-    /// The sender looked whether a receiver is there: it was told so, and nothing was delivered.
+    /// The sender checked whether a receiver is there: it got a success, and nothing was delivered.
     Probed,
 }
 
 impl Verdict {
-    /// What became of a delivery that was refused for this reason before its handler.
+    /// The verdict on a delivery that was refused for this reason before its handler.
     pub(crate) fn of_refusal(reason: Reason) -> Self {
         match reason {
             Reason::Probe => Self::Probed,
@@ -293,7 +294,7 @@ impl Verdict {
     codes! {
         #[doc(hidden)]
         pub const ALL;
-        /// The word for it in journals, metrics and on the page: it stays.
+        /// The word for it in journals, metrics and on the page. It is stable.
         ///
         /// ```
         /// assert_eq!(tower_webhook::layer::Verdict::NotOurs.code(), "not_ours");
@@ -313,11 +314,11 @@ impl Verdict {
     }
 }
 
-/// How long a delivery has taken, from its head received.
+/// How long a delivery has taken since its head was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Timings {
-    /// Until the body was there and its signature judged.
+    /// Until the body was complete and its signature judged.
     pub proved: Option<Duration>,
     /// Until the event was claimed.
     pub claimed: Option<Duration>,

@@ -7,8 +7,9 @@ use crate::signature::diagnosis::Cause;
 
 /// Writes one `tracing` event for each outcome, with target `tower_webhook`.
 ///
-/// Handled deliveries and duplicates are at `INFO`, refusals at `WARN`, and what needs a person (a
-/// misconfiguration, a stale signature, a failed handler, a store out of reach) at `ERROR`.
+/// Handled deliveries and duplicates are at `INFO`, and refusals at `WARN`. Outcomes that need a
+/// person (a misconfiguration, a stale signature, a failed handler, a store out of reach) are at
+/// `ERROR`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracingObserver;
 
@@ -38,8 +39,8 @@ impl Observer for TracingObserver {
 }
 
 impl TracingObserver {
-    /// Writes the event, if anybody wants it. Only then is the observation looked at, and the time asked for
-    /// that it took, which is left out where no clock was read.
+    /// Writes the event if it is enabled. Only then are the observation and `total` evaluated; the
+    /// duration is left out if no clock was read.
     pub(crate) fn write<'a>(
         verdict: Verdict,
         reason: Option<Reason>,

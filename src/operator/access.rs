@@ -1,4 +1,4 @@
-//! Who may look, and from where.
+//! Decides who may see the page, and from where.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Version, header};
 
-/// Says that a request is an operator's: the user's own authentication puts it into the request's extensions,
-/// and the page is then shown to it from anywhere.
+/// Marks a request as an operator's: your own authentication puts it into the request's extensions,
+/// and the page is then shown from anywhere.
 ///
 /// ```
 /// use axum::{Router, extract::Request, middleware::{Next, from_fn}, response::Response};
 /// use tower_webhook::operator::{self, OperatorAccess, Page};
 ///
-/// /// Behind whatever proves that this is somebody of ours.
+/// /// After authentication has proved that this is one of our people.
 /// async fn of_ours(mut request: Request, next: Next) -> Response {
 ///     request.extensions_mut().insert(OperatorAccess::named("alice"));
 ///     next.run(request).await
@@ -31,7 +31,7 @@ pub struct OperatorAccess {
 }
 
 impl OperatorAccess {
-    /// An operator whose name is not told.
+    /// An operator without a known name.
     ///
     /// ```
     /// use tower_webhook::operator::OperatorAccess;
@@ -42,21 +42,21 @@ impl OperatorAccess {
         Self::default()
     }
 
-    /// An operator of this name: it is written beside what they do, and what one has been shown cannot be sent by
-    /// another.
+    /// An operator of this name. The name is recorded with each action, and a form shown to one
+    /// operator cannot be submitted by another.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self {
             name: Some(name.into()),
         }
     }
 
-    /// The name, if it was told.
+    /// The name, if it is known.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 }
 
-/// Headers that a proxy adds. One that is there says that the peer is not who asks.
+/// Headers that proxies add. If one is present, the peer is not the actual client.
 const FORWARDING: [&str; 17] = [
     "forwarded",
     "via",
@@ -76,7 +76,7 @@ const FORWARDING: [&str; 17] = [
     "fly-client-ip",
     "cloudfront-viewer-address",
 ];
-/// The beginnings of the names of others.
+/// Prefixes of the names of other such headers.
 const FORWARDING_BEGIN: [&str; 3] = ["x-forwarded", "cf-", "x-appengine-"];
 
 /// The answer to requests that may not see the page.
@@ -144,8 +144,8 @@ fn forwarding(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
-/// Whether the request asks for this machine by a name that no one else can have: a page elsewhere, whose name
-/// was made to lead here, asks by its own.
+/// Whether the request names this machine by a name that nobody else can have. A page from
+/// elsewhere whose name was made to resolve here sends its own name.
 fn names_loopback(parts: &Parts) -> bool {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let (host, more) = (hosts.next(), hosts.next());
@@ -170,7 +170,8 @@ fn is_loopback(authority: &Authority) -> bool {
             .is_ok_and(|it| it.to_canonical().is_loopback())
 }
 
-/// Whether a request that changes something was made by a page of ours, as far as the browser says.
+/// Whether a request that changes something comes from one of our pages, as far as the browser
+/// says.
 pub(super) fn is_own_page(headers: &HeaderMap, uri: &http::Uri) -> bool {
     let site = headers.get("sec-fetch-site");
     if site.is_some_and(|site| site != "same-origin" && site != "none") {

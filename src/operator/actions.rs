@@ -1,4 +1,4 @@
-//! What an operator does, once it is sure that an operator does it.
+//! An operator's actions, once the operator is authenticated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use crate::event::{EventKey, Name};
 use crate::inbox::{DeadLetters, Discard, Inbox as _, ManyMoved, Moved, Redrive, SharedInbox};
 use crate::store::{Store as _, StoreError};
 
-/// A longer form is none of ours.
+/// The longest form that is accepted.
 const MAX_FORM: usize = 256 * 1024;
-/// So many are moved at once by hand, and so many by what they have in common.
+/// How many events are moved at once when selected by hand.
 const MOST_BY_HAND: usize = 100;
-/// Many that are redriven begin within this time.
+/// The time over which many redriven events are spread.
 const SPREAD: Duration = Duration::from_secs(60);
 
-/// What is asked for, as it stands in forms.
+/// The names of actions in forms.
 pub(super) const REDRIVE: &str = "redrive";
 pub(super) const FORCE: &str = "force";
 pub(super) const DISCARD: &str = "discard";
@@ -35,7 +35,7 @@ pub(super) const FORGET: &str = "forget";
 pub(super) const PAUSE: &str = "pause";
 pub(super) const RESUME: &str = "resume";
 
-/// Does what a form asks for, and says which view to go to.
+/// Carries out the action in a form, and returns the view to go to next.
 ///
 /// It is done in a task of its own: a browser that is gone meanwhile does not end it half-way.
 pub(super) async fn act(
@@ -105,7 +105,7 @@ impl Form {
         name.transpose().map_err(|_| NO_SUCH)
     }
 
-    /// The events that are meant, each with when it died.
+    /// The selected events, each with when it died.
     fn keys(&self) -> Result<Vec<(EventKey, Option<UnixTime>)>, Refused> {
         let values = self.0.iter().filter(|(name, _)| name == "key");
         let keys: Option<Vec<_>> = values
@@ -251,7 +251,7 @@ impl Form {
         Ok(self.back(asked, FORGET, &all, &key.unwrap_or_default()))
     }
 
-    /// Where to go on, with what came of it.
+    /// The view to return to, with the result of the action.
     fn back(&self, asked: &Asked, action: &str, moved: &ManyMoved, key: &str) -> String {
         let ManyMoved {
             done,
@@ -282,7 +282,7 @@ impl Form {
     }
 }
 
-/// When an event died, where a form tells it: an inbox may tell it more finely.
+/// When an event died, if a form says so: an inbox may store it more precisely.
 async fn exactly(
     inbox: &SharedInbox,
     key: &EventKey,
@@ -295,7 +295,7 @@ async fn exactly(
     Ok(Some(died.filter(is_meant).unwrap_or(told)))
 }
 
-/// One event of a form: when it died, if that is told, and its key.
+/// An event in a form: its key, and when it died if that is given.
 fn target(text: &str) -> Option<(EventKey, Option<UnixTime>)> {
     let (since, key) = text.split_once('|')?;
     let since = match since {
@@ -305,13 +305,13 @@ fn target(text: &str) -> Option<(EventKey, Option<UnixTime>)> {
     Some((EventKey::decode(key).ok()?, since))
 }
 
-/// The same, as it stands in a form.
+/// The same in the format of a form.
 pub(super) fn value(key: &EventKey, since: Option<UnixTime>) -> String {
     let since = since.map(|since| since.as_micros().to_string());
     format!("{}|{}", since.unwrap_or_default(), key.escaped())
 }
 
-/// What came of what was done last.
+/// The result of the last action.
 pub(super) fn message(asked: &Asked) -> Markup {
     let words = match asked.get("did") {
         Some(REDRIVE | FORCE | REDRIVE_ALL) => "queued again",

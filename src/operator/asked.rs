@@ -1,4 +1,4 @@
-//! A request for a view: by whom, when, and with which parameters.
+//! A request for a view: its operator, time and parameters.
 
 use axum::extract::OriginalUri;
 use http::Uri;
@@ -7,17 +7,17 @@ use http::request::Parts;
 use super::access::OperatorAccess;
 use crate::clock::UnixTime;
 
-/// A longer query is no view's.
+/// The longest query that is accepted.
 pub(super) const MAX_QUERY: usize = 16 * 1024;
 
-/// What a view is asked with.
+/// The parameters of a view.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) access: OperatorAccess,
     pub(super) now: UnixTime,
-    /// How much had been seen before the view was made.
+    /// The number of changes seen before the view was made.
     pub(super) seen: u64,
-    /// Where the router is nested.
+    /// The path at which the router is nested.
     prefix: String,
     parameters: Vec<(String, String)>,
 }
@@ -35,7 +35,7 @@ impl Asked {
         }
     }
 
-    /// A path of this router, as it is asked for from outside.
+    /// A path of this router, as seen from outside.
     pub(super) fn path(&self, path: &str) -> String {
         match (path, &*self.prefix) {
             ("/", "") => "/".to_owned(),
@@ -44,12 +44,12 @@ impl Asked {
         }
     }
 
-    /// A parameter that is there and holds something.
+    /// A parameter that is present and not empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         get(&self.parameters, name)
     }
 
-    /// A parameter that is a number.
+    /// A numeric parameter.
     pub(super) fn number(&self, name: &str) -> Option<usize> {
         self.get(name)?.parse().ok()
     }
@@ -60,27 +60,27 @@ impl Asked {
     }
 }
 
-/// The first field of this name that holds something.
+/// The first field of this name that is not empty.
 pub(super) fn get<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut all = fields.iter().filter(|(of, _)| of == name);
     all.find_map(|(_, value)| Some(value.as_str()).filter(|it| !it.is_empty()))
 }
 
-/// Reads what a form or a query says.
+/// Parses a form or a query.
 pub(super) fn read(bytes: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(bytes).into_owned().collect()
 }
 
-/// What stands before the path that the router sees.
+/// The part of the path before that seen by the router.
 fn prefix(outer: &Uri, inner: &Uri) -> String {
     let (outer, inner) = (outer.path(), inner.path());
     let before = match outer.strip_suffix(inner) {
         Some(before) => before,
-        // Nested, it sees `/` where its own path alone is asked for.
+        // If nested, the router sees `/` for its own path alone.
         None if inner == "/" => outer.trim_end_matches('/'),
         None => "",
     };
-    // Of two slashes a browser makes another host.
+    // Browsers read a path that starts with two slashes as another host.
     match before.starts_with("//") {
         true => String::new(),
         false => before.to_owned(),

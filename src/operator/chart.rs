@@ -1,4 +1,4 @@
-//! Small charts, drawn into the page.
+//! Small charts drawn into the page.
 
 use std::time::Duration;
 
@@ -8,14 +8,13 @@ use super::minutes::{Counted, Kind, LONGEST};
 
 const HEIGHT: u64 = 40;
 const STEP: u64 = 4;
-/// There is room for so many depths.
+/// The number of depths that a chart has room for.
 const LEAST_DEPTHS: usize = 120;
 
-/// A bar: its places, from the bottom up, as class and value.
+/// A bar: its segments from the bottom up, as class and value.
 type Bar = Vec<(&'static str, u64)>;
 
-/// Bars side by side, with what they show in words for who does not see them. The highest one fills the height, or
-/// one of this value would.
+/// Bars side by side, with a text alternative. The highest one fills the height, or one of value `most` would.
 fn bars(words: &str, bars: &[Bar], most: Option<u64>) -> Markup {
     let sum = |bar: &Bar| {
         bar.iter()
@@ -35,7 +34,7 @@ fn bars(words: &str, bars: &[Bar], most: Option<u64>) -> Markup {
     }
 }
 
-/// Where the places of a bar begin, and how high they are. What is there is seen.
+/// The top and height of a bar's segments. A value above zero is always visible.
 fn stacked(bar: &Bar, most: u64) -> Vec<(&'static str, u64, u64)> {
     let mut top = HEIGHT;
     let mut places = Vec::new();
@@ -50,7 +49,7 @@ fn stacked(bar: &Bar, most: u64) -> Vec<(&'static str, u64, u64)> {
     places
 }
 
-/// How many deliveries there were in each minute, and what became of them.
+/// The number of deliveries in each minute, by outcome.
 pub(super) fn rates(minutes: &[Counted], words: &str) -> Markup {
     let bar = |counted: &Counted| {
         let kinds = Kind::ALL.iter();
@@ -73,7 +72,7 @@ pub(super) fn shares(minutes: &[Counted], kind: Kind, words: &str) -> Markup {
     )
 }
 
-/// In how much time nearly all were answered in each minute.
+/// The time within which nearly all deliveries of each minute were answered.
 pub(super) fn latencies(minutes: &[Counted], words: &str) -> Markup {
     let bar = |counted: &Counted| {
         let took = match counted.within(95) {
@@ -86,17 +85,17 @@ pub(super) fn latencies(minutes: &[Counted], words: &str) -> Markup {
     bars(words, &minutes.iter().map(bar).collect::<Vec<_>>(), None)
 }
 
-/// How much waited, and how much was dead, at each time.
+/// The number of waiting and dead entries over time.
 pub(super) fn depths(samples: &[(u64, u64)], words: &str) -> Markup {
     let bar = |(waiting, dead): &(u64, u64)| vec![("depth", *waiting), ("dead", *dead)];
-    // The newest ones stand at the right from the beginning on.
+    // The newest samples are at the right from the start.
     let before = LEAST_DEPTHS.saturating_sub(samples.len());
     let mut all = vec![Vec::new(); before];
     all.extend(samples.iter().map(bar));
     bars(words, &all, None)
 }
 
-/// What the colours of the first one mean.
+/// The meaning of the first chart's colors.
 pub(super) fn legend() -> Markup {
     html! {
         ul.legend {

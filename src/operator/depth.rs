@@ -1,4 +1,4 @@
-//! How much is kept where, over time: counted behind the views, and never for one.
+//! The sizes of stores and inboxes over time: counted in the background, never for a view.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -12,13 +12,13 @@ use crate::printable::Printable;
 use crate::rejection_cause::Chain;
 use crate::store::{Counts, SharedStore, Store};
 
-/// So many samples are kept: of ten seconds each they are two hours.
+/// The number of samples kept: at ten seconds each, two hours.
 const SAMPLES: usize = 720;
 const EVERY: Duration = Duration::from_secs(10);
-/// A count takes no more than one in so many parts of the time.
+/// Counting takes at most this fraction of the time.
 const SHARE: u32 = 50;
 
-/// What is counted of one store or inbox.
+/// The counts of one store or inbox.
 pub(super) struct Depth<C> {
     kept: Mutex<Kept<C>>,
 }
@@ -39,7 +39,7 @@ impl<C: Clone> Depth<C> {
         }
     }
 
-    /// The samples, the newest last, and why the last count failed if it did.
+    /// The samples, newest last, and the error of the last count if it failed.
     pub(super) fn samples(&self) -> (Vec<(UnixTime, C)>, Option<String>) {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         (kept.samples.iter().cloned().collect(), kept.error.clone())
@@ -59,7 +59,7 @@ impl<C: Clone> Depth<C> {
         }
     }
 
-    /// Counts once, and says how long to wait before the next time.
+    /// Counts once, and returns how long to wait before the next count.
     async fn count(
         &self,
         at: UnixTime,
@@ -73,7 +73,7 @@ impl<C: Clone> Depth<C> {
     }
 }
 
-/// Something to count.
+/// A store or inbox to count.
 pub(super) enum Source {
     Store(SharedStore, Depth<Counts>),
     Inbox(SharedInbox, Depth<EntryCounts>),
@@ -102,7 +102,7 @@ impl Source {
     }
 }
 
-/// What waits for a worker.
+/// The number of entries that wait for a worker.
 pub(super) fn waiting(counts: &EntryCounts) -> u64 {
     let EntryCounts {
         queued,

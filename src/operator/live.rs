@@ -1,4 +1,4 @@
-//! Tells open pages that there is something new.
+//! Notifies open pages of news.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use tokio::time::{Instant, sleep};
 
 use super::state::State;
 
-/// Looks so often whether there is.
+/// How often it checks for news.
 const PAUSE: Duration = Duration::from_secs(2);
-/// A stream ends by itself, and once a drain has begun, so that none holds a shutdown up for long; the browser asks
-/// again.
+/// A stream ends after this time, or once a drain has begun, so that it delays no shutdown for
+/// long. The browser then reconnects.
 const LIFE: Duration = Duration::from_secs(20);
 
-/// A line for each time at which there is something new since then, or since now; where too many ask, they are told to
-/// reload by hand.
+/// Sends an event whenever there is news since `since`, or since now. If too many pages are
+/// connected, it refuses, and they must be reloaded by hand.
 pub(super) fn stream(state: &Arc<State>, since: Option<u64>) -> Response {
     let Ok(place) = Arc::clone(&state.streams).try_acquire_owned() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

@@ -1,19 +1,19 @@
-//! What became of an endpoint's deliveries, minute by minute.
+//! The outcomes of an endpoint's deliveries, minute by minute.
 
 use std::time::Duration;
 
 use crate::clock::UnixTime;
 use crate::observer::Verdict;
 
-/// So many minutes are kept.
+/// The number of minutes kept.
 pub(super) const MINUTES: usize = 60;
 const MICROS: u64 = 60_000_000;
-/// A delivery took less than so many times two milliseconds; the last one holds all that took longer.
+/// Step n counts deliveries that took less than 2^n ms; the last step also counts all longer ones.
 const STEPS: usize = 18;
-/// As which what took longer than is told apart is drawn.
+/// The value drawn for times beyond the last step.
 pub(super) const LONGEST: Duration = Duration::from_millis(1 << (STEPS - 1));
 
-/// What a delivery counts as.
+/// The kind that a delivery is counted as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Done,
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// What was counted in a span of time.
+/// The counts of a span of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Counted {
     kinds: [u64; Kind::ALL.len()],
@@ -64,17 +64,17 @@ impl Counted {
         self.kinds.iter().fold(0, |sum, it| sum.saturating_add(*it))
     }
 
-    /// This many hundredths of all.
+    /// The percentage of this kind.
     pub(super) fn percent(&self, kind: Kind) -> u64 {
         let of = self.of(kind).saturating_mul(100);
-        // Rounded, and none only where there is none.
+        // Rounded, but zero only if there are none.
         let all = self.all().max(1);
         let rounded = of.saturating_add(all / 2) / all;
         rounded.max(u64::from(of > 0))
     }
 
-    /// In how much time this many hundredths of all were answered, at most; `None` where there were none, or where
-    /// that took longer than is told apart.
+    /// The time within which this percentage was answered; `None` if there were none, or if that
+    /// time is in the last step.
     pub(super) fn within(&self, hundredths: u64) -> Option<Duration> {
         let all = self
             .steps
@@ -115,7 +115,7 @@ impl Counted {
     }
 }
 
-/// The last hour, in a ring.
+/// The last hour, in a ring buffer.
 #[derive(Debug, Clone)]
 pub(super) struct Minutes {
     ring: Box<[(u64, Counted)]>,
@@ -145,7 +145,7 @@ impl Minutes {
         }
     }
 
-    /// Each of the last minutes, the one that is under way last.
+    /// Each of the last minutes, with the current one last.
     pub(super) fn last(&self, now: UnixTime) -> Vec<Counted> {
         let this = now.as_micros() / MICROS;
         let first = this.saturating_sub(u64::try_from(MINUTES).unwrap_or(1).saturating_sub(1));
@@ -159,7 +159,7 @@ impl Minutes {
     }
 }
 
-/// All of these together.
+/// The sum of these.
 pub(super) fn sum(minutes: &[Counted]) -> Counted {
     let none = Counted::default();
     minutes.iter().fold(none, Counted::and)

@@ -1,7 +1,8 @@
-//! A page for operators: what arrived, what ran, what waits and what died, and how to send it round again.
+//! A page for operators: what arrived, what ran, what waits and what died, and how to run it again.
 //!
-//! It is a [`Router`] that you nest in yours, in the process that receives: nothing to install, no asset from
-//! elsewhere, HTML that works without scripts. Give [`Page`] what there is; the view of what there is not says so.
+//! It is a [`Router`] that you nest in yours, in the receiving process. There is nothing to install
+//! and no asset from elsewhere, and the HTML works without scripts. Give [`Page`] whatever you
+//! have; views of missing parts say so.
 //!
 //! ```
 //! use axum::Router;
@@ -47,12 +48,12 @@
 //! # What it shows
 //!
 //! Rates, times and the last thousand deliveries are this process's own, kept in memory by
-//! [`Page::observer`]. With [`Page::journal`] deliveries are looked up there, of all processes that write to it.
-//! Records, entries and what is paused come from the stores and inboxes. No view goes through a table: what was
-//! counted over time is counted behind the views, in a fiftieth of the time at most.
+//! [`Page::observer`]. With [`Page::journal`], deliveries are looked up there, for all processes
+//! that write to it. Records, entries and pauses come from the stores and inboxes. No view scans a
+//! table: counts over time are made in the background, in a fiftieth of the time at most.
 //!
-//! What senders and strangers wrote is escaped, cut where it is long, and secrets are masked as in the
-//! [journal](crate::journal). What is shown is as secret as the bodies of your senders.
+//! Untrusted text is escaped and truncated, and secrets are masked as in the
+//! [journal](crate::journal). The page is as secret as the bodies of your senders.
 
 mod access;
 mod actions;
@@ -85,7 +86,7 @@ use crate::journal::{Journal, JournalLines};
 use crate::store::{SharedStore, Store};
 use crate::webhook::WebhookLayer;
 
-/// What the page is made from; see the [module](self).
+/// The parts of a page; see the [module](self).
 #[must_use = "a page is shown by the router that is made of it"]
 pub struct Page {
     given: Given,
@@ -94,12 +95,12 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page that has nothing to show yet.
+    /// A page with nothing to show yet.
     pub fn new() -> Self {
         Self::with_clock(SystemClock)
     }
 
-    /// The same by another clock.
+    /// The same, using another clock.
     ///
     /// ```
     /// use tower_webhook::operator::Page;
@@ -116,8 +117,8 @@ impl Page {
         }
     }
 
-    /// What shows the page the deliveries of a webhook: an observer, to be given to it beside others. Any number of
-    /// webhooks take one.
+    /// An observer that shows the page a webhook's deliveries. Add it to the webhook's other
+    /// observers; any number of webhooks can use one.
     pub fn observer(&self) -> PageObserver {
         self.is_observing.store(true, Ordering::Relaxed);
         PageObserver(Arc::clone(&self.seen))
@@ -129,14 +130,14 @@ impl Page {
         self
     }
 
-    /// Shows this store too; that of a webhook it knows.
+    /// Also shows this store; a webhook's own store is already included.
     ///
     /// ```
     /// use tower_webhook::MemoryStore;
     /// use tower_webhook::inbox::MemoryInbox;
     /// use tower_webhook::operator::Page;
     ///
-    /// // In a process that has workers alone.
+    /// // In a process with only workers.
     /// let page = Page::new().inbox(MemoryInbox::new()).store(MemoryStore::new());
     /// # drop(page);
     /// ```
@@ -145,7 +146,7 @@ impl Page {
         self
     }
 
-    /// Shows this inbox too; that of a webhook it knows.
+    /// Also shows this inbox; a webhook's own inbox is already included.
     pub fn inbox(mut self, inbox: impl Inbox) -> Self {
         self.given.inboxes.push(SharedInbox::new(inbox));
         self
@@ -168,7 +169,7 @@ impl Page {
         self
     }
 
-    /// Looks deliveries up in this journal, and has it take down what operators do.
+    /// Looks deliveries up in this journal, and records operators' actions in it.
     ///
     /// ```
     /// use tower_webhook::journal::{Journal, JournalFiles};
@@ -201,9 +202,10 @@ impl fmt::Debug for Page {
     }
 }
 
-/// The page, to be nested where you want it. It answers 403 unless it is [for who asks](self#who-sees-it).
+/// The page, to be nested where you want it. It answers 403 unless the [request may see
+/// it](self#who-sees-it).
 ///
-/// Counting begins where it is made in a runtime, else with the first view.
+/// Counting starts when this is called in a runtime, otherwise with the first view.
 pub fn router(page: &Page) -> Router {
     let is_observing = page.is_observing.load(Ordering::Relaxed);
     let state = State::new(&page.given, Arc::clone(&page.seen), is_observing);

@@ -1,4 +1,4 @@
-//! Which view stands at which path, and what holds for every answer.
+//! The paths of the views, and what all answers have in common.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::{access, actions, live};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Nothing from elsewhere, and nothing inline.
+/// No content from elsewhere, and none inline.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
      img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
@@ -46,7 +46,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
         .with_state(state)
 }
 
-/// Lets those in whom the page is for.
+/// Admits requests that may see the page.
 async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let mut response = match access::admitted(&parts, state.only_for_operators) {
@@ -69,7 +69,7 @@ async fn guard(Shared(state): Shared<Arc<State>>, request: Request, next: Next) 
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        // With none at all a browser would not say where a form comes from.
+        // Without any referrer, a browser would not say where a form comes from.
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
     ] {
@@ -90,18 +90,18 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
-/// A page as an answer.
+/// A page as a response.
 pub(super) fn answer(status: StatusCode, page: Markup) -> Response {
     let kind = "text/html; charset=utf-8";
     (status, [(header::CONTENT_TYPE, kind)], page.into_string()).into_response()
 }
 
-/// What the guard has put there.
+/// The request data that the guard has added.
 fn asked(request: &Request) -> Option<Asked> {
     request.extensions().get::<Asked>().cloned()
 }
 
-/// Makes a view, or says that nobody has let this request in.
+/// Makes a view, or answers that the guard did not admit the request.
 macro_rules! view {
     ($name:ident, $path:literal, $view:path) => {
         async fn $name(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
@@ -139,7 +139,7 @@ async fn tell(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
     let Some(asked) = asked(&request) else {
         return StatusCode::FORBIDDEN.into_response();
     };
-    // A browser whose stream has ended says what it was told last.
+    // A browser whose stream has ended sends the last id that it received.
     let last = request.headers().get("last-event-id");
     let last = last.and_then(|it| it.to_str().ok()?.parse().ok());
     let since = last.or_else(|| asked.get("since")?.parse().ok());

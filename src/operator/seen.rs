@@ -1,4 +1,4 @@
-//! What this process has seen of its deliveries: bounded, and gone with it.
+//! What this process has seen of its deliveries: bounded, and lost when it ends.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::event::{EventKey, ItemPlace, Name};
 use crate::observer::{Diagnosed, Observation, Observer, Verdict};
 use crate::reason::Reason;
 
-/// So many deliveries, and so many diagnoses, are kept.
+/// The number of deliveries, and of diagnoses, that are kept.
 pub(super) const DELIVERIES: usize = 1_000;
 const DIAGNOSES: usize = 100;
-/// Of so many endpoints numbers are kept.
+/// The number of endpoints whose counts are kept.
 const ENDPOINTS: usize = 256;
 
-/// What the page's observers have seen.
+/// Everything that the page's observers have seen.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) clock: Arc<dyn Clock>,
@@ -39,7 +39,7 @@ struct Kept {
     number: u64,
 }
 
-/// The numbers of one endpoint.
+/// The counts of one endpoint.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Endpoint {
     pub(super) minutes: Minutes,
@@ -47,10 +47,10 @@ pub(super) struct Endpoint {
     pub(super) last: Option<(UnixTime, Verdict)>,
 }
 
-/// One outcome.
+/// The outcome of a delivery.
 #[derive(Debug, Clone)]
 pub(super) struct SeenDelivery {
-    /// Later ones have greater ones.
+    /// Grows with each outcome.
     pub(super) number: u64,
     pub(super) at: UnixTime,
     pub(super) endpoint: Arc<str>,
@@ -66,7 +66,7 @@ pub(super) struct SeenDelivery {
     pub(super) took: Duration,
 }
 
-/// Why a signature was refused.
+/// The reason why a signature was refused.
 #[derive(Debug, Clone)]
 pub(super) struct SeenDiagnosis {
     pub(super) at: UnixTime,
@@ -75,7 +75,7 @@ pub(super) struct SeenDiagnosis {
     pub(super) text: Box<str>,
 }
 
-/// An endpoint by its provider, and its consumer where it has one.
+/// The name of an endpoint: its provider, with its consumer if there is one.
 pub(super) fn endpoint_name(provider: &Name, consumer: Option<&Name>) -> String {
     match consumer {
         Some(consumer) => format!("{provider}/{consumer}"),
@@ -96,7 +96,7 @@ impl Seen {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another number where something was seen since.
+    /// A number that changes whenever something is seen.
     pub(super) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed)
     }
@@ -109,7 +109,7 @@ impl Seen {
         self.kept().endpoints.get(name).cloned().unwrap_or_default()
     }
 
-    /// Up to so many of those that are wanted and came before that number, the newest first.
+    /// Up to `most` matching deliveries before that number, newest first.
     pub(super) fn deliveries(
         &self,
         before: u64,
@@ -122,7 +122,7 @@ impl Seen {
         all.filter(|it| wanted(it)).take(most).cloned().collect()
     }
 
-    /// The newest first.
+    /// The diagnoses, newest first.
     pub(super) fn diagnoses(&self, endpoint: &str) -> Vec<SeenDiagnosis> {
         let kept = self.kept();
         let all = kept.diagnoses.iter().rev();
@@ -133,7 +133,7 @@ impl Seen {
 }
 
 impl Kept {
-    /// The name as it is kept; `None` where there is no room for another.
+    /// The name as stored; `None` if there is no room for another.
     fn name(&mut self, provider: &Name, consumer: Option<&Name>) -> Option<Arc<str>> {
         let found = match consumer {
             None => self.endpoints.get_key_value(provider.as_str()),
@@ -165,7 +165,7 @@ fn push<T>(ring: &mut VecDeque<T>, most: usize, item: T) -> Option<T> {
     oldest
 }
 
-/// Shows the page what becomes of deliveries; see [`Page::observer`](super::Page::observer).
+/// Shows deliveries and their outcomes on the page; see [`Page::observer`](super::Page::observer).
 #[derive(Clone)]
 pub struct PageObserver(pub(super) Arc<Seen>);
 
@@ -178,14 +178,14 @@ impl fmt::Debug for PageObserver {
 impl Observer for PageObserver {
     fn observe(&self, seen: &Observation<'_>) {
         let at = self.0.clock.now();
-        // What was simply handled has nothing more to say.
+        // A delivery that was simply handled needs no detail.
         let detail = seen.detail.map(|detail| kept(&detail.to_string()));
         let claimed_id = seen.claimed_id.map(|id| id.to_string().into());
         let mut all = self.0.kept();
         let Some(endpoint) = all.name(seen.provider, seen.consumer) else {
             return;
         };
-        // An event of a list is told to the sender in the one answer alone.
+        // The sender learns the outcome of a list's events only from the one answer.
         if seen.status.is_some()
             && seen.item.is_none()
             && let Some(numbers) = all.endpoints.get_mut(&*endpoint)
@@ -212,7 +212,7 @@ impl Observer for PageObserver {
         };
         let oldest = push(&mut all.deliveries, DELIVERIES, delivery);
         drop(all);
-        // It is freed where nobody waits for that.
+        // Freed after the lock is released, so that nobody waits for it.
         drop(oldest);
         self.0.changed();
     }

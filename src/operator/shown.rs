@@ -1,4 +1,4 @@
-//! Text that strangers wrote, as it stands on the page.
+//! Untrusted text, as shown on the page.
 
 use std::fmt::Display;
 
@@ -6,13 +6,12 @@ use maud::{Markup, html};
 
 use crate::printable::Printable;
 
-/// So much is shown of a name, a key or a reason.
+/// The number of bytes shown of a name, a key or a reason.
 pub(super) const SHORT: usize = 300;
-/// So much is shown of a body, and of all headers.
+/// The number of bytes shown of a body, and of all headers.
 pub(super) const LONG: usize = 16 * 1024;
 
-/// The text up to some bytes, without half a character at its end, and how many bytes there are in all where that
-/// is not all of it.
+/// The text up to this many bytes without a cut character, and its full length if it was cut.
 fn cut(text: &str, most: usize) -> (&str, Option<usize>) {
     if text.len() <= most {
         return (text, None);
@@ -22,8 +21,8 @@ fn cut(text: &str, most: usize) -> (&str, Option<usize>) {
     (part.unwrap_or_default(), Some(text.len()))
 }
 
-/// A text of one line: what turns it around, moves or hides it is escaped, and it is kept apart from what stands
-/// beside it.
+/// A text of one line. Characters that reorder, move or hide text are escaped, and it is isolated
+/// from the text around it.
 pub(super) fn short(text: &str) -> Markup {
     let (part, all) = cut(text, SHORT);
     html! {
@@ -32,13 +31,13 @@ pub(super) fn short(text: &str) -> Markup {
     }
 }
 
-/// A text as it stands in a field of a form.
+/// A text as the value of a form field.
 pub(super) fn field(text: &str) -> String {
     let (part, _) = cut(text, SHORT);
     Printable(part).to_string()
 }
 
-/// What displays itself, in one line.
+/// A displayed value, in one line.
 pub(super) fn line(what: impl Display) -> Markup {
     short(&what.to_string())
 }
@@ -61,7 +60,7 @@ fn note(all: usize) -> Markup {
     html! { span.note { "(cut here; " (all) " bytes in all)" } }
 }
 
-/// So many bytes of text as fit, for what is kept.
+/// As much of a text as fits into the kept data.
 pub(super) fn kept(text: &str) -> Box<str> {
     match cut(text, SHORT) {
         (all, None) => all.into(),

@@ -1,4 +1,4 @@
-//! What the views are made from.
+//! The data that the views are made from.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -16,9 +16,9 @@ use crate::journal::{Journal, JournalLines};
 use crate::store::{SharedStore, Store as _};
 use crate::webhook::{EndpointFacts, EndpointKeptIn, WebhookLayer};
 
-/// So many pages are told at once when there is something new.
+/// The number of pages that are notified of news at the same time.
 const STREAMS: usize = 64;
-/// For so long a discarded event is known, where no webhook of its provider says how long.
+/// How long a discarded event is known, if no webhook of its provider specifies it.
 pub(super) const RETENTION: Duration = Duration::from_secs(30 * 86_400);
 
 pub(super) struct State {
@@ -30,12 +30,12 @@ pub(super) struct State {
     pub(super) only_for_operators: bool,
     pub(super) tokens: FormTokens,
     pub(super) streams: Arc<Semaphore>,
-    /// Signatures are diagnosed one at a time.
+    /// Limits diagnoses of signatures to one at a time.
     pub(super) diagnosing: Arc<Semaphore>,
     is_counting: AtomicBool,
 }
 
-/// What a page was given.
+/// The parts of a page.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Given {
     pub(super) webhooks: Vec<WebhookLayer>,
@@ -97,7 +97,8 @@ impl State {
         self.seen.clock.now()
     }
 
-    /// Begins to count, if there is a runtime and nobody does yet. It ends with the last router.
+    /// Starts counting, if there is a runtime and it has not started yet. It ends with the last
+    /// router.
     pub(super) fn count(self: &Arc<Self>) {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
@@ -110,7 +111,7 @@ impl State {
         }
     }
 
-    /// Whether all of its webhooks are shutting down.
+    /// Whether all webhooks of the page are shutting down.
     pub(super) fn is_draining(&self) -> bool {
         !self.webhooks.is_empty() && self.webhooks.iter().all(WebhookLayer::is_draining)
     }
@@ -145,7 +146,7 @@ impl State {
         kept.max().unwrap_or(RETENTION)
     }
 
-    /// The routes of this inbox, each once.
+    /// The distinct routes of this inbox.
     pub(super) fn routes(&self, inbox: &SharedInbox) -> Vec<Route> {
         let mut all = Vec::new();
         for webhook in &self.webhooks {
@@ -159,7 +160,7 @@ impl State {
         all
     }
 
-    /// The providers of all webhooks, each once.
+    /// The distinct providers of all webhooks.
     pub(super) fn providers(&self) -> Vec<Name> {
         let mut all = Vec::new();
         for webhook in &self.webhooks {
@@ -172,12 +173,12 @@ impl State {
     }
 }
 
-/// The name of a webhook as the observer knows it.
+/// The name by which the observer knows a webhook.
 pub(super) fn name_of(facts: &EndpointFacts) -> String {
     endpoint_name(&facts.provider, facts.consumer.as_ref())
 }
 
-/// Counts what is in one place, for as long as somebody may look.
+/// Counts one store or inbox, for as long as the page exists.
 async fn count_on(state: Weak<State>, place: usize) {
     loop {
         let Some(held) = state.upgrade() else { return };

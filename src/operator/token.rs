@@ -1,4 +1,4 @@
-//! Tokens that only a page which was shown a while ago holds, so that no other page can have a form sent.
+//! Tokens that only a recently shown page has, so that no other page can submit a form.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use subtle::ConstantTimeEq as _;
 use crate::clock::UnixTime;
 use crate::mac::MacKey;
 
-/// For so long a page that was shown can be acted on.
+/// How long actions are possible on a page after it was shown.
 pub(super) const LIFETIME: Duration = Duration::from_secs(3_600);
 const KEY_LEN: usize = 32;
 
-/// The key of this process. Another process, and this one after a restart, takes no token of it.
+/// The key of this process. Other processes, and this one after a restart, do not accept its
+/// tokens.
 pub(super) struct FormTokens {
     key: Option<MacKey>,
 }
 
 impl FormTokens {
-    /// A key of random bytes. Where the system gives none, no token is right.
+    /// A random key. If the system provides no random bytes, no token is valid.
     pub(super) fn new() -> Self {
         let mut bytes = [0; KEY_LEN];
         let filled = getrandom::fill(&mut bytes).is_ok();
@@ -28,7 +29,7 @@ impl FormTokens {
     }
 
     fn mac(&self, action: &str, who: Option<&str>, time: &str) -> Option<String> {
-        // Neither an action nor a time holds a line break.
+        // Neither an action nor a time contains a line break.
         let known: &[u8] = if who.is_some() { b"\n+" } else { b"\n-" };
         let who = who.unwrap_or_default().as_bytes();
         let pieces = [action.as_bytes(), b"\n", time.as_bytes(), known, who];
@@ -36,14 +37,14 @@ impl FormTokens {
         Some(HEXLOWER.encode(&mac))
     }
 
-    /// A token for this action of this operator, from now on.
+    /// A token for this action of this operator, valid from now.
     pub(super) fn issue(&self, action: &str, who: Option<&str>, now: UnixTime) -> String {
         let time = now.as_micros().to_string();
         let mac = self.mac(action, who, &time).unwrap_or_default();
         format!("{time}.{mac}")
     }
 
-    /// Whether it was issued for this action of this operator, and not too long ago.
+    /// Whether it was issued for this action and operator, and has not expired.
     pub(super) fn is_right(
         &self,
         token: &str,
@@ -89,11 +90,11 @@ mod tests {
             Some("alice"),
             0
         ));
-        // Its time is part of what is vouched for.
+        // The time is part of the authenticated text.
         let (_, mac) = token.split_once('.').unwrap();
         let later = format!("{}.{mac}", now.saturating_add(LIFETIME).as_micros());
         assert!(!is_right(&later, "redrive", Some("alice"), 3_600));
-        // Of another process.
+        // A token of another process.
         let other = FormTokens::new().issue("redrive", Some("alice"), now);
         assert!(!is_right(&other, "redrive", Some("alice"), 0));
     }

@@ -1,4 +1,4 @@
-//! Proofs of any type, and several that are all demanded.
+//! Type-erased proofs, and combinations of several that are all demanded.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::clock::{Tolerance, UnixTime};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 
-/// The second step of a user's proof. Where it panics being dropped, nothing comes of it.
+/// The second step of a user's proof. A panic while it is dropped is caught.
 pub(crate) struct OwnBody(Option<Box<dyn JudgeBody>>);
 
 trait JudgeBody: Send {
@@ -101,9 +101,9 @@ impl OwnProof {
         }
     }
 
-    /// Both are demanded, this one first. What they cover, and the id, are those of the one that covers
-    /// more; where they cover the same, the later one's id counts before the first one's. What either
-    /// has verified is told.
+    /// Demands both, this one first. Coverage and id are those of the proof that covers more; if
+    /// both cover the same, the later one's id takes precedence. Either one's verified signature is
+    /// reported.
     pub(crate) fn and(self, then: Self) -> Self {
         let covers = if then.covers.rank() >= self.covers.rank() {
             then.covers
@@ -117,7 +117,7 @@ impl OwnProof {
         }
     }
 
-    /// Whether it is made of several, which are all demanded.
+    /// Whether it combines several proofs that are all demanded.
     #[cfg(feature = "senders")]
     pub(crate) fn is_several(&self) -> bool {
         self.is_several
@@ -135,7 +135,7 @@ impl OwnProof {
         self.prove.signs_time()
     }
 
-    /// The first step. One that panics proves nothing, and is worth another try.
+    /// The first step. A panic proves nothing, and a retry may help.
     pub(crate) fn head(&self, head: &ProofHead<'_>) -> Result<OwnBody, RejectionCause> {
         caught(|| self.prove.head(head))
     }
@@ -167,7 +167,7 @@ impl Erased for Both {
 struct BothBodies {
     first: OwnBody,
     then: OwnBody,
-    /// Whether the second one covers more.
+    /// How the second proof's coverage compares with the first one's.
     ranks: Ordering,
 }
 
@@ -194,7 +194,7 @@ impl JudgeBody for BothBodies {
     }
 }
 
-/// What the second step has to wait for. One that panics waits for nothing: it is judged next.
+/// What the second step must wait for. If this panics, it waits for nothing and is judged next.
 #[cfg(feature = "asymmetric")]
 pub(crate) fn wanted(step: &OwnBody, body: &[u8]) -> Option<Wanted> {
     catch_unwind(AssertUnwindSafe(|| step.wanted(body))).ok()?

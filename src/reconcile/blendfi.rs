@@ -1,4 +1,4 @@
-//! The API of BlendFi: its endpoints, what it has delivered, and its conversions.
+//! The API of BlendFi: its endpoints, deliveries and conversions.
 
 use std::fmt;
 
@@ -13,11 +13,11 @@ use crate::error::ConfigError;
 use crate::provider::blendfi;
 use crate::secret::{ApiKey, KeyId, KeyRing, SigningKey};
 
-/// Asks BlendFi, with a bearer key.
+/// Calls BlendFi's API with a bearer key.
 ///
-/// What its documentation names has a path here; the shapes of its answers are not documented, and where
-/// something stands in one is for the caller to say. It never tells which event a conversion has led to, so
-/// that no `evt_…` can be made of one: what was missed is [delivered again](Self::deliveries).
+/// Documented paths are built in. The shapes of the answers are not documented, so the caller says
+/// where each value is. BlendFi never says which event a conversion has led to, so no `evt_…` can
+/// be derived from one: missed events are [delivered again](Self::deliveries).
 ///
 /// ```no_run
 /// use tower_webhook::reconcile::{ApiKey, BlendFiApi, Reconciler};
@@ -29,7 +29,7 @@ use crate::secret::{ApiKey, KeyId, KeyRing, SigningKey};
 /// let webhook = Webhook::new(provider::blendfi(keys)).store(SqliteStore::connect("webhooks.db").await?);
 /// let webhook = webhook.build()?;
 ///
-/// // As the answers of your account look.
+/// // According to the answers of your account.
 /// let list = api.deliveries("we_1")?.items("/data").delivery_id("/id").member("/id", "/event_id");
 /// let source = list.pages("cursor", "/next_cursor").on(api.client())?;
 /// let reconciler = Reconciler::of(&webhook, source).build()?;
@@ -43,7 +43,7 @@ pub struct BlendFiApi {
 }
 
 impl BlendFiApi {
-    /// The API at this base URL, with the usual limits of a client.
+    /// The API at this base URL, with the default limits of a client.
     ///
     /// # Errors
     ///
@@ -55,12 +55,12 @@ impl BlendFiApi {
         ))
     }
 
-    /// The API that this client asks, which sends the key as a bearer's.
+    /// The API that this client calls, with the key as a bearer token.
     pub fn on(client: ApiClient) -> Self {
         Self { client }
     }
 
-    /// The client, for what has no function here, such as the sandbox's test helpers.
+    /// The client, for calls without a function here, such as the sandbox's test helpers.
     ///
     /// ```no_run
     /// use tower_webhook::reconcile::{ApiError, BlendFiApi};
@@ -74,19 +74,19 @@ impl BlendFiApi {
         &self.client
     }
 
-    /// What an endpoint was sent: `GET /v1/webhook_endpoints/{id}/deliveries`, and
-    /// `POST /v1/webhook_deliveries/{id}/redeliver` for another delivery. Where what stands in an answer
-    /// is left to be said.
+    /// The deliveries of an endpoint: `GET /v1/webhook_endpoints/{id}/deliveries`, and
+    /// `POST /v1/webhook_deliveries/{id}/redeliver` for another delivery. You still have to set
+    /// where the values are in an answer.
     ///
     /// # Errors
     ///
-    /// An id that cannot stand in a path.
+    /// If the id cannot be in a path.
     pub fn deliveries(&self, endpoint: &str) -> Result<DeliveryList, ApiError> {
         let path = format!("/v1/webhook_endpoints/{}/deliveries", segment(endpoint)?);
         Ok(DeliveryList::at(path).resend("/v1/webhook_deliveries/{id}/redeliver"))
     }
 
-    /// One delivery, at a path that no document names: `{id}` in it stands for the delivery.
+    /// One delivery, at a path that no document names: `{id}` in it is replaced by the delivery.
     ///
     /// # Errors
     ///
@@ -97,7 +97,7 @@ impl BlendFiApi {
             .await
     }
 
-    /// Asks for another delivery: `POST /v1/webhook_deliveries/{id}/redeliver`.
+    /// Requests another delivery: `POST /v1/webhook_deliveries/{id}/redeliver`.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl BlendFiApi {
         self.client.tell(&path).await
     }
 
-    /// A conversion: `GET /v1/conversions/{id}`, for an occasional look; `None` where there is none.
+    /// A conversion: `GET /v1/conversions/{id}`, for occasional queries; `None` if there is none.
     ///
     /// # Errors
     ///
@@ -121,10 +121,10 @@ impl BlendFiApi {
         }
     }
 
-    /// Registers an endpoint for these types of event, as narrow as can be:
-    /// `POST /v1/webhook_endpoints` with `url` and `events`, and what else the account wants.
+    /// Registers an endpoint for these types of event, as few as possible:
+    /// `POST /v1/webhook_endpoints` with `url` and `events`, and whatever else the account needs.
     ///
-    /// The answer holds the endpoint's secret, which does not belong in a log.
+    /// The answer contains the endpoint's secret, which does not belong in a log.
     ///
     /// # Errors
     ///
@@ -152,18 +152,18 @@ impl BlendFiApi {
         self.client.post("/v1/webhook_endpoints", Some(&body)).await
     }
 
-    /// Has an endpoint's secret replaced, `POST /v1/webhook_endpoints/{id}/rotate_secret`, and puts the
-    /// new one into the ring beside the old ones, which are taken until `old_until`: how long BlendFi
-    /// goes on signing with them is not stated.
+    /// Replaces an endpoint's secret with `POST /v1/webhook_endpoints/{id}/rotate_secret`, and adds
+    /// the new one to the ring. The old ones are accepted until `old_until`, because BlendFi does
+    /// not state how long it continues to sign with them.
     ///
-    /// `secret_at` is where the answer has the new secret. **Keep it at once**: after a restart the ring
-    /// is made of what was kept. Which key each delivery was signed with, and so that the old one has fallen
-    /// silent, [`Observation::signed_by`](crate::Observation) tells.
+    /// `secret_at` is where the answer has the new secret. **Store it at once**: after a restart,
+    /// the ring is built from the stored secrets. [`Observation::signed_by`](crate::Observation)
+    /// says which key signed each delivery, and so whether the old one is no longer used.
     ///
     /// # Errors
     ///
-    /// As [`ApiClient::post`]; a ring that is full, before anything is asked: take a key out of it. No secret
-    /// where it was looked for: BlendFi has a new one then all the same, so rotate once more.
+    /// As [`ApiClient::post`], and if the ring is full, before any request: take a key out of it. Also if the
+    /// answer has no secret at the given place: BlendFi has a new one all the same, so rotate once more.
     ///
     /// ```no_run
     /// use std::time::Duration;
@@ -205,7 +205,7 @@ impl BlendFiApi {
     }
 }
 
-/// A secret that a sender has made for us. It never prints, and is wiped when it is dropped.
+/// A secret that a sender has generated for us. It never prints, and is wiped when dropped.
 pub struct RotatedSecret {
     key_id: KeyId,
     secret: Zeroizing<String>,
@@ -217,7 +217,7 @@ impl RotatedSecret {
         &self.key_id
     }
 
-    /// The secret, to be kept.
+    /// The secret, to be stored.
     pub fn expose(&self) -> &str {
         &self.secret
     }

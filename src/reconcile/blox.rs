@@ -1,5 +1,5 @@
-//! The API of BLOX: what a checkout's status is, for confirming deliveries and for finding those that
-//! never came.
+//! The API of BLOX, which reports the status of checkouts: to confirm deliveries and to find those
+//! that never arrived.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::provider::Provider;
 use crate::provider::blox::{BloxBuilder, CheckoutStatus};
 use crate::secret::ApiKey;
 
-/// The header that BLOX takes a key in.
+/// The header for BLOX's API key.
 const KEY_HEADER: &str = "blox-api-key";
-/// How often BLOX says to poll, and for how long: a checkout has ended by then.
+/// The poll interval that BLOX recommends, and the time by which a checkout has ended.
 const POLL_EVERY: Duration = Duration::from_secs(5);
 const POLL_FOR: Duration = Duration::from_secs(20 * 60);
 
-/// Asks BLOX about checkouts: `GET /v1/checkout/{id}` with the header `blox-api-key`.
+/// Queries BLOX about checkouts: `GET /v1/checkout/{id}` with the header `blox-api-key`.
 ///
 /// ```no_run
 /// use tower_webhook::reconcile::{ApiKey, BloxApi, Reconciler};
@@ -35,16 +35,16 @@ const POLL_FOR: Duration = Duration::from_secs(20 * 60);
 ///
 /// let api = BloxApi::at("https://api.blox.example/", ApiKey::from_env("BLOX_API_KEY")?)?;
 /// let tokens = PathTokens::parse(["3f9d1c0b7a5e48d26c90b1f4a7e35d82"])?;
-/// // Each delivery is judged by what the API says.
+/// // The API confirms or refutes each delivery.
 /// let blox = provider::blox(tokens).checked_by(&api);
 /// let webhook = Webhook::new(blox).store(SqliteStore::connect("webhooks.db").await?).build()?;
 ///
-/// // What never came is found.
+/// // Missed checkouts are found.
 /// let source = api.open_checkouts(our_open_checkouts);
 /// let reconciler = Reconciler::of(&webhook, source).handler(on_event).build()?;
 /// reconciler.run().await;
 ///
-/// // One customer waits in front of the page.
+/// // A customer is waiting on the page.
 /// let ended = api.wait_for_final("8f14e45f-ceea-467f-a830-5e3e3c7e2b8a").await?;
 /// println!("{:?}", ended.map(|checkout| checkout.status));
 /// # Ok(())
@@ -56,7 +56,7 @@ pub struct BloxApi {
     unknown: Arc<[u16]>,
 }
 
-/// What else is read of a checkout.
+/// The other members that are read from a checkout.
 #[derive(Deserialize)]
 pub(super) struct Times {
     #[serde(rename = "updatedAt")]
@@ -64,7 +64,7 @@ pub(super) struct Times {
 }
 
 impl BloxApi {
-    /// The API at this base URL, with the usual limits of a client.
+    /// The API at this base URL, with the default limits of a client.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl BloxApi {
         Ok(Self::on(client))
     }
 
-    /// The API that this client asks, which sends the key in `blox-api-key`.
+    /// The API that this client calls, with the key in `blox-api-key`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -94,7 +94,7 @@ impl BloxApi {
         }
     }
 
-    /// The statuses that say that there is no such checkout; 404 and 410 unless set, as the
+    /// The statuses that mean that there is no such checkout. The default is 404 and 410, as the
     /// documentation names none.
     #[must_use]
     pub fn unknown_statuses(mut self, statuses: impl IntoIterator<Item = u16>) -> Self {
@@ -102,11 +102,11 @@ impl BloxApi {
         self
     }
 
-    /// What the API says of this checkout; `None` where it knows none of that name.
+    /// What the API reports for this checkout; `None` if it knows none of that name.
     ///
     /// # Errors
     ///
-    /// The API cannot be asked, or answers what cannot be read.
+    /// If the API cannot be queried, or its answer cannot be read.
     pub async fn checkout(&self, id: &str) -> Result<Option<CheckoutStatus>, ApiError> {
         Ok(self.ask(id).await?.map(|(status, _)| status))
     }
@@ -128,13 +128,13 @@ impl BloxApi {
         Ok(Some((status, read(&answer, "GET", &path)?)))
     }
 
-    /// Asks every 5 s, and a little less, until the checkout is final, for up to 20 min; `None` where the
-    /// API knows none of that name.
+    /// Polls about every 5 s until the checkout is final, for up to 20 min; `None` if the API knows
+    /// none of that name.
     ///
     /// # Errors
     ///
-    /// The checkout is not final by then; the API does not take the key, or answers another checkout.
-    /// What is transient costs a question, and the next one is asked.
+    /// If the checkout is not final by then, the API does not accept the key, or it answers with
+    /// another checkout. A transient error costs one query, and polling continues.
     pub async fn wait_for_final(&self, id: &str) -> Result<Option<CheckoutStatus>, ApiError> {
         until_final(id, || self.checkout(id)).await
     }
@@ -142,8 +142,8 @@ impl BloxApi {
 
 impl BloxBuilder {
     /// Checks each event against this API before it is claimed, as
-    /// [`status_check`](BloxBuilder::status_check) does with a function of yours. An answer without an
-    /// amount confirms nothing: such an event is tried again.
+    /// [`status_check`](BloxBuilder::status_check) does with your own function. An answer without
+    /// an amount confirms nothing, and the event is tried again.
     pub fn checked_by(self, api: &BloxApi) -> Provider {
         let api = api.clone();
         self.status_check(move |id| {
@@ -153,7 +153,7 @@ impl BloxBuilder {
     }
 }
 
-/// An answer that a delivery can be judged by.
+/// Rejects an answer without an amount, by which no delivery can be judged.
 fn with_amount(found: Option<CheckoutStatus>) -> Result<Option<CheckoutStatus>, ApiError> {
     match found {
         Some(found) if found.amount.is_none() => {
@@ -164,7 +164,7 @@ fn with_amount(found: Option<CheckoutStatus>) -> Result<Option<CheckoutStatus>, 
     }
 }
 
-/// Asks until it is final.
+/// Polls until the checkout is final.
 async fn until_final<Fut>(
     id: &str,
     ask: impl Fn() -> Fut,
@@ -203,7 +203,8 @@ mod tests {
 
     type Said = Result<Option<CheckoutStatus>, ApiError>;
 
-    /// Asks who answers so by the number of the question, from 1; and how often, and for how long.
+    /// Polls `say`, which gets the number of the query, from 1; returns how many queries it took
+    /// and how long.
     async fn polled(say: impl Fn(u32) -> Said) -> (Said, u32, Duration) {
         let (asked, begun) = (Mutex::new(0), Instant::now());
         let ended = until_final("c", || {

@@ -15,7 +15,7 @@ use crate::webhook::WebhookLayer;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_CALL_LIMIT: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
-/// Ends what goes on for ever, and no run that comes to an end.
+/// Longer than any run that ends by itself; stops one that would never end.
 const DEFAULT_RUN_LIMIT: Duration = Duration::from_secs(86_400);
 const DEFAULT_MOST_PAGES: u64 = 100_000;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
@@ -35,8 +35,8 @@ pub struct ReconcilerBuilder {
 }
 
 impl Reconciler {
-    /// Starts a reconciler that puts what this source finds through this webhook: with its keys, its
-    /// records, its order, its observer, and by its inbox if it has one.
+    /// Starts a reconciler that puts what this source finds through this webhook: with its keys,
+    /// records, order and observer, and through its inbox if it has one.
     pub fn of<M>(webhook: &WebhookLayer<M>, source: impl Source) -> ReconcilerBuilder {
         let webhook = webhook.events();
         ReconcilerBuilder {
@@ -54,8 +54,8 @@ impl Reconciler {
 }
 
 impl ReconcilerBuilder {
-    /// Runs this handler, the one on the webhook's route, for what was missed. A webhook with an inbox
-    /// needs none: its workers run it.
+    /// Runs this handler, the one on the webhook's route, for missed events. A webhook with an
+    /// inbox needs none: its workers run the events.
     pub fn handler<H, Args>(self, handler: H) -> Self
     where
         H: EventHandler<(), Args>,
@@ -64,7 +64,7 @@ impl ReconcilerBuilder {
         self.handler_with(handler, ())
     }
 
-    /// The same with the state that the handler takes.
+    /// The same, with the state that the handler takes.
     pub fn handler_with<H, S, Args>(mut self, handler: H, state: S) -> Self
     where
         H: EventHandler<S, Args>,
@@ -75,16 +75,15 @@ impl ReconcilerBuilder {
         self
     }
 
-    /// How often pages are asked for and redeliveries requested, and how many events are taken up at
-    /// once; [`Pace::new`] unless set. A source that makes several requests for a page keeps a pace of
-    /// its own.
+    /// How often pages and redeliveries are requested, and how many events are handled at once; the
+    /// default is [`Pace::new`]. A source that makes several requests for a page keeps its own pace.
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
 
-    /// How long after the end of a run the next one begins; 5 minutes unless set, from a second to a
-    /// week. The first begins at once.
+    /// How long after the end of a run the next one begins: from a second to a week, by default 5
+    /// minutes. The first begins at once.
     pub fn every(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -97,9 +96,9 @@ impl ReconcilerBuilder {
         self
     }
 
-    /// How long a run may take, a day unless set, from a second to a week: a source may name new cursors for
-    /// ever. A run that it ends reports [`RunEnd::OutOfTime`](super::RunEnd::OutOfTime); what was found by then
-    /// is taken care of.
+    /// How long a run may take: from a second to a week, by default a day. A source may return new
+    /// cursors forever. A run that reaches this limit reports
+    /// [`RunEnd::OutOfTime`](super::RunEnd::OutOfTime); whatever it found by then is handled.
     ///
     /// ```
     /// use std::time::Duration;
@@ -119,25 +118,25 @@ impl ReconcilerBuilder {
         self
     }
 
-    /// How many pages a run reads; 100,000 unless set, at least one. Where there is one more it ends with
-    /// [`RunEnd::TooManyPages`](super::RunEnd::TooManyPages).
+    /// How many pages a run reads: at least one, by default 100,000. If there are more, it ends
+    /// with [`RunEnd::TooManyPages`](super::RunEnd::TooManyPages).
     pub fn most_pages(mut self, pages: u64) -> Self {
         self.most_pages = pages;
         self
     }
 
-    /// Stops when this drain begins, instead of the webhook's own.
+    /// Stops when this drain begins, instead of when the webhook's does.
     pub fn drain(mut self, drain: Drain) -> Self {
         self.drain = drain;
         self
     }
 
-    /// The reconciler.
+    /// Builds the reconciler.
     ///
     /// # Errors
     ///
-    /// A source that does not tell what the keys of the webhook's events are made of; no handler where
-    /// the webhook runs its events inline; a setting outside of its bounds.
+    /// If the source does not provide what the keys of the webhook's events are made of, if there
+    /// is no handler although the webhook runs its events inline, or if a setting is out of bounds.
     pub fn build(self) -> Result<Reconciler, ConfigError> {
         let provider = self.webhook.provider().to_string();
         self.built().map_err(|error| error.of_provider(provider))

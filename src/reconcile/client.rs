@@ -1,4 +1,4 @@
-//! The one way in which a sender's API is asked.
+//! The client through which all requests to a sender's API go.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,23 +17,24 @@ use super::retry_after::retry_after;
 use crate::clock::UnixTime;
 use crate::secret::ApiKey;
 
-/// What stands in a segment of a path as it is.
+/// The characters that need no escaping in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
-/// No id is longer.
+/// The longest id that is accepted.
 const MAX_SEGMENT: usize = 256;
 
-/// Asks a sender's API: by HTTPS, with a key, within a time and a length, and never anywhere else.
+/// Queries a sender's API over HTTPS, with a key, within limits of time and length, and never any
+/// other host.
 ///
-/// - An answer that leads elsewhere is an error: no redirect is followed, so that the key stays here.
-/// - Of an answer no more than [`max_answer_bytes`](super::ApiClientBuilder::max_answer_bytes) is read.
-/// - 429 and `Retry-After` are heeded by everybody who shares the client.
-/// - Neither the key nor what was answered stands in an error, in `Debug` or in a log line.
+/// - An answer that leads elsewhere is an error: no redirect is followed, so the key goes nowhere else.
+/// - At most [`max_answer_bytes`](super::ApiClientBuilder::max_answer_bytes) of an answer are read.
+/// - 429 and `Retry-After` are heeded by everything that shares the client.
+/// - Neither the key nor the answer appears in an error, in `Debug` or in a log line.
 ///
-/// Certificates are judged by what the system trusts. Clones are the same client.
+/// Certificates are verified against the system's trust store. Clones are the same client.
 ///
 /// ```no_run
 /// use serde::Deserialize;
@@ -66,7 +67,7 @@ pub(super) struct Shared {
     pub(super) max_answer: usize,
 }
 
-/// How a key stands in its header.
+/// The form of a key in its header.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum KeyForm {
     Plain,
@@ -78,11 +79,12 @@ impl ApiClient {
         Self(Arc::new(shared))
     }
 
-    /// What is answered at this path, with these parameters of the query, as JSON.
+    /// Gets this path with these query parameters, and reads the answer as JSON.
     ///
     /// # Errors
     ///
-    /// No answer, another one than 2xx, and one that is too long or not of this type.
+    /// If there is no answer, a status other than 2xx, or an answer that is too long or not of this
+    /// type.
     pub async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -92,7 +94,7 @@ impl ApiClient {
         read(&answer, "GET", path)
     }
 
-    /// Posts this JSON, or nothing, and reads what is answered; an empty answer is `null`.
+    /// Posts this JSON, or nothing, and reads the answer; an empty answer is `null`.
     ///
     /// # Errors
     ///
@@ -107,7 +109,7 @@ impl ApiClient {
         read(answer, "POST", path)
     }
 
-    /// Posts, where what is answered does not matter.
+    /// Posts and ignores the answer.
     pub(super) async fn tell(&self, path: &str) -> Result<(), ApiError> {
         self.ask(Method::POST, path, &[], None).await.map(drop)
     }
@@ -116,7 +118,7 @@ impl ApiClient {
         &self.0.pace
     }
 
-    /// One question. The bytes of its answer are wiped once they are read.
+    /// Sends one request. The bytes of its answer are wiped once they are read.
     pub(super) async fn ask(
         &self,
         method: Method,
@@ -132,7 +134,7 @@ impl ApiClient {
             ..
         } = &*self.0;
         let place = || format!("{method} {path}");
-        // An API that wants to be left alone for long is not waited for.
+        // If the API wants to be left alone for long, the request fails instead of waiting.
         let turn = pace.turn_unless_held(*limit).await;
         let _turn = turn.map_err(|wait| {
             ApiError::new(ApiErrorKind::TooManyRequests, place()).retry_after(wait)
@@ -195,10 +197,10 @@ impl ApiClient {
     }
 }
 
-/// The header that a bearer key stands in.
+/// The header for a bearer key.
 pub(super) const BEARER: HeaderName = AUTHORIZATION;
 
-/// An id as a segment of a path, in which it cannot choose another question.
+/// An id as a path segment, escaped so that it cannot change which resource is requested.
 pub(super) fn segment(id: &str) -> Result<String, ApiError> {
     if id.is_empty() || id.len() > MAX_SEGMENT || id.bytes().all(|byte| byte == b'.') {
         return Err(ApiError::new(
@@ -209,7 +211,8 @@ pub(super) fn segment(id: &str) -> Result<String, ApiError> {
     Ok(utf8_percent_encode(id, SEGMENT).to_string())
 }
 
-/// Reads JSON. What is wrong is told by its place: serde's own words quote what stands there.
+/// Reads JSON. An error is reported by its position only, because serde's own text quotes the
+/// content.
 pub(super) fn read<T: DeserializeOwned>(
     answer: &[u8],
     method: &str,

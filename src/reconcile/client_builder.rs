@@ -50,7 +50,7 @@ pub struct ApiClientBuilder {
 }
 
 impl ApiClient {
-    /// Starts a client of the API at this URL, to which paths are added.
+    /// Starts a client of the API at this URL, to which paths are appended.
     pub fn at(base_url: impl Into<String>) -> ApiClientBuilder {
         ApiClientBuilder {
             base: base_url.into(),
@@ -64,7 +64,7 @@ impl ApiClient {
 }
 
 impl ApiClientBuilder {
-    /// Sends this key as it stands in this header.
+    /// Sends this key as is in this header.
     pub fn key_header(mut self, name: &str, key: ApiKey) -> Self {
         self.key = Some((name.to_owned(), KeyForm::Plain, key));
         self
@@ -86,19 +86,19 @@ impl ApiClientBuilder {
         self
     }
 
-    /// How long a request may take with its answer; 5 s unless set, from 10 ms to 5 min.
+    /// How long a request may take, including its answer: from 10 ms to 5 min, by default 5 s.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = limit;
         self
     }
 
-    /// No more of an answer is read; 4 MiB unless set.
+    /// The most bytes that are read of an answer; the default is 4 MiB.
     pub fn max_answer_bytes(mut self, limit: usize) -> Self {
         self.max_answer = limit;
         self
     }
 
-    /// Trusts these authorities too: certificates in PEM.
+    /// Also trusts these authorities: certificates in PEM.
     ///
     /// ```
     /// use tower_webhook::reconcile::ApiClient;
@@ -111,12 +111,12 @@ impl ApiClientBuilder {
         self
     }
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
-    /// What is no URL of HTTPS, but for this machine's own addresses; one with a password or a query; a
-    /// text that is no header name; certificates that cannot be read, and a system without any.
+    /// If the URL is not HTTPS, except for this machine's own addresses, or has a password or a query.
+    /// Also for an invalid header name, for unreadable certificates, and on a system without any.
     pub fn build(self) -> Result<ApiClient, ConfigError> {
         let base = base_url(&self.base)?;
         let is_local = base.scheme() == "http";
@@ -159,7 +159,7 @@ impl ApiClientBuilder {
     }
 }
 
-/// A URL that a key may be sent to.
+/// Checks a URL that a key will be sent to.
 fn base_url(text: &str) -> Result<Url, ConfigError> {
     let refused = |what| refused(what).in_setting("base URL");
     let url = Url::parse(text).map_err(|_| {
@@ -194,14 +194,14 @@ fn base_url(text: &str) -> Result<Url, ConfigError> {
     Ok(url)
 }
 
-/// TLS by `ring`, with what the system trusts and these authorities.
+/// TLS by `ring`, which trusts the system's authorities and these.
 fn tls(authorities: &[u8], is_local: bool) -> Result<rustls::ClientConfig, ConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let unusable = |error: rustls::Error| refused("TLS cannot be set up").caused_by(error);
     let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(unusable)?;
-    // Nothing is asked by HTTPS.
+    // No request uses HTTPS.
     if is_local {
         let none = rustls::RootCertStore::empty();
         return Ok(config.with_root_certificates(none).with_no_client_auth());

@@ -2,10 +2,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// A question to a sender's API that has no answer.
+/// A request to a sender's API that failed.
 ///
-/// Its text names the place and the remedy. It never holds a key, nor a word of what the other side has
-/// sent, which may repeat one.
+/// Its text names the place and the remedy. It never contains a key or any text from the other
+/// side, which may repeat one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,7 +27,7 @@ struct Fault {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The kind of failure that an [`ApiError`] tells of.
+/// The kind of an [`ApiError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ApiErrorKind {
@@ -41,26 +41,26 @@ pub enum ApiErrorKind {
     Failed,
     /// The key is wrong, or may not ask this: 401 or 403.
     Unauthorized,
-    /// The API has nothing of that name: 404 or 410.
+    /// The API has no such resource: 404 or 410.
     NotFound,
-    /// Another status than one that was expected.
+    /// An unexpected status.
     Refused,
-    /// The answer leads elsewhere. The key is never sent there.
+    /// The answer is a redirect. The key is never sent there.
     Redirected,
-    /// The answer is longer than what is read of one.
+    /// The answer is longer than the limit.
     TooLarge,
-    /// The answer is not what it should be: no JSON, or without a member that is needed.
+    /// The answer is not as expected: it is not JSON, or lacks a required member.
     Malformed,
-    /// The same page came again.
+    /// The same page was returned again.
     Repeated,
-    /// It was not final in the time that it had.
+    /// The result was not final within its time.
     NotFinal,
-    /// The source cannot do this.
+    /// The source does not support this.
     Unsupported,
 }
 
 impl ApiErrorKind {
-    /// The kind in one stable word.
+    /// The kind as a single stable word.
     pub fn code(self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -102,7 +102,7 @@ impl ApiErrorKind {
 }
 
 impl ApiError {
-    /// An error of this kind. The text says where, and must not hold a key.
+    /// An error of this kind. The text says where it happened, and must not contain a key.
     pub fn new(kind: ApiErrorKind, place: impl Into<String>) -> Self {
         Self(Box::new(Fault {
             kind,
@@ -113,14 +113,14 @@ impl ApiError {
         }))
     }
 
-    /// The same error, and how long the API wants to be left alone.
+    /// The same error, with how long the API wants to be left alone.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// The same error, and what caused it.
+    /// The same error, with its cause.
     ///
     /// ```
     /// use std::error::Error;
@@ -143,7 +143,7 @@ impl ApiError {
         self
     }
 
-    /// The status that was answered, where one was.
+    /// The status of the answer, if there was one.
     #[cfg(feature = "http-client")]
     pub(super) fn status(&self) -> Option<u16> {
         self.0.status
@@ -154,12 +154,12 @@ impl ApiError {
         self.0.kind
     }
 
-    /// How long the API wants to be left alone, where it said so.
+    /// How long the API wants to be left alone, if it said so.
     pub fn wait(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Whether the same question may have an answer in a while.
+    /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.0.kind,

@@ -1,4 +1,4 @@
-//! Lists of deliveries that a sender keeps, and can make again.
+//! Lists of deliveries that a sender keeps and can redeliver.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::source::{Found, Page, Recovery, Source};
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::printable::Printable;
 
-/// Where an API lists what it has delivered, and how that is asked to come again.
+/// Describes where an API lists its deliveries, and how to request one again.
 ///
-/// Nothing of it is guessed: what a sender does not document is a setting. Places in an answer are JSON
-/// pointers; `{id}` in a path stands for a delivery.
+/// Nothing is guessed: whatever a sender does not document is a setting. Places in an answer are
+/// JSON pointers; `{id}` in a path is replaced by a delivery's id.
 ///
 /// ```
 /// use tower_webhook::reconcile::{ApiClient, ApiKey, DeliveryList, Source};
@@ -46,7 +46,7 @@ pub struct DeliveryList {
 }
 
 impl DeliveryList {
-    /// A list at this path; its answer is the list unless [`items`](Self::items) says otherwise.
+    /// A list at this path; the whole answer is the list unless [`items`](Self::items) is set.
     pub fn at(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -60,39 +60,39 @@ impl DeliveryList {
         }
     }
 
-    /// Adds a parameter to the query of each page.
+    /// Adds a query parameter to the request of each page.
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Where the list stands in the answer.
+    /// Where the list is in the answer.
     pub fn items(mut self, place: &str) -> Self {
         place.clone_into(&mut self.items);
         self
     }
 
-    /// Where the id of a delivery stands in an item.
+    /// Where the id of a delivery is in an item.
     pub fn delivery_id(mut self, place: &str) -> Self {
         self.delivery_id = Some(place.to_owned());
         self
     }
 
-    /// Where in an item that stands which deliveries have at `event` in their bodies: all that the key
-    /// of an event is made of.
+    /// Where in an item the value is that deliveries have at `event` in their bodies. Every part of
+    /// the event's key needs such a member.
     pub fn member(mut self, event: &str, place: &str) -> Self {
         self.members.push((event.to_owned(), place.to_owned()));
         self
     }
 
-    /// By which parameter of the query a page is asked for, and where an answer has its value for the
-    /// next one; none, null or an empty text ends the list.
+    /// The query parameter that selects a page, and where an answer has its value for the next
+    /// page. A missing, null or empty value ends the list.
     pub fn pages(mut self, parameter: &str, next: &str) -> Self {
         self.pages = Some((parameter.to_owned(), next.to_owned()));
         self
     }
 
-    /// Passes over items whose text at this place is none of these, such as those that were delivered.
+    /// Skips items whose text at this place is none of these, such as those that were delivered.
     ///
     /// ```
     /// use tower_webhook::reconcile::DeliveryList;
@@ -105,18 +105,18 @@ impl DeliveryList {
         self
     }
 
-    /// The path that is posted to for another delivery.
+    /// The path to post to for another delivery.
     pub fn resend(mut self, path: &str) -> Self {
         self.resend = Some(path.to_owned());
         self
     }
 
-    /// The list as a [`Source`], asked by this client.
+    /// The list as a [`Source`], queried by this client.
     ///
     /// # Errors
     ///
-    /// No place of the ids of deliveries or no member of the events' keys was named, no path to resend,
-    /// or one without `{id}`.
+    /// If the place of the delivery ids, a member of the events' keys, or the path to resend is
+    /// missing, or if that path lacks `{id}`.
     pub fn on(self, client: &ApiClient) -> Result<ListedDeliveries, ConfigError> {
         let lacks = |what: &'static str| ConfigError::new(ConfigErrorKind::Other, what);
         if self.delivery_id.is_none() {
@@ -154,7 +154,7 @@ pub struct ListedDeliveries {
 }
 
 impl ListedDeliveries {
-    /// What an item tells; `None` where it is passed over.
+    /// What an item describes; `None` if it is skipped.
     fn found(&self, item: &Value) -> Result<Option<Found>, String> {
         let list = &*self.list;
         if let Some((place, texts)) = &list.only {
@@ -185,7 +185,7 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// Puts a value where a pointer leads, through objects that are made on the way.
+/// Sets the value at a pointer, creating objects on the way.
 fn set(mut body: &mut Value, pointer: &str, value: Value) {
     for member in pointer.split('/').skip(1) {
         let member = member.replace("~1", "/").replace("~0", "~");

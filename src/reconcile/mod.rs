@@ -1,13 +1,12 @@
-//! Finds what never arrived, and confirms what did.
+//! Finds events that never arrived, and confirms those that did.
 //!
-//! A [`Reconciler`] asks a sender's API on a schedule and has what it finds handled as if it had been
-//! delivered; the [guide](crate::guide::missed) tells when that is needed. What it asks is a [`Source`]: one
-//! for a sender of your own is written in twenty lines.
+//! A [`Reconciler`] queries a sender's API on a schedule and handles what it finds as if it had
+//! been delivered; the [guide](crate::guide::missed) says when that is needed. It queries a
+//! [`Source`]: one for a sender of your own takes twenty lines.
 //!
-//! With the feature `http-client` an `ApiClient` asks over HTTPS and keeps its key to itself, `BloxApi` confirms
-//! checkouts and finds those that were missed, `BlendFiApi` has deliveries made again and secrets rotated, and
-//! `DeliveryList` is the same for senders whose lists no document describes. `testing` has stand-ins for
-//! their servers.
+//! With the feature `http-client`, an `ApiClient` makes requests over HTTPS and keeps its key to itself.
+//! `BloxApi` confirms checkouts and finds missed ones, `BlendFiApi` requests redeliveries and rotates secrets,
+//! and `DeliveryList` serves senders whose lists are not documented. `testing` has stand-ins for their servers.
 //!
 //! # How it works
 //!

@@ -8,13 +8,14 @@ use tokio::time::{Instant, sleep_until};
 #[cfg(feature = "http-client")]
 use super::call_time;
 
-/// No API is left alone for longer because it said so.
+/// The longest time that an API is left alone on its request.
 const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
 const MOST_PER_MINUTE: u32 = 60_000;
 const MOST_AT_ONCE: usize = 1_024;
 
-/// How often an API is asked, and how many requests are under way at once. Clones share it.
+/// How often an API is queried, and how many requests are in flight at once. Clones share the
+/// limits.
 ///
 /// ```
 /// use tower_webhook::reconcile::Pace;
@@ -28,15 +29,15 @@ pub struct Pace {
     at_once: usize,
     places: Arc<Semaphore>,
     times: Arc<Mutex<Times>>,
-    /// Who waits stands in it, in order.
+    /// Waiting requests queue here, in order.
     line: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
 struct Times {
-    /// When the next request may begin, by the rate.
+    /// The earliest time of the next request under the rate.
     next: Option<Instant>,
-    /// Until when the API wants to be left alone.
+    /// The time until which the API wants to be left alone.
     held_until: Option<Instant>,
 }
 
@@ -51,7 +52,7 @@ struct Busy {
     is_held: bool,
 }
 
-/// A request that is under way.
+/// A request in flight.
 pub(super) struct Turn {
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -68,7 +69,7 @@ impl Pace {
         }
     }
 
-    /// No more than this many requests a minute, evenly spread; from 1 to 60,000.
+    /// At most this many requests a minute, evenly spaced; from 1 to 60,000.
     #[must_use]
     pub fn per_minute(mut self, requests: u32) -> Self {
         self.per_minute = Some(requests.clamp(1, MOST_PER_MINUTE));
@@ -95,7 +96,7 @@ impl Pace {
     /// Waits until a request may begin.
     pub(super) async fn turn(&self) -> Turn {
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        // Who gives up while it waits has taken nothing, and who came later is not first.
+        // A waiter that gives up has taken nothing, and a later one cannot overtake.
         let _first = self.line.lock().await;
         while let Err(busy) = self.begin() {
             sleep_until(busy.until).await;
@@ -121,7 +122,7 @@ impl Pace {
         Ok(Turn { _place: place })
     }
 
-    /// Begins a request, or says when to ask again.
+    /// Begins a request, or returns when to try again.
     fn begin(&self) -> Result<(), Busy> {
         let mut times = self.times();
         let now = Instant::now();
@@ -138,7 +139,7 @@ impl Pace {
         }
     }
 
-    /// Begins no request for this long.
+    /// Starts no request for this long.
     pub(super) fn hold(&self, wait: Duration) {
         let until = Instant::now() + wait.min(LONGEST_HOLD);
         let mut times = self.times();
@@ -234,7 +235,7 @@ mod tests {
             let limit = Duration::from_millis(10);
             assert!(tokio::time::timeout(limit, pace.turn()).await.is_err());
         }
-        // 0.64 s have gone by.
+        // 0.64 s have passed.
         let begun = Instant::now();
         drop(pace.turn().await);
         assert!(

@@ -11,8 +11,8 @@ use crate::printable::Printable;
 use crate::rejection_cause::Chain;
 use crate::runtime::Drain;
 
-/// Finds what no delivery brought, on a schedule, and has it handled; the [module](super) says how.
-/// Clones are the same reconciler.
+/// Finds undelivered events on a schedule and handles them; the [module](super) says how. Clones
+/// are the same reconciler.
 #[derive(Clone)]
 pub struct Reconciler(Arc<Shared>);
 
@@ -42,7 +42,8 @@ impl Reconciler {
 
     /// Runs at once and then on its schedule, until the drain begins. No error ends it.
     ///
-    /// Dropped half-way, it takes nothing more up, and what runs goes on in tasks of its own.
+    /// If dropped midway, it starts nothing more; handlers already running continue in their own
+    /// tasks.
     pub async fn run(&self) {
         let drain = &self.0.settings.drain;
         let mut failures = 0;
@@ -54,7 +55,7 @@ impl Reconciler {
             };
             let interval = self.0.settings.interval;
             let pause = match failures {
-                // So that the processes of a fleet do not all ask at the same time.
+                // Spreads the queries of a fleet's processes over time.
                 0 => share(interval).saturating_add(interval / 4),
                 _ => jittered(failures + 4).min(interval),
             };
@@ -66,8 +67,8 @@ impl Reconciler {
         }
     }
 
-    /// Runs once, unless another process is at it. Nothing is left behind where it is dropped half-way
-    /// but a lease of half a minute.
+    /// Runs once, unless another process is running. If dropped midway, it leaves only a lease of
+    /// half a minute behind.
     pub async fn run_once(&self) -> Report {
         let mut report = Report::default();
         report.end = self.run_into(&mut report).await;
@@ -116,12 +117,12 @@ impl Reconciler {
         end
     }
 
-    /// What the last run of this process has found.
+    /// The report of this process's last run.
     pub fn last_report(&self) -> Option<Report> {
         *self.0.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose beginning ends [`Reconciler::run`].
+    /// The drain whose beginning ends [`Reconciler::run`].
     pub fn drain(&self) -> &Drain {
         &self.0.settings.drain
     }

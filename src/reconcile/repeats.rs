@@ -1,9 +1,9 @@
-//! Pages that come again.
+//! Detects pages that repeat.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// Tells cursors that lead round in a circle, however large that is, from one that is kept: Brent's
-/// way (BIT 20, 1980), which needs no more memory for more pages. And the same page under another cursor.
+/// Detects cursors that form a cycle of any length, by Brent's algorithm (BIT 20, 1980), which
+/// needs the same memory for any number of pages. Also detects the same page under another cursor.
 #[derive(Debug)]
 pub(super) struct Repeats {
     hasher: RandomState,
@@ -24,7 +24,7 @@ impl Repeats {
         }
     }
 
-    /// Whether this cursor was met before.
+    /// Whether this cursor was seen before.
     pub(super) fn cursor(&mut self, cursor: &str) -> bool {
         let hash = self.hasher.hash_one(cursor);
         if self.kept == Some(hash) {
@@ -38,7 +38,7 @@ impl Repeats {
         false
     }
 
-    /// Whether this is the very page before, by the bodies and the deliveries that it names.
+    /// Whether this page equals the previous one, by its bodies and deliveries.
     pub(super) fn page<'a>(
         &mut self,
         found: impl Iterator<Item = (&'a [u8], Option<&'a str>)>,

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::error::ApiErrorKind;
 
-/// What one run of a [`Reconciler`](super::Reconciler) has found.
+/// The result of one run of a [`Reconciler`](super::Reconciler).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Report {
@@ -12,18 +12,18 @@ pub struct Report {
     pub seen: u64,
     /// How many of them were handled before, are being handled, or are in the inbox.
     pub known: u64,
-    /// How many were missed and are handled now, or held in the inbox.
+    /// How many were missed and are now handled, or are held in the inbox.
     pub recovered: u64,
-    /// How many the sender was asked to deliver again.
+    /// How many the sender was asked to redeliver.
     pub requested: u64,
-    /// How many are not final yet, or could not be told now: a later run takes them up.
+    /// How many are not final yet, or could not be checked now: a later run handles them.
     pub pending: u64,
-    /// How many are not wanted here: of a type or an account that is filtered, or too old.
+    /// How many are not wanted: of a filtered type or account, or too old.
     pub filtered: u64,
-    /// How many were handled with other content than the sender tells now. Each has a line in the log: a
-    /// person should look.
+    /// How many were handled with other content than the sender reports now. Each has a line in the
+    /// log, and a person should investigate.
     pub mismatched: u64,
-    /// How many could not be handled: their handler failed, or their key could not be made.
+    /// How many could not be handled: their handler failed, or no key could be made.
     pub failed: u64,
     /// How the run ended.
     pub end: RunEnd,
@@ -36,9 +36,9 @@ pub enum RunEnd {
     /// All pages were read.
     #[default]
     Complete,
-    /// Nothing was asked: another process is at it.
+    /// Nothing was queried: another process is running.
     Elsewhere,
-    /// The source could not be asked on.
+    /// The source could not be queried any further.
     Source(ApiErrorKind),
     /// The store or inbox could not be reached.
     Store,
@@ -46,15 +46,15 @@ pub enum RunEnd {
     TakenOver,
     /// The receiver is shutting down.
     Draining,
-    /// Its [time](super::ReconcilerBuilder::run_limit) was over. The next run begins at the first page again.
+    /// Its [time](super::ReconcilerBuilder::run_limit) was over. The next run starts over at the first page.
     OutOfTime,
-    /// There were more [pages](super::ReconcilerBuilder::most_pages) than it reads. The next run begins at the
-    /// first page again.
+    /// There were more [pages](super::ReconcilerBuilder::most_pages) than the limit. The next run
+    /// starts over at the first page.
     TooManyPages,
 }
 
 impl RunEnd {
-    /// The end in one stable word.
+    /// The end as a single stable word.
     pub fn code(self) -> &'static str {
         match self {
             Self::Complete => "complete",

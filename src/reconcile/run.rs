@@ -1,4 +1,4 @@
-//! One way through the pages of a source.
+//! One pass through the pages of a source.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use crate::rejection_cause::Chain;
 use crate::runtime::{AnyHandler, caught};
 use crate::store::Token;
 
-/// What is transient is asked again so often, after pauses that double.
+/// How often a request with a transient error is tried, with pauses that double.
 const TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// So many events are looked up at once.
+/// How many events are looked up at once.
 const LOOKED_UP: usize = 256;
 
-/// What a run works with.
+/// The parts of a run.
 pub(super) struct Run {
     pub(super) webhook: Arc<DedupeState>,
     pub(super) source: Arc<dyn AnySource>,
@@ -39,7 +39,7 @@ pub(super) struct Run {
     pub(super) most_pages: u64,
 }
 
-/// What became of one event that was missed.
+/// The outcome of one missed event.
 enum Fate {
     Ended(PolledEnd),
     Requested,
@@ -47,7 +47,7 @@ enum Fate {
 }
 
 impl Run {
-    /// Reads all pages; what was done so far stands in the report, whatever ends it.
+    /// Reads all pages; the report shows the progress so far, whatever ends the run.
     pub(super) async fn pages(&self, report: &mut Report) -> Result<(), RunEnd> {
         let (mut cursor, mut repeats): (Option<String>, _) = (None, Repeats::new());
         loop {
@@ -84,7 +84,7 @@ impl Run {
         }
     }
 
-    /// One page, asked for again where that may help.
+    /// Requests one page, again if that may help.
     async fn page(&self, cursor: Option<&str>) -> Result<Page, ApiError> {
         let mut tries = 0;
         loop {
@@ -107,7 +107,7 @@ impl Run {
         sleep(jittered(tries)).await;
     }
 
-    /// Events as far as they are not known.
+    /// Handles the events that are not known yet.
     async fn take_up(&self, found: Vec<Found>, report: &mut Report) -> Result<(), RunEnd> {
         let mut named = Vec::with_capacity(found.len());
         let mut redeliveries = Vec::with_capacity(found.len());
@@ -150,12 +150,12 @@ impl Run {
         let (mut missed, mut asked_for) = (Vec::new(), HashSet::new());
         for ((it, standing), redelivery) in named.into_iter().zip(standings).zip(redeliveries) {
             match standing {
-                // Each attempt at an event may be a delivery of its own: one more is enough.
+                // The list may have several deliveries of one event: one redelivery is enough.
                 Standing::Open if redelivery.is_some() && !asked_for.insert(it.key().clone()) => {
                     count(report, PolledEnd::Pending);
                 }
                 Standing::Open => missed.push((it, redelivery)),
-                // What asks for a redelivery tells no more than the key.
+                // For a redelivery only the key is known, so its content cannot be compared.
                 Standing::Differs if redelivery.is_none() => {
                     self.mismatched(&it, Reason::Conflict);
                     count(report, PolledEnd::Mismatched);
@@ -179,7 +179,7 @@ impl Run {
         Ok(())
     }
 
-    /// How far events got, asked again where the store does not answer.
+    /// The progress of events, queried again if the store does not answer.
     async fn standings(&self, named: &[IdentifiedPolled]) -> Result<Vec<Standing>, RunEnd> {
         let mut tries = 0;
         loop {
@@ -222,7 +222,7 @@ impl Run {
         }
     }
 
-    /// One question, in its turn and its time. A source that panics has failed.
+    /// Makes one call, in its turn and within its time. A source that panics has failed.
     async fn asked<'a, T>(
         &self,
         what: &str,
@@ -271,7 +271,7 @@ impl Run {
     }
 }
 
-/// Whether no other request of the run has a chance.
+/// Whether no other request of the run can succeed.
 fn stops(error: &ApiError) -> bool {
     error.is_transient()
         || matches!(
@@ -296,7 +296,7 @@ fn count(report: &mut Report, end: PolledEnd) {
     *of = of.saturating_add(1);
 }
 
-/// A pause before the next try: doubling, with full jitter behind its first half.
+/// A pause before the next try: it doubles, and its second half is random.
 pub(super) fn jittered(tries: u32) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16));
     let longest = doubled.min(LONGEST_PAUSE);

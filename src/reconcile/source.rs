@@ -10,7 +10,7 @@ use crate::error::ConfigError;
 use crate::event::{Given, Pointer};
 use crate::layer::PolledEvent;
 
-/// Where events are found that no delivery brought: a sender's API, asked page by page.
+/// A source of events that no delivery brought: a sender's API, queried page by page.
 ///
 /// ```
 /// use tower_webhook::reconcile::{ApiError, ApiErrorKind, Found, Page, Recovery, Source};
@@ -43,22 +43,23 @@ use crate::layer::PolledEvent;
 /// # }
 /// ```
 pub trait Source: Send + Sync + 'static {
-    /// What is told of the events that are found.
+    /// What the found events contain.
     fn recovery(&self) -> Recovery;
 
-    /// One page: the first one without a cursor, then the one that each [leads to](Page::then).
+    /// One page: the first if there is no cursor, otherwise the page that the previous one [leads
+    /// to](Page::then).
     ///
     /// # Errors
     ///
-    /// The API cannot be asked, or answers what cannot be read. What is
-    /// [transient](ApiError::is_transient) is asked again.
+    /// If the API cannot be queried, or its answer cannot be read. After a
+    /// [transient](ApiError::is_transient) error the page is requested again.
     fn page(&self, cursor: Option<&str>) -> impl Future<Output = Result<Page, ApiError>> + Send;
 
-    /// Asks the sender to deliver something again, for a source of [`Recovery::redelivery`].
+    /// Asks the sender to redeliver, for a source of [`Recovery::redelivery`].
     ///
     /// # Errors
     ///
-    /// The API cannot be asked, or refuses. Unless a source says otherwise it can never.
+    /// If the API cannot be queried, or refuses. The default always fails.
     fn redeliver(&self, delivery: &str) -> impl Future<Output = Result<(), ApiError>> + Send {
         let _ = delivery;
         std::future::ready(Err(ApiError::new(
@@ -68,10 +69,10 @@ pub trait Source: Send + Sync + 'static {
     }
 }
 
-/// What a [`Source`] tells of the events that it finds.
+/// What a [`Source`] knows about the events that it finds.
 ///
-/// From it follows whether their keys can be made, which is checked when a reconciler is built: an event
-/// under another key than the sender's would be another event, and run twice.
+/// It determines whether their keys can be made, which is checked when a reconciler is built: an
+/// event under another key than the sender's would be another event, and run twice.
 ///
 /// ```
 /// use tower_webhook::reconcile::Recovery;
@@ -92,7 +93,8 @@ pub struct Recovery {
 }
 
 impl Recovery {
-    /// Bodies made of an answer, which have these members as a delivery has them: JSON pointers.
+    /// Bodies built from an answer that have these members, given as JSON pointers, just as a
+    /// delivery has.
     pub fn members<'a>(members: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             members: Some(members.into_iter().map(str::to_owned).collect()),
@@ -103,7 +105,7 @@ impl Recovery {
         }
     }
 
-    /// Bodies with all members that a delivery has, as from an API that lists the events themselves.
+    /// Bodies with all members of a delivery, such as from an API that lists the events themselves.
     pub fn whole() -> Self {
         Self {
             members: None,
@@ -111,7 +113,7 @@ impl Recovery {
         }
     }
 
-    /// Bodies that are, byte by byte, those of the deliveries, with the headers that the key needs.
+    /// Bodies that equal those of the deliveries byte by byte, with the headers that the key needs.
     pub fn exact() -> Self {
         Self {
             is_exact: true,
@@ -119,8 +121,8 @@ impl Recovery {
         }
     }
 
-    /// No event is made: the sender delivers again what has not arrived. What is found has no more
-    /// than these members, by which it is known whether it did.
+    /// No events are made: the sender redelivers what has not arrived. What is found has only these
+    /// members, which are used to look up whether it arrived.
     pub fn redelivery<'a>(members: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             redelivers: true,
@@ -128,21 +130,21 @@ impl Recovery {
         }
     }
 
-    /// The same, where each event brings the id that its deliveries [sign](Found::id).
+    /// The same, if each event has the id that its deliveries [sign](Found::id).
     #[must_use]
     pub fn with_id(mut self) -> Self {
         self.has_id = true;
         self
     }
 
-    /// The same, where what is found are the items of the lists that
-    /// [deliveries hold](crate::event::EventRule::each), each by itself: the API lists what deliveries bring
-    /// in batches. A handler gets the same `Event<T>`, without a place in a list.
+    /// The same, if the found events are single items of the lists that [deliveries
+    /// hold](crate::event::EventRule::each): the API lists individually what deliveries bring in
+    /// batches. A handler gets the same `Event<T>`, without a place in a list.
     ///
     /// ```
     /// use tower_webhook::reconcile::{Found, Page, Recovery};
     ///
-    /// // `GET /v2/pix` answers with the payments that `{"pix":[…]}` brings.
+    /// // `GET /v2/pix` returns the payments that `{"pix":[…]}` delivers.
     /// let told = Recovery::members(["/endToEndId", "/valor", "/horario"]).of_items();
     /// let page = Page::of([Found::event(r#"{"endToEndId":"E1","valor":"10.00"}"#)]);
     /// # drop((told, page));
@@ -157,12 +159,12 @@ impl Recovery {
         self.of_items
     }
 
-    /// Whether it asks for another delivery instead of making events.
+    /// Whether it requests redeliveries instead of making events.
     pub fn asks_for_redelivery(&self) -> bool {
         self.redelivers
     }
 
-    /// Whether an event of no known shape could be what a delivery has brought.
+    /// Whether an event of unknown shape may be what a delivery brought.
     pub(super) fn can_be_unknown(&self) -> bool {
         self.is_exact
     }
@@ -198,7 +200,7 @@ impl Found {
     /// use tower_webhook::reconcile::Found;
     ///
     /// let listed = Found::event(r#"{"type":"paid"}"#).id("msg_1").header("x-acme-kind", "paid");
-    /// // The answer is what a confirmation would ask for: it is not asked again.
+    /// // The answer is the one that a confirmation would request, so it is not requested again.
     /// let polled = Found::event(r#"{"id":7,"status":"paid"}"#).confirmed();
     /// # drop((listed, polled));
     /// ```
@@ -212,7 +214,7 @@ impl Found {
         }
     }
 
-    /// A delivery that the sender can make again by this name, of the event that these members tell.
+    /// A delivery that the sender can repeat by this name, of the event that these members describe.
     pub fn redelivery(delivery: impl Into<Box<str>>, members: impl Into<Bytes>) -> Self {
         Self {
             redelivery: Some(delivery.into()),
@@ -227,7 +229,7 @@ impl Found {
         self
     }
 
-    /// The same, with a header that its deliveries have. What can be none is left out.
+    /// The same, with a header that its deliveries have. An invalid header is left out.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let (Ok(name), Ok(value)) = (
@@ -239,8 +241,8 @@ impl Found {
         self
     }
 
-    /// The same, where what was found is the answer that the webhook's
-    /// [confirmation](crate::Confirm) would ask for: that is left out.
+    /// The same, if this was built from the answer that the webhook's
+    /// [confirmation](crate::Confirm) would request: the confirmation is then skipped.
     #[must_use]
     pub fn confirmed(mut self) -> Self {
         self.is_confirmed = true;
@@ -265,7 +267,7 @@ impl Found {
     }
 }
 
-/// What a [`Source`] finds at once.
+/// One page of what a [`Source`] finds.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     found: Vec<Found>,
@@ -275,7 +277,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page of these, the last one unless it [leads on](Page::then).
+    /// A page of these, the last unless it [leads on](Page::then).
     pub fn of(found: impl IntoIterator<Item = Found>) -> Self {
         Self {
             found: found.into_iter().collect(),
@@ -283,14 +285,14 @@ impl Page {
         }
     }
 
-    /// The same page, and where the next one is.
+    /// The same page, with the cursor of the next one.
     #[must_use]
     pub fn then(mut self, cursor: impl Into<String>) -> Self {
         self.next = Some(cursor.into());
         self
     }
 
-    /// The same, and how many others were seen that are not final yet, and how many could not be read.
+    /// The same, with how many others are not final yet, and how many could not be read.
     ///
     /// ```
     /// use tower_webhook::reconcile::{Found, Page};
@@ -304,12 +306,12 @@ impl Page {
         self
     }
 
-    /// What was found.
+    /// The found events.
     pub fn found(&self) -> &[Found] {
         &self.found
     }
 
-    /// Where the next page is.
+    /// The cursor of the next page.
     pub fn next(&self) -> Option<&str> {
         self.next.as_deref()
     }
@@ -319,7 +321,7 @@ impl Page {
     }
 }
 
-/// [`Source`] with its futures boxed, so that it can stand behind a pointer.
+/// [`Source`] with its futures boxed, for use as a trait object.
 pub(super) trait AnySource: Send + Sync {
     fn recovery(&self) -> Recovery;
     fn page<'a>(&'a self, cursor: Option<&'a str>) -> BoxFuture<'a, Result<Page, ApiError>>;

@@ -1,4 +1,4 @@
-//! One reconciler at a time of those that many processes have: a record of its own, with a lease.
+//! Lets only one of many processes reconcile at a time: a separate record with a lease.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::store::{
     Claim, ClaimOutcome, Held, Release, Renew, SharedStore, Store, StoreError, Token,
 };
 
-/// No sender has this name.
+/// A name that no sender has.
 const NAME: Name = Name::constant("tower-webhook");
 const LEASE: Duration = Duration::from_secs(30);
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 
-/// Where it is written whose turn it is.
+/// The place that records whose turn it is.
 #[derive(Debug, Clone)]
 pub(super) struct Turns {
     key: EventKey,
@@ -29,12 +29,12 @@ pub(super) struct Turns {
 #[derive(Debug, Clone)]
 enum KeptIn {
     Store(SharedStore),
-    /// An entry that no worker takes, and that is there only while somebody has it.
+    /// An entry that no worker takes, and that exists only while somebody has the turn.
     #[cfg(feature = "inbox")]
     Inbox(SharedInbox, Route),
 }
 
-/// Ours until it is given back, or no longer renewed.
+/// The turn, held until it is given back or its lease ends.
 #[derive(Debug)]
 pub(super) struct OurTurn {
     turns: Turns,
@@ -88,7 +88,7 @@ impl Turns {
 }
 
 impl OurTurn {
-    /// Keeps the turn, and returns once it is somebody else's.
+    /// Keeps the turn, and returns once it is lost.
     pub(super) async fn keep(&self) {
         let mut renewed = Instant::now();
         loop {
@@ -126,7 +126,8 @@ impl OurTurn {
         Ok(held.first().copied().unwrap_or(Held::Fenced))
     }
 
-    /// Gives the turn back. Where the store does not hear it, the end of the lease does as well.
+    /// Gives the turn back. If the store does not get this, the end of the lease has the same
+    /// effect.
     pub(super) async fn give_back(self) {
         let key = self.turns.key.clone();
         let _ = match &self.turns.kept_in {

@@ -1,4 +1,4 @@
-//! From a proved delivery to an entry of an inbox.
+//! The way from a proved delivery to an inbox entry.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,11 +24,11 @@ use crate::reason::Reason;
 pub(crate) struct Door {
     pub(crate) inbox: SharedInbox,
     pub(crate) route: Route,
-    /// How long after a delivery has revived a dead event no other one does.
+    /// How long after a delivery has revived a dead event no other delivery revives it.
     pub(crate) revive_every: Duration,
 }
 
-/// Has an event accepted in a task of its own, and tells `caller` what becomes of that.
+/// Accepts an event in a separate task, and reports the outcome to `caller`.
 pub(crate) fn spawn_accept<C>(
     door: Arc<Door>,
     context: Arc<RunContext>,
@@ -56,13 +56,13 @@ impl<C: Caller<Accepted>> DeliveryTask<C> {
         if context.state.settings.confirms.is_empty() || context.is_confirmed() {
             return self.send(door, &accept).await;
         }
-        // Behind a pointer, as everything that most deliveries do without.
+        // Boxed, like everything that most deliveries do without.
         Box::pin(self.accept_unconfirmed(door, &accept)).await
     }
 
-    /// Has it held until a worker has it confirmed. Where as many contents wait as may, it is confirmed here.
+    /// Holds it until a worker has it confirmed. If too many contents wait already, it is confirmed here.
     async fn accept_unconfirmed(&mut self, door: &Door, accept: &Accept) -> Outcome<Accepted> {
-        // Where it cannot be told what there is, it is held all the same: the worker looks too.
+        // If the lookup fails, the event is held anyway: the worker checks too.
         let limit = self.limit();
         let known = within(|| limit, door.inbox.lookup(&accept.key)).await;
         if let Some(Ok(Some(view))) = known
@@ -72,7 +72,7 @@ impl<C: Caller<Accepted>> DeliveryTask<C> {
         }
         for place in places(accept.fingerprint) {
             match self.send(door, &accept.unconfirmed(place)).await {
-                // Other content has this place.
+                // Other content has taken this place.
                 Outcome::Done(Accepted::Conflict | Accepted::Dead) => {}
                 outcome => return outcome,
             }
@@ -97,7 +97,7 @@ impl<C: Caller<Accepted>> DeliveryTask<C> {
         match within(|| limit, door.inbox.accept(accept)).await {
             Some(Ok(accepted)) => self.accepted(accepted),
             Some(Err(error)) => Outcome::Refused(error.into()),
-            // It may be accepted all the same: the sender's next delivery is a duplicate then.
+            // It may still be accepted: the sender's next delivery is then a duplicate.
             None => Outcome::Refused(Reason::StoreTooSlow.into()),
         }
     }

@@ -1,4 +1,4 @@
-//! Handlers whose types are no longer part of who runs them.
+//! Type-erased event handlers.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ pub(crate) trait AnyHandler: Send + Sync {
     fn call<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>>;
 }
 
-/// An event handler with the state that it takes.
+/// An event handler with its state.
 pub(crate) struct WithState<H, S, Args> {
     handler: H,
     state: S,

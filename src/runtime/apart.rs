@@ -1,5 +1,5 @@
-//! The runtime in which claims are renewed: the crate's own, so that handlers which block every thread
-//! of the receiver's do not keep it waiting.
+//! The crate's own runtime for renewing claims, so that handlers which block every thread of the
+//! receiver's runtime do not delay renewals.
 
 use std::future::pending;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tokio::runtime::{Builder, Handle};
 
-/// One thread for the whole process. It sleeps while nothing is held.
+/// One thread for the whole process. It sleeps while no claim is held.
 static RUNTIME: LazyLock<Option<Handle>> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_all().build().ok()?;
     let handle = runtime.handle().clone();
@@ -18,8 +18,8 @@ static RUNTIME: LazyLock<Option<Handle>> = LazyLock::new(|| {
     Some(handle)
 });
 
-/// The runtime to renew in what is held by tasks of the runtime that this is called in. `None` where
-/// that is the only one: the system gives no thread, or a test has stopped its time.
+/// The runtime in which to renew claims that tasks of the current runtime hold. `None` if only the
+/// current one can do it: the system gives no thread, or a test has paused its time.
 pub(super) fn runtime() -> Option<&'static Handle> {
     if !goes_by_the_system() {
         return None;
@@ -27,8 +27,8 @@ pub(super) fn runtime() -> Option<&'static Handle> {
     RUNTIME.as_ref()
 }
 
-/// Whether the time of this runtime is the system's: where a test has paused it, it stands still or
-/// leaps, here and in no other runtime.
+/// Whether this runtime follows the system's time. If a test has paused it, time stands still or
+/// leaps here, and in no other runtime.
 fn goes_by_the_system() -> bool {
     let before = Instant::now();
     let told = tokio::time::Instant::now().into_std();

@@ -1,6 +1,6 @@
-//! From a proved delivery to one that is confirmed: nothing else claims.
+//! The way from a proved delivery to a confirmed one, which alone may claim.
 //!
-//! The store is only read here. Which of several confirmed deliveries runs is decided by the claim.
+//! The store is only read here. The claim decides which of several confirmed deliveries runs.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use crate::event::{Fingerprint, Handling};
 use crate::reason::Reason;
 use crate::store::{ClaimOutcome, RecordState, RecordView, Store};
 
-/// What a claim of this content would get from a record; none where it would be granted. The rules
-/// of the record say the same.
+/// The outcome of claiming this content, according to a record; `None` if the claim would be
+/// granted. Mirrors the rules of the record.
 fn standing(view: Option<RecordView>, fingerprint: Fingerprint) -> Option<ClaimOutcome> {
     let view = view?;
     let differs = view.fingerprint.is_some_and(|it| it != fingerprint);
@@ -35,8 +35,8 @@ fn standing(view: Option<RecordView>, fingerprint: Fingerprint) -> Option<ClaimO
 }
 
 impl<C> DeliveryTask<C> {
-    /// Has the event confirmed by everyone who is to be asked. What is handled already, or being
-    /// handled, is not asked about.
+    /// Asks everyone who must confirm the event. An event that is done, or being handled, is not
+    /// asked about.
     pub(super) async fn confirm<A>(&mut self) -> Result<(), ClaimError>
     where
         C: Caller<A>,
@@ -57,7 +57,7 @@ impl<C> DeliveryTask<C> {
             }
         }
         let confirmed = async {
-            // Nobody is at work on a question: it is none's to wait for.
+            // Questions are never claimed, so there is no other run to wait for.
             if context.event.identity.handling != Handling::Answered {
                 self.until_open(&seats).await?;
             }
@@ -89,11 +89,11 @@ impl<C> DeliveryTask<C> {
                 return Err(Reason::Draining.into());
             }
             let now = Instant::now();
-            // The question and the claim need time as well.
+            // Time is needed for the question and the claim as well.
             let limit = CALL_LIMIT.min(deadline.saturating_duration_since(now) / 2);
             let looked_up = state.terms.store.lookup(&identity.key);
-            // A store that cannot be read, or is slow where many are looked up, refuses nothing yet:
-            // the look saves a question, and the claim decides.
+            // A store that cannot be read, or is slow under many lookups, refuses nothing yet: the
+            // lookup only saves a question, and the claim decides.
             let Some(Ok(view)) = within(|| now + limit, looked_up).await else {
                 return Ok(());
             };
@@ -109,7 +109,7 @@ impl<C> DeliveryTask<C> {
     }
 }
 
-/// What all who are to be asked say of an event by this moment.
+/// The joint verdict of all confirmations on an event by this moment.
 #[cfg(feature = "inbox")]
 pub(crate) async fn judged(
     confirms: &[SharedConfirm],

@@ -1,17 +1,17 @@
 use super::outcome::Outcome;
 use crate::reason::Reason;
 
-/// Who has an event run, and is told what becomes of it.
+/// The party that has an event run and learns the outcome.
 pub(crate) trait Caller<A>: Send {
-    /// Whether it was told already: nothing need be ready for it by its deadline then.
+    /// Whether it was answered already: then nothing need be ready for it by its deadline.
     fn is_answered(&self) -> bool;
 
-    /// Waits until nobody wants to know any more.
+    /// Waits until nobody waits for the answer any more.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;
 
-    /// Tells it something before the run is over, unless it was told before.
+    /// Answers it before the run is over, unless it was answered before.
     fn early(&mut self, reason: Reason);
 
-    /// Tells it how the run has ended.
+    /// Reports how the run has ended.
     fn ended(&mut self, outcome: Outcome<A>);
 }

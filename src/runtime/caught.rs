@@ -1,4 +1,4 @@
-//! Panics of what is a user's.
+//! Catches panics of user code.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -6,21 +6,21 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-/// A handler has panicked. What it said is the panic hook's to tell.
+/// A handler has panicked. The panic hook reports the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
-/// Calls something once.
+/// Calls a function once.
 pub(crate) fn caught_once<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|said| {
-        // What it panicked with may panic being dropped, and that with something that does so again.
+        // Dropping a panic's payload may panic, and so may dropping that panic's payload.
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(said)));
         dropped.unwrap_or_else(std::mem::forget);
         Panicked
     })
 }
 
-/// Calls something, and polls what it returns.
+/// Calls a function, and polls the future that it returns.
 pub(crate) fn caught<F: Future>(call: impl FnOnce() -> F) -> Caught<F> {
     Caught {
         future: caught_once(call).ok(),
@@ -28,7 +28,8 @@ pub(crate) fn caught<F: Future>(call: impl FnOnce() -> F) -> Caught<F> {
 }
 
 pin_project! {
-    /// What a call has returned; none where that has panicked, and once it has ended.
+    /// The future that a call has returned; `None` if the call has panicked, or once the future has
+    /// ended.
     pub(crate) struct Caught<F> {
         #[pin]
         future: Option<F>,
@@ -55,7 +56,7 @@ impl<F: Future> Future for Caught<F> {
             Ok(poll) => Ok(ready!(poll)),
             Err(panicked) => Err(panicked),
         };
-        // Where it panics being dropped, what it has come to stands.
+        // If it panics while being dropped, its output remains valid.
         let _ = caught_once(|| slot.set(None));
         Poll::Ready(outcome)
     }

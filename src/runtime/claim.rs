@@ -1,4 +1,4 @@
-//! From a proved delivery, confirmed where that is asked for, to a claim that is held.
+//! The way from a proved and, if required, confirmed delivery to a claim that is held.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,14 +19,14 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::store::{Claim, ClaimOutcome, Release, Store, StoreErrorKind};
 
-/// A store that was given less time to answer was not asked in earnest.
+/// A store that had less time to answer does not count as unavailable.
 const LEAST_ASKED: Duration = Duration::from_millis(50);
 
-/// The pauses of a waiting duplicate whose store says at once that it need not wait any longer.
+/// The pauses of a waiting duplicate if its store's `wait` returns at once.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Where a duplicate waits for somebody else's outcome.
+/// The place where a duplicate waits for another delivery's outcome.
 pub(super) struct Queue {
     place: Option<WaitingPlace>,
     pause: Duration,
@@ -42,8 +42,8 @@ impl Default for Queue {
 }
 
 impl<C> DeliveryTask<C> {
-    /// Claims the event, waiting for another's outcome if there is one at work. `None` where the
-    /// handler is to run all the same: the store cannot be asked, or there is nothing to claim.
+    /// Claims the event, waiting for the outcome of another delivery that is at work. `None` if the
+    /// handler should run without a claim: the store is out of reach, or there is nothing to claim.
     pub(super) async fn claim<A>(&mut self) -> Result<Option<ClaimGuard>, ClaimError>
     where
         C: Caller<A>,
@@ -65,8 +65,8 @@ impl<C> DeliveryTask<C> {
         };
         let mut queue = Queue::default();
         loop {
-            // Its body may have come in after the drain began. This task is counted by now, so the
-            // drain either waits for it or is seen here.
+            // Its body may have arrived after the drain began. This task is counted by now, so the
+            // drain either waits for it or is noticed here.
             if context.is_draining() {
                 return Err(Reason::Draining.into());
             }
@@ -77,7 +77,7 @@ impl<C> DeliveryTask<C> {
                 .request_clock
                 .deadline
                 .saturating_duration_since(asked_at);
-            // A handler that is run unchecked needs time as well.
+            // A handler that runs unchecked needs time as well.
             let limit = CALL_LIMIT.min(if settings.fail_open { left / 2 } else { left });
             let mut is_late = settings.is_timed;
             let until = || {
@@ -103,7 +103,7 @@ impl<C> DeliveryTask<C> {
                 }
                 Some(Ok(outcome)) => {
                     self.may_wait(outcome)?;
-                    // Behind a pointer, as everything that most deliveries do without.
+                    // Boxed, like everything that most deliveries do without.
                     Box::pin(self.wait_for_other(&mut queue, &claim.key)).await?;
                     continue;
                 }
@@ -113,7 +113,7 @@ impl<C> DeliveryTask<C> {
                 Some(Err(error)) => error.into(),
                 None => Reason::StoreTooSlow.into(),
             };
-            // The claim may stand although its reply was lost.
+            // The claim may have been granted although its reply was lost.
             let Claim {
                 key,
                 token,
@@ -142,7 +142,7 @@ impl<C> DeliveryTask<C> {
         }
     }
 
-    /// Whether to wait for who has the event, by what the store says of that.
+    /// Whether to wait for the holder of the event, given the store's answer.
     pub(super) fn may_wait(&self, outcome: ClaimOutcome) -> Result<(), ClaimError> {
         let differs = matches!(
             outcome,
@@ -164,7 +164,7 @@ impl<C> DeliveryTask<C> {
         }
     }
 
-    /// Waits until it is worth another look whether somebody else is at work on the event.
+    /// Waits until it is worth checking again whether another receiver is at work on the event.
     pub(super) async fn wait_for_other<A>(
         &mut self,
         queue: &mut Queue,
@@ -184,7 +184,7 @@ impl<C> DeliveryTask<C> {
             biased;
             () = sleep_until(deadline) => return Err(still_running().into()),
             () = context.drain_begun() => return Err(Reason::Draining.into()),
-            // Nobody is told.
+            // Nobody waits for this answer.
             () = self.caller.gone() => return Err(Reason::InProgress.into()),
             () = state.terms.store.wait(key, left) => {}
         }
@@ -195,7 +195,7 @@ impl<C> DeliveryTask<C> {
         Ok(())
     }
 
-    /// Whether what was claimed may still begin.
+    /// Whether a claimed event may still begin.
     pub(super) fn may_begin(&self) -> Result<(), RejectionCause> {
         let now = self.context.claimed_at().unwrap_or_else(Instant::now);
         if now >= self.context.request_clock.deadline {
@@ -208,7 +208,7 @@ impl<C> DeliveryTask<C> {
     }
 }
 
-/// What is told where another attempt outlasts the time to answer.
+/// The refusal if another attempt outlasts the time to answer.
 #[cold]
 fn still_running() -> RejectionCause {
     RejectionCause::because(

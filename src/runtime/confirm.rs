@@ -8,19 +8,19 @@ use crate::event::EventKey;
 /// The part of all places, and of all bytes, that one subject may hold.
 pub(super) const SHARE: usize = 4;
 
-/// An event that is not confirmed yet: nothing of it is in the store. An inbox holds it meanwhile, under a key of
+/// An event that is not confirmed yet: the store holds nothing of it. An inbox holds it meanwhile, under a key of
 /// its own.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Unconfirmed {
-    /// Which event it is.
+    /// The event's key.
     pub key: EventKey,
     /// The proved body.
     pub body: Bytes,
 }
 
 impl fmt::Debug for Unconfirmed {
-    /// A body may hold what does not belong in a log: only its length is shown.
+    /// A body may hold data that does not belong in a log: only its length is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, body } = self;
         f.debug_struct("Unconfirmed")
@@ -30,7 +30,7 @@ impl fmt::Debug for Unconfirmed {
     }
 }
 
-/// What a confirmation found.
+/// The result of a confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Confirmation {
@@ -38,25 +38,25 @@ pub enum Confirmation {
     Confirmed,
     /// The event is not true: 400, and nothing of it is kept; what an inbox holds is mismatched.
     Mismatch,
-    /// There is nothing of that name to ask about: 400 at once, and nothing of it is kept.
+    /// Nothing of that name can be asked about: 400 at once, and nothing of it is kept.
     Unknown,
-    /// It cannot be told yet: asked again while there is time, then the sender is told "not now".
+    /// The truth is not known yet: the question is repeated while there is time, then the sender
+    /// gets the not-now status.
     TryAgain,
 }
 
-/// Asks whether an event is true, before it is claimed. Where there is an inbox a worker asks, behind the answer to
-/// the sender: what is not true is mismatched there, and what cannot be told is asked about again.
+/// Asks whether an event is true, before it is claimed. With an inbox, a worker asks after the sender has been
+/// answered: an untrue event is then mismatched, and an undecided one is asked about again.
 ///
-/// For senders whose proof is weak: a copy of their order, or a call to their status API, tells
-/// what a signature would. A function of [`Unconfirmed`] will do. A confirmation that panics is
-/// taken as "try again". What is done already, or being handled, is not asked about; deliveries of
-/// the same body share one question at a time. Where one answer tells the truth about many
-/// deliveries, [`ConfirmSubject`] asks once for all of them.
+/// For senders whose proof is weak: your own copy of their order, or a call to their status API, replaces a
+/// signature. A function of [`Unconfirmed`] will do. A confirmation that panics counts as "try again". Events that
+/// are done, or being handled, are not asked about. Deliveries of the same body share one question at a time. If
+/// one answer tells the truth about many deliveries, [`ConfirmSubject`] asks once for all of them.
 ///
-/// **Compare exactly what the event's key is made of.** Each spelling of a key part is an event of
-/// its own. Whoever looks it up more leniently than that, as an API or a database does that takes
-/// an id in any case or with blanks around it, confirms one truth under many keys: take the id from
-/// what was found, and have it equal the delivery's byte by byte.
+/// **Compare exactly the values that form the event's key.** Each spelling of a key part is a
+/// separate event. A lookup that is more lenient than that, such as an API or a database that
+/// accepts an id in any case or with surrounding blanks, confirms one truth under many keys. Take
+/// the id from the record found, and require it to equal the delivery's byte by byte.
 ///
 /// ```
 /// use tower_webhook::{Confirm, Confirmation, Unconfirmed};
@@ -73,7 +73,7 @@ pub enum Confirmation {
 /// takes(is_our_order);
 /// ```
 pub trait Confirm: Send + Sync + 'static {
-    /// What is found of this event.
+    /// Finds out whether this event is true.
     fn confirm(&self, event: Unconfirmed) -> impl Future<Output = Confirmation> + Send;
 
     /// How much may wait for it.
@@ -92,12 +92,13 @@ where
     }
 }
 
-/// Finds out the truth about what events speak of, and judges each event by it.
+/// Fetches the truth about the subjects of events, and judges each event by it.
 ///
 /// A stranger who knows a secret path can send any number of untrue deliveries about one checkout.
-/// A question for each of them would keep the true one waiting. Here one question at a time is asked
-/// about a subject, and its answer judges all deliveries that wait. One that refuses a delivery was
-/// asked for after that delivery had come; one that confirms it may be up to a second old.
+/// A question for each of them would keep the true one waiting. Instead, one question at a time is
+/// asked about a subject, and its answer judges all deliveries that wait. An answer that refuses a
+/// delivery was requested after that delivery arrived; one that confirms it may be up to a second
+/// old.
 ///
 /// ```
 /// use tower_webhook::{Confirmation, ConfirmSubject, Unconfirmed};
@@ -113,7 +114,7 @@ where
 ///     }
 ///
 ///     async fn fetch(&self, order: &str) -> Option<Option<String>> {
-///         // The status of our own order; `None` where the database cannot be reached.
+///         // The status of our own order; `None` if the database is out of reach.
 ///         # let _ = order;
 ///         Some(Some("paid".to_owned()))
 ///     }
@@ -133,24 +134,25 @@ where
 /// # drop(dedupe);
 /// ```
 pub trait ConfirmSubject: Send + Sync + 'static {
-    /// What is true of a subject.
+    /// The known facts about a subject.
     type Truth: Send + Sync + 'static;
 
-    /// What has to be asked about to judge this event, an order's id for example.
+    /// The subject to ask about to judge this event, for example an order's id.
     ///
     /// # Errors
     ///
-    /// What the event is judged as without asking: [`Confirmation::Mismatch`] where it does not
-    /// have the form of one.
+    /// The verdict on the event without asking: [`Confirmation::Mismatch`] if it does not have the
+    /// right form.
     fn subject(&self, event: &Unconfirmed) -> Result<String, Confirmation>;
 
-    /// What is true now of this subject; `None` where it cannot be told, which is asked again.
+    /// The present facts about this subject; `None` if they are not known yet, which is retried.
     ///
-    /// It is given up once nobody waits for it any more, and where it takes longer than half the
-    /// time that a delivery has which came meanwhile.
+    /// The call is dropped once nobody waits for it any more, or if it takes longer than half the
+    /// time of a delivery that arrived during it.
     fn fetch(&self, subject: &str) -> impl Future<Output = Option<Self::Truth>> + Send;
 
-    /// What this truth makes of the event. Compare exactly what its key is made of: see [`Confirm`].
+    /// Judges the event by these facts. Compare exactly the values that form its key: see
+    /// [`Confirm`].
     fn judge(&self, truth: &Self::Truth, event: &Unconfirmed) -> Confirmation;
 
     /// How much may wait for it.
@@ -181,7 +183,7 @@ pub struct ConfirmLimits {
 }
 
 impl Default for ConfirmLimits {
-    /// 64 questions at once; 8,192 deliveries and 32 MiB of bodies that wait.
+    /// 64 questions at once; 8,192 waiting deliveries with 32 MiB of bodies.
     fn default() -> Self {
         Self {
             questions: 64,
@@ -192,7 +194,7 @@ impl Default for ConfirmLimits {
 }
 
 impl ConfirmLimits {
-    /// Asks this many questions at once, and at least one.
+    /// Asks this many questions at once; at least one.
     #[must_use]
     pub fn questions(mut self, limit: usize) -> Self {
         self.questions = limit.max(1);
@@ -206,7 +208,7 @@ impl ConfirmLimits {
         self
     }
 
-    /// Lets bodies of this many bytes in all wait. Four times the largest body is the least that is of use: `build`
+    /// Lets bodies of this many bytes wait in total. Four times the largest body is the least that is of use: `build`
     /// warns of less.
     #[must_use]
     pub fn body_bytes(mut self, limit: usize) -> Self {

@@ -14,14 +14,14 @@ use crate::authenticated::AuthState;
 use crate::request_clock::RequestClock;
 use crate::store::{Grant, Token};
 
-/// The longest that an outcome takes to be recorded behind the deadline.
+/// The longest time after the deadline for recording an outcome.
 const MOST_LATE: Duration = Duration::from_millis(250);
 
-/// What is known of one run. Its caller, its task and its handler share it.
+/// The facts about one run. Its caller, its task and its handler share them.
 pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     pub(crate) state: Arc<RunState>,
     pub(crate) request_clock: RequestClock,
-    /// With the body only where somebody asks for it: this outlives the handler's use of that.
+    /// Holds the body only if it is needed, because this outlives the handler's use of it.
     pub(crate) auth: Arc<AuthState>,
     pub(crate) event: IdentifiedEvent,
     /// How it is held before it is claimed.
@@ -29,18 +29,19 @@ pub(crate) struct RunContext<C: ?Sized = dyn Send + Sync> {
     pub(super) claimed: OnceLock<Claimed>,
     pub(super) unchecked: AtomicBool,
     pub(super) content_differs: AtomicBool,
-    /// Whether the handler is running: who waits for it then need not wait past the deadline.
+    /// Whether the handler is running: then nobody needs to wait for it past the deadline.
     handling: AtomicBool,
-    /// Until when there is an answer to wait for, once the handler has ended and is to be recorded.
+    /// How long to wait for the answer, once the handler has ended and its outcome must be
+    /// recorded.
     record_by: OnceLock<Instant>,
     /// The transaction of its handler.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) transaction: TransactionSlot,
-    /// What its caller keeps with it.
+    /// The caller's own data.
     pub(crate) kept: C,
 }
 
-/// How an event is held before it is claimed: with which token, and since when at least.
+/// How an event is held before it is claimed: with which token, and since when at the latest.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Hold {
     pub(crate) token: Token,
@@ -48,7 +49,8 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    /// Whether so much of its lease is left that a claim need not ask for it: else it may be another one's.
+    /// Whether enough of its lease is left that a claim need not check it; else another receiver
+    /// may hold it.
     pub(crate) fn is_young(&self, lease: Duration) -> bool {
         self.since.elapsed() < lease / 3
     }
@@ -74,7 +76,7 @@ impl<C> RunContext<C> {
         Self::held(state, request_clock, auth, event, None, kept)
     }
 
-    /// The same of an event that is held so, where it is.
+    /// The same for an event that is held already, if it is.
     pub(crate) fn held(
         state: Arc<RunState>,
         request_clock: RequestClock,
@@ -122,12 +124,12 @@ impl<C: ?Sized> RunContext<C> {
         (self.event.item.as_ref()).is_some_and(|item| item.outlasts_drain)
     }
 
-    /// Whether the receiver shuts down, and nothing is begun any more.
+    /// Whether the receiver is shutting down and nothing new may begin.
     pub(super) fn is_draining(&self) -> bool {
         self.state.drain().has_begun() && !self.outlasts_drain()
     }
 
-    /// Waits for that.
+    /// Waits until then.
     pub(super) async fn drain_begun(&self) {
         if self.outlasts_drain() {
             pending::<()>().await;
@@ -139,7 +141,7 @@ impl<C: ?Sized> RunContext<C> {
         self.handling.store(true, Ordering::Release);
     }
 
-    /// From here on the outcome of the handler is the answer, though the deadline may be past.
+    /// From here on, the handler's outcome is the answer, even after the deadline.
     pub(super) fn handler_ended(&self) {
         self.handling.store(false, Ordering::Release);
     }
@@ -148,8 +150,8 @@ impl<C: ?Sized> RunContext<C> {
         self.handling.load(Ordering::Acquire)
     }
 
-    /// Leaves a moment to record an outcome that is known by now, and no other one when that is over:
-    /// asked again, it changes nothing. A sender waits a quarter longer than to the deadline.
+    /// Leaves a moment to record an outcome that is known by now, but no second one after that:
+    /// further calls change nothing. The sender waits up to a quarter of its time past the deadline.
     pub(super) fn allow_recording(&self) {
         let RequestClock {
             started, deadline, ..
@@ -159,12 +161,12 @@ impl<C: ?Sized> RunContext<C> {
         self.record_by.get_or_init(record_by);
     }
 
-    /// Whether its outcome is known, is being recorded and has a moment left for that.
+    /// Whether its outcome is known, is being recorded and still has time for that.
     pub(crate) fn is_recording(&self) -> bool {
         (self.record_by.get()).is_some_and(|record_by| Instant::now() <= *record_by)
     }
 
-    /// Until when the sender is to be answered.
+    /// By when the sender must be answered.
     pub(crate) fn answer_by(&self) -> Instant {
         self.record_by
             .get()
@@ -172,12 +174,12 @@ impl<C: ?Sized> RunContext<C> {
             .unwrap_or(self.request_clock.deadline)
     }
 
-    /// Whether it was found out where its confirmations would ask.
+    /// Whether it was found at the source that its confirmations would query.
     pub(super) fn is_confirmed(&self) -> bool {
         (self.auth.polled.as_ref()).is_some_and(|polled| polled.is_confirmed)
     }
 
-    /// Whether the event comes out of an inbox, and nobody waits for the answer to its delivery.
+    /// Whether the event comes from an inbox, so that nobody waits for the answer to its delivery.
     pub(super) fn is_queued(&self) -> bool {
         self.state.settings.is_queued
     }
@@ -186,7 +188,7 @@ impl<C: ?Sized> RunContext<C> {
         self.unchecked.load(Ordering::Relaxed)
     }
 
-    /// Whether its key is the sender's own id and was met with other content.
+    /// Whether its key is the sender's own id and was found with other content.
     pub(crate) fn content_differs(&self) -> bool {
         self.content_differs.load(Ordering::Relaxed)
             || (self.event.has_own_id() && self.grant().is_some_and(|grant| grant.corrected))

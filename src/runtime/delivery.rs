@@ -11,9 +11,9 @@ use crate::clock::UnixTime;
 use crate::event::{EventKey, Handling, ItemPlace, Name, Order};
 use crate::secret::KeyIds;
 
-/// What is known of the delivery that a handler runs for.
+/// The facts about the delivery that a handler runs for.
 ///
-/// It stands in the request's extensions and is an extractor for axum. Clones share it.
+/// It is in the request's extensions and is an extractor for axum. Clones share it.
 #[derive(Clone)]
 pub struct Delivery {
     context: Arc<RunContext>,
@@ -30,45 +30,46 @@ impl Delivery {
         &self.context
     }
 
-    /// Whose delivery it is.
+    /// The provider that sent it.
     pub fn provider(&self) -> &Name {
         self.key().provider()
     }
 
-    /// Which consumer's it is, where they have names.
+    /// The consumer that receives it, if consumers have names.
     pub fn consumer(&self) -> Option<&Name> {
         self.key().consumer()
     }
 
-    /// Which event it is: what a sink can be made unique on, by [`EventKey::encoded`]. Its `Display` leaves out
-    /// whose it is.
+    /// The event's key. A sink can enforce uniqueness on its [`EventKey::encoded`] form. Its
+    /// `Display` form omits the provider and consumer.
     pub fn key(&self) -> &EventKey {
         &self.context.event.identity.key
     }
 
-    /// The name of the shape that the body has; `None` where the provider's rule knows none, and
-    /// the event is keyed on its body.
+    /// The name of the body's shape; `None` if the provider's rule knows none, and the event is
+    /// keyed on its body.
     pub fn shape(&self) -> Option<&str> {
         self.context.event.identity.shape.as_deref()
     }
 
-    /// Whether its id is one that the sender uses for tests. It is never deduplicated: a random
-    /// part stands in its key.
+    /// Whether its id is one that the sender uses for tests. It is never deduplicated: its key has
+    /// a random part.
     pub fn is_test_id(&self) -> bool {
         self.context.event.identity.handling == Handling::TestId
     }
 
-    /// Which attempt at the event this is, from 1; 0 where the store could not be asked, and for a
-    /// question that is [answered](crate::event::Shape::answered) each time, for which nothing is claimed.
+    /// Which attempt at the event this is, from 1. It is 0 if the store was out of reach, and for a
+    /// question that is [answered](crate::event::Shape::answered) each time, because nothing is
+    /// claimed then.
     ///
-    /// It counts where a handler began, or may have begun: what waited too long for a limit inside, or was
-    /// given back at a shutdown, has its number still to come.
+    /// Attempts count if their handler began, or may have begun. An attempt that waited too long
+    /// for an inner limit, or was given back at a shutdown, does not use up its number.
     pub fn attempt(&self) -> u32 {
         self.context.grant().map_or(0, |grant| grant.attempt)
     }
 
-    /// A number that grows with every claim of the event: a sink that remembers the highest one and
-    /// refuses lower ones is safe from a handler that outlived its lease. 0 where there is no
+    /// A number that grows with every claim of the event. A sink that remembers the highest one and
+    /// refuses lower ones is safe from a handler that outlives its lease. It is 0 if there is no
     /// [attempt](Self::attempt).
     pub fn fence(&self) -> u64 {
         self.context.grant().map_or(0, |grant| grant.fence)
@@ -79,14 +80,14 @@ impl Delivery {
         self.context.grant().is_some_and(|grant| grant.corrected)
     }
 
-    /// Whether the store could not be asked, so that this may be a duplicate: only where running
-    /// unchecked was chosen.
+    /// Whether the store was out of reach, so that this may be a duplicate: only if running
+    /// unchecked is enabled.
     pub fn is_unchecked(&self) -> bool {
         self.context.is_unchecked()
     }
 
-    /// Whether a worker runs it out of an inbox: its sender was answered before. `false` where it runs
-    /// inline, and its outcome is the sender's answer.
+    /// Whether a worker runs it from an inbox, after its sender was answered. `false` if it runs
+    /// inline, so that its outcome is the sender's answer.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,8 +107,8 @@ impl Delivery {
         self.context.is_queued()
     }
 
-    /// Whether no delivery brought it: a [`Reconciler`](crate::reconcile::Reconciler) has found it by asking
-    /// its sender. Nothing was signed then, and the body may be made of the sender's answer.
+    /// Whether no delivery brought it: a [`Reconciler`](crate::reconcile::Reconciler) found it by querying
+    /// its sender. Nothing was signed then, and the body may be built from the sender's answer.
     ///
     /// ```
     /// use tower_webhook::Delivery;
@@ -120,13 +121,13 @@ impl Delivery {
         self.context.auth.polled.is_some()
     }
 
-    /// What the event is about and how new it is, where its rule [says so](crate::event::EventRule::ordered).
+    /// The event's subject and version, if its rule [names them](crate::event::EventRule::ordered).
     ///
     /// ```
     /// use tower_webhook::Delivery;
     ///
     /// fn is_late(delivery: &Delivery) -> bool {
-    ///     // An operator wants it run after a newer one.
+    ///     // An operator wants it to run after a newer one.
     ///     delivery.order().is_some_and(|order| order.forced)
     /// }
     /// ```
@@ -150,12 +151,12 @@ impl Delivery {
         self.context.request_clock.received_at
     }
 
-    /// When the delivery was signed, where that is signed too.
+    /// When the delivery was signed, if the signature covers a time.
     pub fn signed_at(&self) -> Option<UnixTime> {
         self.mark.signature()?.signed_at()
     }
 
-    /// The names of all keys that it was signed with.
+    /// The names of all keys that signed it.
     pub fn verified_by(&self) -> Option<&KeyIds> {
         Some(self.mark.signature()?.key_ids())
     }
@@ -165,13 +166,13 @@ impl Delivery {
         &self.mark
     }
 
-    /// The proved body; of several events in one, that of this [item](Self::item).
+    /// The proved body; for an [item](Self::item) of a list, that of this event alone.
     pub fn body(&self) -> Bytes {
         self.mark.body().cloned().unwrap_or_default()
     }
 
-    /// What an [`Event<T>`](crate::Event) is read from: the [body](Self::body), or the JSON of one that
-    /// is a form.
+    /// The text that an [`Event<T>`](crate::Event) is read from: the [body](Self::body), or the
+    /// JSON form of a form body.
     pub fn document(&self) -> Bytes {
         self.form().cloned().unwrap_or_else(|| self.body())
     }
@@ -180,16 +181,16 @@ impl Delivery {
         self.context.event.document.as_ref()
     }
 
-    /// Where the event stands in its delivery, where that holds a list of them.
+    /// The event's position in its delivery, if that holds a list of events.
     pub fn item(&self) -> Option<ItemPlace> {
         Some(self.context.event.item.as_ref()?.place)
     }
 
-    /// The whole proved body: of an [item](Self::item) what its list stands in, else the
+    /// The whole proved body: for an [item](Self::item), the body that holds its list, else the
     /// [body](Self::body) itself.
     ///
-    /// In a worker it is what the inbox has kept with the item: the body around the list, with an empty list in its
-    /// place. `None` where that is over 16 KiB, or no text.
+    /// In a worker, it is the part that the inbox has stored with the item: the body around the
+    /// list, with an empty list in its place. `None` if that is over 16 KiB, or not text.
     pub fn envelope(&self) -> Option<Bytes> {
         match self.context.event.item.as_ref().map(|item| &item.around) {
             Some(Around::Whole { body, .. }) => Some(body.clone()),

@@ -7,21 +7,21 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::context::RunContext;
 use super::renewal_scheduler::RenewalSlot;
 
-/// One event on its way, and who has it run.
+/// A running event, and its caller.
 pub(super) struct DeliveryTask<C> {
     pub(super) context: Arc<RunContext>,
     /// The proved body, until the handler has it.
     pub(super) body: Option<Bytes>,
-    /// Where its hold is looked after.
+    /// The slot in which its hold is renewed.
     pub(super) slot: RenewalSlot,
     pub(super) caller: C,
-    /// The last to be dropped: by then all is done.
+    /// Dropped last: by then, all work is done.
     pub(super) _counted: TaskTrackerToken,
 }
 
 impl<C> DeliveryTask<C> {
-    /// What is to run on this runtime: what looks after the hold must run where the task does that holds
-    /// it.
+    /// Prepares a task for this runtime: the renewal of a hold is tied to the runtime of the task
+    /// that holds it.
     pub(super) fn new(
         runtime: &Handle,
         context: Arc<RunContext>,

@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// Waits, at shutdown, for the handlers that still run. Clones are the same drain.
+/// Waits, at shutdown, for the handlers that are still running. Clones are the same drain.
 ///
 /// Handlers run detached from their requests, so a server that has shut down may leave some behind.
 /// Give one drain to every webhook of a process, and wait for it after the server has ended.
@@ -33,14 +33,14 @@ impl Drain {
         Self::default()
     }
 
-    /// From now on, deliveries that no handler has begun are told to come again, those that wait
-    /// for another's outcome at once.
+    /// From now on, deliveries that no handler has begun get the not-now status. Those that wait
+    /// for another's outcome get it at once.
     pub fn begin(&self) {
         self.begun.cancel();
     }
 
-    /// Begins, waits until every handler has ended and its outcome is recorded, and tells how many
-    /// had not when `limit` was over. Their claims end with their leases.
+    /// Begins, waits until every handler has ended and its outcome is recorded, and returns how
+    /// many had not after `limit`. Their claims end with their leases.
     pub async fn wait(&self, limit: Duration) -> usize {
         self.begin();
         self.running.close();
@@ -48,7 +48,7 @@ impl Drain {
         self.running.len()
     }
 
-    /// How many deliveries are being handled now, or wait for the outcome of another.
+    /// The number of deliveries that are being handled now, or wait for the outcome of another.
     pub fn running(&self) -> usize {
         self.running.len()
     }

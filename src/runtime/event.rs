@@ -7,18 +7,18 @@ use crate::payload::{self, PayloadError};
 
 /// The payload of a proved delivery, read from the verified bytes.
 ///
-/// It takes no request body, so it stands anywhere among a handler's arguments and axum's own body
-/// limit does not apply to it. A handler that takes raw `Bytes` meets that limit of 2 MB, and
-/// raises it with `DefaultBodyLimit` if it must.
+/// It does not consume the request's body, so it may be any argument of a handler, and axum's body
+/// limit does not apply to it. A handler that takes raw `Bytes` is subject to that limit of 2 MB,
+/// and can raise it with `DefaultBodyLimit`.
 ///
-/// A body that does not fit `T` is answered with 422 where this sender retries that, else with 500,
-/// and its event is free again: it can be handled once `T` is mended, for as long as the sender
-/// tries. The log line and the observation name the member that does not fit, and never its value.
+/// A body that does not fit `T` is answered with 422 if this sender retries after that, else with 500.
+/// Its event is released, and can be handled once `T` is fixed, for as long as the sender retries. The
+/// log line and the observation name the member that does not fit, but never its value.
 ///
-/// What stands in a string and is no text is read as U+FFFD. Members that `T` does not have may hold
-/// anything. A [`serde_json::Value`] takes no number beyond an `f64` and no more than 127 levels; nor
-/// does an enum with `#[serde(tag = "…")]`, which keeps the values around its tag while it looks for it.
-/// A [`RawValue`](serde_json::value::RawValue) takes whatever is JSON.
+/// Invalid text in a string is read as U+FFFD. Members that `T` does not have may hold anything. A
+/// [`serde_json::Value`] takes no number beyond an `f64` and no more than 127 levels of nesting.
+/// The same holds for an enum with `#[serde(tag = "…")]`, which buffers the values around its tag
+/// while it searches for it. A [`RawValue`](serde_json::value::RawValue) takes any JSON.
 ///
 /// ```
 /// use axum::http::StatusCode;
@@ -38,8 +38,8 @@ use crate::payload::{self, PayloadError};
 ///
 /// # Types that are not known yet
 ///
-/// A sender adds types of events without a word. A type with a last variant for all others answers
-/// 200 to them; without it each is an error that the sender repeats until it gives up.
+/// Senders add types of events without notice. An enum with a last variant for all others answers
+/// 200 to them. Without it, each is an error that the sender repeats until it gives up.
 ///
 /// ```
 /// use axum::http::StatusCode;
@@ -64,7 +64,7 @@ use crate::payload::{self, PayloadError};
 /// async fn on_event(Event(event): Event<Happened>) -> StatusCode {
 ///     match event {
 ///         Happened::Paid { data } => println!("{} paid", data.amount),
-///         // Taken, and of no interest.
+///         // Accepted and ignored.
 ///         Happened::Unknown => {}
 ///     }
 ///     StatusCode::OK
@@ -89,10 +89,10 @@ impl<T> Deref for Event<T> {
 }
 
 impl<T: DeserializeOwned> Event<T> {
-    /// Reads a proved body, and says in the log where it is not of this type.
+    /// Reads a proved body, and logs if it is not of this type.
     pub(crate) fn read(body: &[u8], delivery: Option<&Delivery>) -> Result<Self, PayloadError> {
         payload::read(body).map(Self).inspect_err(|error| {
-            // Nobody sends again what a worker runs.
+            // Nobody sends a worker's event again.
             let remedy = match delivery.is_some_and(Delivery::is_queued) {
                 true => "the event is dead: mend the type, and redrive it",
                 false => "mend the type, and the next attempt runs",

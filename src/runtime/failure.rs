@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::permanent::Permanent;
 use crate::rejection_cause::Chain;
 
-/// Why an [`EventHandler`](super::EventHandler) has not done its event.
+/// Why an [`EventHandler`](super::EventHandler) has not completed its event.
 ///
-/// Every error becomes one by `?`, and is tried again; a [`Permanent`] becomes one that is not. A boxed
-/// error is itself no error to Rust: [`Failure::retry`] takes it.
+/// `?` converts every error into a failure that is retried, and a [`Permanent`] into one that is
+/// not. A boxed error does not implement `Error`: convert it with [`Failure::retry`].
 ///
 /// ```
 /// use tower_webhook::Permanent;
@@ -31,11 +31,11 @@ pub struct Failure {
     retry_after: Option<Duration>,
 }
 
-/// What becomes of an event whose handler has failed.
+/// The consequence for an event whose handler has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// It is given back, and run again at the sender's next attempt.
+    /// It is released, and runs again at the sender's next attempt.
     Retry,
     /// No retry can help: the event is done, and never run again. In an inbox it is dead, and runs again only when
     /// it is redriven or delivered again.
@@ -43,7 +43,7 @@ pub enum FailureKind {
 }
 
 impl Failure {
-    /// An error after which the event is run again, such as a boxed one or one of `anyhow`.
+    /// A failure after which the event runs again, from an error such as a boxed one or one of `anyhow`.
     ///
     /// ```
     /// use std::error::Error;
@@ -82,8 +82,7 @@ impl Failure {
         self
     }
 
-    /// The same, where no retry can help. In an inbox the event is dead, and a redrive or another delivery of it runs it
-    /// again.
+    /// A failure that no retry can help. In an inbox the event is dead: a redrive or another delivery runs it again.
     pub fn permanent(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             kind: FailureKind::Permanent,
@@ -92,17 +91,17 @@ impl Failure {
         }
     }
 
-    /// What becomes of the event.
+    /// The consequence for the event.
     pub fn kind(&self) -> FailureKind {
         self.kind
     }
 
-    /// When the event is to be run again, where the handler has said so.
+    /// The delay after which the event should run again, if the handler has set one.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The error that the handler has met.
+    /// The handler's error.
     pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.error
     }
@@ -129,14 +128,14 @@ impl<R: fmt::Display> From<Permanent<R>> for Failure {
 }
 
 impl fmt::Display for Failure {
-    /// The error and what caused it, in one line.
+    /// The error and its causes, in one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Chain(&*self.error).fmt(f)
     }
 }
 
-/// What an [`EventHandler`](super::EventHandler) returns: nothing where it is always done, or a
-/// `Result` with any error, a [`Permanent`] or a [`Failure`]. A type of your own is as good:
+/// The return type of an [`EventHandler`](super::EventHandler): `()` if it always succeeds, or a
+/// `Result` with any error, a [`Permanent`] or a [`Failure`]. Your own type can implement it:
 ///
 /// ```
 /// use tower_webhook::Delivery;
@@ -173,7 +172,7 @@ pub trait HandlerResult {
     ///
     /// # Errors
     ///
-    /// It is not.
+    /// It is not done.
     fn into_result(self) -> Result<(), Failure>;
 }
 

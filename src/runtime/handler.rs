@@ -5,14 +5,14 @@ use super::event::Event;
 use super::failure::{Failure, HandlerResult};
 use crate::authenticated::Authenticated;
 
-/// An async function that handles an event, and knows nothing of HTTP.
+/// An async function that handles an event, independent of HTTP.
 ///
-/// It takes up to six arguments, each of which can be had [`FromRun`]: [`Event<T>`], [`Delivery`],
-/// [`Authenticated`], with the feature `axum` axum's `State<S>`, and with `postgres` or `sqlite` a `Tx`.
-/// It returns nothing, or a `Result` whose error says whether trying again can help: see [`HandlerResult`].
+/// It takes up to six arguments, each of which implements [`FromRun`]: [`Event<T>`], [`Delivery`],
+/// [`Authenticated`], with the feature `axum` axum's `State<S>`, and with `postgres` or `sqlite` a `Tx`. It
+/// returns nothing, or a `Result` whose error says whether a retry can help: see [`HandlerResult`].
 ///
-/// `event_handler` mounts it on a route. A handler that needs the request, or answers with a
-/// response of its own, is one of axum's, or any Tower service.
+/// `event_handler` mounts it on a route. A handler that needs the request, or returns its own
+/// response, must be an axum handler or a Tower service.
 ///
 /// ```
 /// use serde::Deserialize;
@@ -36,7 +36,7 @@ use crate::authenticated::Authenticated;
 /// takes(on_paid);
 /// ```
 ///
-/// What only a request has, it cannot take:
+/// It cannot take parts that only a request has:
 ///
 /// ```compile_fail
 /// use tower_webhook::runtime::EventHandler;
@@ -68,13 +68,13 @@ pub struct Run<'a, S> {
 }
 
 impl<'a, S> Run<'a, S> {
-    /// A run of the event of this delivery, which a Tower service finds in its request's extensions:
-    /// there too an [`EventHandler`] can be called.
+    /// A run of this delivery's event. A Tower service that finds the delivery in its request's
+    /// extensions can thus call an [`EventHandler`].
     pub fn new(delivery: &'a Delivery, state: &'a S) -> Self {
         Self { delivery, state }
     }
 
-    /// What is known of the event's delivery.
+    /// The event's delivery.
     pub fn delivery(&self) -> &Delivery {
         self.delivery
     }
@@ -85,13 +85,13 @@ impl<'a, S> Run<'a, S> {
     }
 }
 
-/// What can be had of a run: an argument of an [`EventHandler`]. One of your own is as good:
+/// A value that an [`EventHandler`] can take as an argument. Your own type can implement it:
 ///
 /// ```
 /// use tower_webhook::runtime::{EventHandler, Failure, FromRun, Run};
 /// use tower_webhook::{Delivery, Event};
 ///
-/// /// What makes an effect unique: the event's key as text.
+/// /// The event's key as text, which makes an effect unique.
 /// struct EffectId(String);
 ///
 /// impl<S> FromRun<S> for EffectId {
@@ -114,11 +114,12 @@ impl<'a, S> Run<'a, S> {
     note = "it takes `Event<T>`, `Delivery`, `Authenticated` and, with the feature `axum`, `State<S>`, with `postgres` or `sqlite`, `Tx`"
 )]
 pub trait FromRun<S>: Sized {
-    /// Takes it out of the run.
+    /// Takes the value from the run.
     ///
     /// # Errors
     ///
-    /// The event has none, as where its body is not of the handler's type. Nothing is run for it.
+    /// The run does not have it, for example if its body is not of the handler's type. The handler
+    /// does not run.
     fn from_run(run: &Run<'_, S>) -> Result<Self, Failure>;
 }
 

@@ -1,4 +1,4 @@
-//! A claim that is held, and its end.
+//! A claim that is held, and how it ends.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -22,15 +22,16 @@ pub(super) struct HeldClaim {
     pub(super) grant: Grant,
     pub(super) claimed_at: Instant,
     pub(super) lease: LeaseState,
-    /// The request's, for what is said of its renewals.
+    /// The request's span, for log lines about renewals.
     pub(super) span: Span,
     /// Whether a handler has begun and not failed: its effect may have taken place.
     at_work: AtomicBool,
-    /// Whether the store is being told how it ended: that it is not held any more is no news then.
+    /// Whether the outcome is being sent to the store: then it is no news that the event is no
+    /// longer held.
     pub(super) ending: AtomicBool,
-    /// Whether a renewal was refused meanwhile.
+    /// Whether a renewal was refused in the meantime.
     pub(super) fenced: AtomicBool,
-    /// Whether the store was told, or is being told in the background.
+    /// Whether the outcome was sent, or is being sent in the background.
     finished: AtomicBool,
 }
 
@@ -40,11 +41,11 @@ impl Leased for HeldClaim {
     }
 }
 
-/// A hold that ends with its task, if not before.
+/// A hold that ends with its task at the latest.
 pub(super) struct ClaimGuard(Arc<HeldClaim>);
 
 impl ClaimGuard {
-    /// A claim that was granted, and sent at `claimed_at`: it ends no later here than in the store.
+    /// A granted claim that was sent at `claimed_at`: it ends no later here than in the store.
     pub(super) fn new(
         terms: Arc<ClaimTerms>,
         claim: Claim,
@@ -65,12 +66,12 @@ impl ClaimGuard {
         }))
     }
 
-    /// The hold, to be renewed beside its task.
+    /// The hold, to be renewed alongside its task.
     pub(super) fn shared(&self) -> Arc<HeldClaim> {
         Arc::clone(&self.0)
     }
 
-    /// What its handler is told of it.
+    /// The handler's view of it.
     pub(super) fn lease(&self) -> Lease {
         let held: Arc<HeldClaim> = Arc::clone(&self.0);
         Lease::of(held)
@@ -86,10 +87,10 @@ impl Deref for ClaimGuard {
 }
 
 impl Drop for ClaimGuard {
-    /// A task that a user's code made panic before the handler began gives the event back too, so
-    /// that the sender's next attempt need not wait for the end of the lease. Once a handler has
-    /// begun, only that end frees the event: the effect may have taken place, or may still. So it
-    /// is too where the runtime goes down.
+    /// A task that panics in user code before the handler began also gives the event back, so that
+    /// the sender's next attempt need not wait for the end of the lease. Once a handler has begun,
+    /// only the end of the lease frees the event: the effect may have taken place, or may still do
+    /// so. The same holds if the runtime shuts down.
     fn drop(&mut self) {
         if !self.0.finished.load(Ordering::Relaxed) {
             self.0.end_without_outcome();
@@ -98,7 +99,7 @@ impl Drop for ClaimGuard {
 }
 
 impl HeldClaim {
-    /// From here on the event is not given back unless the handler has failed.
+    /// From here on, the event is given back only if the handler fails.
     pub(super) fn begin_work(&self) {
         self.at_work.store(true, Ordering::Relaxed);
     }
@@ -116,7 +117,7 @@ impl HeldClaim {
         self.lease.lose();
     }
 
-    /// What records the event as done. From here on it is being told.
+    /// The command that records the event as done. From here on, the outcome is being sent.
     pub(super) fn complete_command(&self, response: StoredResponse) -> Complete {
         self.ending.store(true, Ordering::Relaxed);
         Complete {
@@ -130,14 +131,14 @@ impl HeldClaim {
         }
     }
 
-    /// The store was told by other means, or there is nothing to tell it.
+    /// The outcome was sent by other means, or there is none to send.
     #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(super) fn was_told(&self) {
         self.finished.store(true, Ordering::Relaxed);
     }
 
-    /// Records the event as done, however long that takes; calls `overdue` once if that is not
-    /// done by `answer_by`, which is asked for when there is something to wait for.
+    /// Records the event as done, however long that takes. Calls `overdue` once if that is not done
+    /// by `answer_by`, which is called only if there is something to wait for.
     pub(super) fn complete(
         &self,
         response: StoredResponse,
@@ -160,7 +161,7 @@ impl HeldClaim {
         }
     }
 
-    /// Sends what the store did not take once more, until it does.
+    /// Resends a record that the store did not take, until it does.
     async fn complete_again(
         &self,
         complete: &Complete,
@@ -228,7 +229,8 @@ impl HeldClaim {
         }
     }
 
-    /// What the store does not do is told at once: the record is what an operator relies on.
+    /// Warns at once of a command that the store did not execute, because operators rely on the
+    /// record.
     pub(super) fn warn(&self, command: &'static str, error: Option<&StoreError>) {
         tracing::warn!(
             target: "tower_webhook",

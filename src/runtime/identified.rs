@@ -9,18 +9,18 @@ use crate::event::{Handling, Identity, ItemPlace};
 pub(crate) struct IdentifiedEvent {
     pub(crate) identity: Identity,
     pub(crate) predates_retention: bool,
-    /// Behind a pointer, as everything that most deliveries do without.
+    /// Boxed, like everything that most deliveries do without.
     pub(crate) item: Option<Box<DeliveredItem>>,
-    /// What the body is read as, where that is a form.
+    /// The JSON form of the body, if that is a form.
     pub(crate) document: Option<Bytes>,
 }
 
-/// What is known of an event that came with others in one delivery.
+/// The facts about an event that arrived with others in one delivery.
 #[derive(Debug)]
 pub(crate) struct DeliveredItem {
     pub(crate) place: ItemPlace,
     pub(crate) around: Around,
-    /// Whether it is run although the receiver shuts down: its sender does not come again.
+    /// Whether it runs even if the receiver is shutting down, because its sender does not retry.
     pub(crate) outlasts_drain: bool,
 }
 
@@ -31,18 +31,19 @@ pub(crate) struct DeliveredItem {
     expect(dead_code, reason = "an inbox keeps a part of it")
 )]
 pub(crate) enum Around {
-    /// As it was proved, and where in it the items stand: from the first one to the end of the last one.
+    /// The body as it was proved, and the range of the items in it: from the start of the first to
+    /// the end of the last.
     Whole { body: Bytes, items: Range<usize> },
-    /// What an inbox has kept of it.
+    /// The part that an inbox has stored.
     Kept(Option<Bytes>),
 }
 
 #[cfg(feature = "inbox")]
 impl Around {
-    /// No more of it is kept with each item.
+    /// The most bytes of it that are stored with each item.
     const MOST_KEPT: usize = 16 * 1024;
 
-    /// It without its items, if that is not too long to be kept with each of them.
+    /// The body without its items, if that is short enough to be stored with each of them.
     pub(crate) fn without_items(&self) -> Option<Bytes> {
         let (body, items) = match self {
             Self::Whole { body, items } => (body, items),
@@ -55,7 +56,7 @@ impl Around {
 }
 
 impl IdentifiedEvent {
-    /// The same as an item of a delivery.
+    /// The same event as an item of a delivery.
     pub(crate) fn item(mut self, item: DeliveredItem) -> Self {
         self.item = Some(Box::new(item));
         self

@@ -7,7 +7,7 @@ use crate::store::{
     StoreError, StoreErrorKind, StoreIdentity, StoredResponse,
 };
 
-/// An inbox as a store that is only looked at, so that what needs no confirmation is not asked about.
+/// An inbox as a read-only store, so that events that need no confirmation are not asked about.
 pub(crate) struct InboxLookups(pub(crate) SharedInbox);
 
 impl Store for InboxLookups {
@@ -59,8 +59,8 @@ fn no_store() -> StoreError {
     StoreError::new(StoreErrorKind::Refused).with_source("an inbox takes no claims")
 }
 
-/// An entry as the record of an event that is none of its deliveries' to run; `None` where another
-/// delivery may change what it runs with, and is to be confirmed.
+/// An entry as the record of an event that none of its deliveries may run; `None` if another
+/// delivery may change the content that it runs with, and must be confirmed.
 fn record(key: &EventKey, view: &EntryView) -> Option<RecordView> {
     if !binds(view) {
         return None;

@@ -30,17 +30,17 @@ use tokio::time::{Instant, sleep_until};
 #[derive(Clone)]
 pub struct Lease(Arc<dyn Leased>);
 
-/// What a lease is of.
+/// The hold that a lease reports on.
 pub(super) trait Leased: Send + Sync {
     fn lease(&self) -> &LeaseState;
 }
 
-/// Whether something is held, and until when unless it is renewed.
+/// Whether an event is held, and its end unless renewed.
 #[derive(Debug)]
 pub(super) struct LeaseState {
     is_lost: AtomicBool,
     told: Notify,
-    /// The end, in nanoseconds from here; it only moves on. None where nothing is held.
+    /// The end, in nanoseconds from `since`; it only moves forward. `None` if nothing is held.
     since: Option<Instant>,
     nanos: AtomicU64,
 }
@@ -69,8 +69,8 @@ impl LeaseState {
         }
     }
 
-    /// It was renewed, and lasts until then; `false` where a handler was told before that it is
-    /// lost.
+    /// Records a renewal that lasts until `end`; `false` if a handler has already been told that
+    /// the lease is lost.
     pub(super) fn renewed_until(&self, end: Instant) -> bool {
         if let Some(since) = self.since {
             let nanos = nanos(end.saturating_duration_since(since));
@@ -106,12 +106,12 @@ impl LeaseState {
     }
 }
 
-/// Half a thousand years are the most.
+/// Half a thousand years at most.
 fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What a handler is given for which nothing was claimed.
+/// The lease of a handler for which nothing was claimed.
 static OF_NOTHING: LazyLock<Lease> = LazyLock::new(|| Lease(Arc::new(LeaseState::of_nothing())));
 
 impl Lease {
@@ -129,10 +129,10 @@ impl Lease {
         self.0.lease().is_lost()
     }
 
-    /// Waits until the hold is lost; for `tokio::select!` beside the work.
+    /// Waits until the hold is lost, for `tokio::select!` alongside the work.
     ///
-    /// Where the hold is lost already it is ready when it is first polled. Put it first, with
-    /// `biased`, so that it is asked before the work goes on:
+    /// If the hold is already lost, it is ready at the first poll. Put it first, with `biased`, so
+    /// that it is polled before the work:
     ///
     /// ```
     /// use std::time::Duration;
@@ -149,8 +149,8 @@ impl Lease {
         loop {
             let mut over = pin!(self.over());
             let is_lost = poll_fn(|cx| {
-                // The clock is asked each time, before anything that wakes this task; and a loss that
-                // comes while this begins to wait is seen behind it.
+                // The clock is checked each time, before anything that wakes this task. A loss that
+                // occurs while this begins to wait is seen after it.
                 if self.is_lost() || told.as_mut().poll(cx).is_ready() || self.is_lost() {
                     return Poll::Ready(true);
                 }
@@ -162,7 +162,7 @@ impl Lease {
         }
     }
 
-    /// Waits for the end as it is known now: behind its handler nobody else tells of it.
+    /// Waits for the end as known now: once the handler has ended, nothing else signals it.
     async fn over(&self) {
         match self.0.lease().end() {
             Some(end) if Handle::try_current().is_ok() => sleep_until(end).await,

@@ -1,17 +1,17 @@
-//! Runs an event once, under a lease, and knows nothing of HTTP.
+//! Runs an event once, under a lease, independent of HTTP.
 //!
-//! An [`EventHandler`] is an async function of what a [`Run`] has: an [`Event<T>`](Event), a
-//! [`Delivery`], with the feature `axum` its `State<S>`, and whatever else is [`FromRun`]. It says
-//! whether its event is done, is to be tried again, or never will be: see [`Failure`]. Until it does,
-//! the event is held under a [`Lease`].
+//! An [`EventHandler`] is an async function of the parts of a [`Run`]: an [`Event<T>`](Event), a
+//! [`Delivery`], with the feature `axum` its `State<S>`, and whatever else is [`FromRun`]. It
+//! reports whether its event is done, must be retried, or will never succeed: see [`Failure`].
+//! Until then, the event is held under a [`Lease`].
 //!
 //! # How it works
 //!
-//! `run` has an event confirmed, if that is asked for (`ask`, with one `inquiry` for many), claims it
-//! (`claim`), waits until its `work` can begin, runs that, and has `held_claim` record the outcome
-//! before its `caller` is told. A claim that is held for long leaves the `renewal_scheduler` and is
-//! renewed (`renewing`), `apart` in a runtime of its own where the store bears it; `renewals` sends
-//! those due at one time together. `context` is what is known of a run.
+//! `run` has an event confirmed, if required (`ask`, with one `inquiry` for many), and claims it
+//! (`claim`). It waits until its `work` can begin, runs that, and has `held_claim` record the outcome
+//! before its `caller` learns of it. A claim that is held for long leaves the `renewal_scheduler` and
+//! is renewed (`renewing`), in the separate runtime of `apart` if the store allows that; `renewals`
+//! batches those that are due together. `context` holds the facts about a run.
 
 #[cfg(feature = "inbox")]
 mod accept;

@@ -2,7 +2,7 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::store::StoredResponse;
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub(crate) enum Outcome<A> {
     /// The handler ran, or gave up for good: the event is recorded as done.
@@ -11,9 +11,9 @@ pub(crate) enum Outcome<A> {
     Duplicate(StoredResponse),
     /// No handler ran.
     Refused(RejectionCause),
-    /// The handler ran without success, and the event is free again. No answer where it panicked.
+    /// The handler ran without success, and the event is released. No answer if it panicked.
     Failed(RejectionCause, Option<A>),
-    /// The handler ran, and the event is another receiver's now.
+    /// The handler ran, but the event now belongs to another receiver.
     LeaseLost,
 }
 

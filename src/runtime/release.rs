@@ -9,15 +9,15 @@ use super::terms::ClaimTerms;
 use super::within::CALL_LIMIT;
 use crate::store::{Release, Store, StoreError, StoreErrorKind};
 
-/// How soon a call to a store is tried again.
+/// The pauses before a call to a store is retried.
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(50);
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How many releases are sent again at once in the background. What finds no place is freed by the
-/// end of its lease: an outage must not fill the process.
+/// How many releases are retried at once in the background. The claims of others end with their
+/// leases: an outage must not fill the process.
 static BACKGROUND: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(256)));
 
-/// Whether trying again cannot help.
+/// Whether a retry cannot help.
 pub(super) fn is_final(error: &StoreError) -> bool {
     matches!(
         error.kind(),
@@ -25,8 +25,8 @@ pub(super) fn is_final(error: &StoreError) -> bool {
     )
 }
 
-/// Releases in the background, until the store has heard it or the lease is over anyway. It holds
-/// up no shutdown.
+/// Releases in the background, until the store has taken it or the lease is over anyway. It does
+/// not delay a shutdown.
 pub(super) fn release_later(terms: &ClaimTerms, release: Release) {
     let Ok(runtime) = Handle::try_current() else {
         return;

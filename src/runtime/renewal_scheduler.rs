@@ -1,7 +1,7 @@
 //! The holds that are too young to be renewed.
 //!
 //! Nearly every handler ends before its first renewal is due. Until shortly before that, a hold
-//! costs a place in a table and no timer; then it gets a task of its own that renews it.
+//! costs a place in a table and no timer. Then it gets its own task, which renews it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,11 +17,11 @@ use super::apart;
 use super::held_claim::HeldClaim;
 
 pub(super) struct RenewalScheduler {
-    /// Whether the store can be asked from another runtime than that of the holder.
+    /// Whether the store can be called from a runtime other than the holder's.
     apart: bool,
-    /// How often it is looked after.
+    /// How often the table is checked.
     every: Duration,
-    /// From this age on a hold is renewed.
+    /// The age from which a hold is renewed.
     grown_up: Duration,
     table: Mutex<Table>,
 }
@@ -29,17 +29,17 @@ pub(super) struct RenewalScheduler {
 #[derive(Default)]
 struct Table {
     places: Slab<Child>,
-    /// Those whose holds a task looks after. A runtime that stands still, or ends, costs no other its
-    /// leases.
+    /// The families that a task attends to. A runtime that is blocked, or ends, costs no other
+    /// runtime its leases.
     attended: Vec<Family>,
 }
 
-/// The holds that one task looks after.
+/// The holds that one task attends to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Family {
-    /// Where the tasks are that hold them.
+    /// The runtime of the tasks that hold them.
     runtime: Id,
-    /// Whether they are renewed apart from that.
+    /// Whether they are renewed in a separate runtime.
     apart: bool,
 }
 
@@ -55,8 +55,8 @@ enum Stage {
 }
 
 impl RenewalScheduler {
-    /// The schedule of claims with this lease, whose first renewal is due when a quarter of it is
-    /// over, at the soonest; `apart` where the store can be asked from any runtime.
+    /// The schedule of claims with this lease, whose first renewal is due after a quarter of it at
+    /// the earliest; `apart` if the store can be called from any runtime.
     pub(super) fn new(lease: Duration, apart: bool) -> Self {
         let every = lease / 15;
         Self {
@@ -67,17 +67,17 @@ impl RenewalScheduler {
         }
     }
 
-    /// Keeps a place for a hold that is about to come in this runtime, the current one.
+    /// Reserves a place for a hold that will soon be taken in this runtime, the current one.
     ///
-    /// The work on the hold is to be spawned behind this call: the task that looks after it must not
-    /// stand behind one that blocks its thread. What was spawned last is the next to run on a thread,
-    /// and no other takes it over.
+    /// Spawn the work on the hold after this call: the task that attends to it must not be queued
+    /// after one that blocks its thread. The task spawned last is the next to run on a thread, and
+    /// no other thread takes it over.
     pub(super) fn reserve(self: &Arc<Self>, runtime: &Handle) -> RenewalSlot {
         let mut table = self.table();
         let attended = table.attended.iter();
         let known = attended.copied().find(|it| it.runtime == runtime.id());
         let is_new = known.is_none();
-        // The clocks are looked at only where nothing is known of the runtime.
+        // The clocks are compared only if the runtime is still unknown.
         let own = (is_new && self.apart).then(apart::runtime).flatten();
         let family = known.unwrap_or_else(|| Family {
             runtime: runtime.id(),
@@ -101,7 +101,7 @@ impl RenewalScheduler {
         }
     }
 
-    /// Looks after the holds of a family as long as there are young ones. They are renewed in the
+    /// Attends to the holds of a family as long as there are young ones. They are renewed in the
     /// runtime of this task.
     async fn attend(self: Arc<Self>, family: Family) {
         loop {
@@ -112,8 +112,8 @@ impl RenewalScheduler {
         }
     }
 
-    /// Has those holds of a family renewed that are of an age; tells whether others of it are there
-    /// or expected.
+    /// Starts the renewal of the holds of a family that are old enough. Returns whether others are
+    /// young or expected.
     fn look_after(&self, family: Family) -> bool {
         let now = Instant::now();
         let mut any_left = false;
@@ -142,12 +142,12 @@ impl RenewalScheduler {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // What a panic leaves behind is a table like any other.
+        // A panic leaves the table in a valid state.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place in the schedule. What is in it is renewed until it is dropped.
+/// A place in the schedule. The hold in it is renewed until this is dropped.
 pub(super) struct RenewalSlot {
     renewal_scheduler: Arc<RenewalScheduler>,
     number: usize,

@@ -1,4 +1,4 @@
-//! The renewals that fall due at one time, sent to the store together.
+//! Sends the renewals that are due at the same time to the store together.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,17 +14,17 @@ use crate::store::{Held, Renew, SharedStore, Store, StoreError};
 
 /// How many renewals go to the store in one call.
 const MOST_AT_ONCE: usize = 256;
-/// A renewal is due a third of the lease after the last, and a third has so many ticks: what falls
-/// due within one goes together.
+/// A renewal is due a third of the lease after the last, and a third has this many ticks: renewals
+/// that are due within one tick are sent together.
 const TICKS: u32 = 5;
 
 /// Gathers the renewals of one lease in one store.
 ///
-/// Each hold knows when it is due, and says so a little earlier. Whoever is the first for a moment
-/// starts a task that sends, at that moment, what has been gathered for it. While nothing is held
-/// there is neither task nor timer.
+/// Each hold knows when it is due, and announces that a little earlier. The first one for a given
+/// moment starts a task that sends, at that moment, all renewals gathered for it. While nothing is
+/// held, there is neither a task nor a timer.
 pub(super) struct Renewals {
-    /// As it is for renewals.
+    /// The store, in its form for renewals.
     store: SharedStore,
     lease: Duration,
     plan: Mutex<Plan>,
@@ -38,7 +38,7 @@ struct Plan {
 
 #[derive(Clone, Copy)]
 struct Ticks {
-    /// Where they count from.
+    /// The start of the ticks.
     epoch: Instant,
     /// The last moment for which a renewal was planned.
     planned: Instant,
@@ -49,8 +49,7 @@ struct Asked {
     answer: oneshot::Sender<Answered>,
 }
 
-/// What the store answered, and when it was asked. Those who were asked about together share an
-/// error.
+/// The store's answer, and when the call was sent. Renewals that were sent together share an error.
 pub(super) struct Answered {
     pub(super) asked: Instant,
     pub(super) outcome: Result<Held, Arc<StoreError>>,
@@ -69,23 +68,23 @@ impl Renewals {
         self.lease / (3 * TICKS)
     }
 
-    /// How long before it is due a renewal is announced: all who are due together must have had
-    /// their turn by then.
+    /// How long before it is due a renewal is announced: all renewals that are due together must
+    /// have been announced by then.
     pub(super) fn ahead(&self) -> Duration {
         self.tick() / 4
     }
 
-    /// When a claim is to be renewed for the first time that was made at this time.
+    /// When to renew a claim for the first time that was made at this time.
     ///
-    /// Where nothing else is planned the ticks count from here: the only one held waits a third of
-    /// its lease and no less.
+    /// If nothing else is planned, the ticks count from here: a single hold waits a third of its
+    /// lease and no less.
     pub(super) fn due_first(&self, claimed: Instant) -> Instant {
         let mut plan = self.plan();
         let ticks = plan.ticks.filter(|ticks| ticks.planned >= claimed);
         self.due(&mut plan, ticks, claimed)
     }
 
-    /// When a claim is to be renewed again that was renewed at this time.
+    /// When to renew a claim again that was renewed at this time.
     pub(super) fn due_again(&self, renewed: Instant) -> Instant {
         let mut plan = self.plan();
         let ticks = plan.ticks;
@@ -109,17 +108,17 @@ impl Renewals {
         due
     }
 
-    /// Renews one at once and on its own.
+    /// Renews one claim at once and by itself.
     pub(super) async fn renew_alone(&self, renewal: &Renew) -> Result<Held, StoreError> {
         let outcomes = self.store.renew(std::slice::from_ref(renewal)).await?;
-        // A store that answers for fewer keys than it was asked about has not renewed this one.
+        // A store that returns fewer outcomes than keys has not renewed this one.
         Ok(outcomes.into_iter().next().unwrap_or(Held::Fenced))
     }
 
-    /// Renews, at this moment or at once if it is past, with all who are due then. `None` where no
-    /// answer came in time.
+    /// Renews at this moment, or at once if it is past, together with all that are due then. `None`
+    /// if no answer arrived in time.
     ///
-    /// Whoever no longer waits is not asked about.
+    /// Claims whose holder no longer waits are left out.
     pub(super) async fn renew(self: &Arc<Self>, due: Instant, renewal: Renew) -> Option<Answered> {
         let (answer, answered) = oneshot::channel();
         let is_first = {
@@ -140,7 +139,7 @@ impl Renewals {
     }
 
     async fn send(&self, batch: Vec<Asked>) {
-        // Where several wait, there must be time left for each to try alone.
+        // If several wait, there must be time left for each to try alone.
         let limit = match batch.len() {
             1 => CALL_LIMIT,
             _ => CALL_LIMIT.min(self.lease / 3),
@@ -153,13 +152,12 @@ impl Renewals {
         let outcomes: Result<Vec<Held>, _> = match timeout(limit, self.store.renew(&renewals)).await
         {
             Ok(result) => result.map_err(Arc::new),
-            // Nobody is answered, and each asks alone.
+            // Nobody is answered, and each renews alone.
             Err(_) => return,
         };
         for (place, answer) in answers.into_iter().enumerate() {
             let outcome = match &outcomes {
-                // A store that answers for fewer keys than it was asked about has not renewed
-                // those.
+                // A store that returns fewer outcomes than keys has not renewed the others.
                 Ok(outcomes) => Ok(outcomes.get(place).copied().unwrap_or(Held::Fenced)),
                 Err(error) => Err(Arc::clone(error)),
             };
@@ -168,7 +166,7 @@ impl Renewals {
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
-        // Nothing can fail half-way while it is held.
+        // No code can panic half-way while it is held.
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -201,7 +199,7 @@ impl Turn {
     }
 }
 
-/// Where its runtime goes down before the moment has come, those who wait in another one ask alone.
+/// If its runtime shuts down before that moment, holders in another runtime renew alone.
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.taken {

@@ -15,15 +15,15 @@ use super::within::CALL_LIMIT;
 use crate::store::{Held, Renew};
 
 impl HeldClaim {
-    /// Keeps the claim alive; the lease is told when that ends.
+    /// Keeps the claim alive, and notifies the lease when that ends.
     pub(super) async fn renew_for_ever(&self) -> Infallible {
         let lease = self.terms.lease;
         let renewals = &self.terms.renewals;
         let last_end = self.claimed_at + self.terms.renewal_ceiling;
         let mut ends = self.claimed_at + lease;
         let mut due = renewals.due_first(self.claimed_at);
-        // After a failure: whoever it was that failed, the others of its batch must not fail with
-        // it twice.
+        // Set after a failure: whichever claim caused it, the others of its batch must not fail
+        // with it twice.
         let mut alone = false;
         // Whether the handler was told that its lease is lost. It may be at work for long after that: the sooner its
         // event is held again, the less likely is another run beside it.
@@ -102,10 +102,10 @@ impl HeldClaim {
         }
     }
 
-    /// Renewals have come to an end.
+    /// Renewals have ended.
     fn stop_renewing(&self, why: &'static str) {
         if self.ending.load(Ordering::Relaxed) {
-            // The store may have heard how it ended, and its reply be under way or lost.
+            // The store may know the outcome already, while its reply is in transit or lost.
             self.fenced.store(true, Ordering::Relaxed);
         } else {
             self.lose(why);

@@ -1,8 +1,8 @@
 //! One event, from its proof to its record: confirm, claim, handle, finish.
 //!
-//! Whatever it waits for, it waits in a task of its own: a sender that hangs up ends its request,
-//! and what was claimed must be finished all the same. Its claim is renewed by others, so that it
-//! is not late for a handler that blocks its thread (see `apart`); nor is its sender's answer, where the
+//! All waiting takes place in a separate task: a sender that hangs up ends its request, but a
+//! claimed event must still be finished. Its claim is renewed elsewhere, so a handler that blocks
+//! its thread does not delay renewal (see `apart`). Nor does it delay its sender's answer, if the
 //! runtime has other threads.
 
 use std::future::poll_fn;
@@ -28,8 +28,8 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::store::Held;
 
-/// Runs an event in a task of its own, and tells `caller` what becomes of it. What a handler sees
-/// of its surroundings, such as task-locals, never hangs on how fast those before it were.
+/// Runs an event in a separate task, and reports the outcome to `caller`. The environment that a
+/// handler sees, such as task-locals, never depends on the speed of earlier steps.
 pub(crate) fn spawn<W, C>(context: Arc<RunContext>, body: Option<Bytes>, work: W, caller: C)
 where
     W: Work,
@@ -39,7 +39,7 @@ where
     let span = RunSpan::new(Operation::Process, &context);
     let ended = span.clone();
     let mut task = DeliveryTask::new(&runtime, context, body, caller);
-    // Behind a pointer, for a task is moved about before it runs.
+    // Boxed, because a task is moved before it runs.
     let run: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
         let outcome = task.outcome(work).await;
         ended.end(&task.context, &outcome, "handled");
@@ -65,8 +65,8 @@ impl<C> DeliveryTask<C> {
                     return error.into();
                 }
             }
-            // Without a hold the store cannot be asked, and running unchecked was chosen; or it is
-            // a question that is answered each time.
+            // There is no hold if the store is out of reach and running unchecked is enabled, or if
+            // it is a question that is answered each time.
             let hold = match self.claim().await {
                 Ok(hold) => hold,
                 Err(error) => return error.into(),
@@ -112,7 +112,7 @@ impl<C> DeliveryTask<C> {
                 Poll::Pending => match Box::pin(self.until_ready(&mut work)).await {
                     Ok(over) => over,
                     Err(cause) => {
-                        // With its place in a queue.
+                        // Its place in a queue is dropped with it.
                         let _ = caught_once(|| drop(work));
                         return Box::pin(self.give_back(hold, cause)).await;
                     }
@@ -124,7 +124,8 @@ impl<C> DeliveryTask<C> {
                     *over
                 }
                 None => {
-                    // From here on the body is the handler's: once it lets go of it, nobody keeps it.
+                    // From here on, the body belongs to the handler: once it drops it, nothing else
+                    // holds it.
                     let mark = Authenticated::of(&self.context.auth, self.body.take());
                     let delivery = Delivery::new(Arc::clone(&self.context), mark);
                     if let Some(hold) = hold {
@@ -148,9 +149,9 @@ impl<C> DeliveryTask<C> {
             if let Some(used) = self.context.transaction.close() {
                 return Box::pin(self.end_transaction(hold, used, ended)).await;
             }
-            // Recorded, and only then told.
+            // Recorded first, reported second.
             let (context, is_answered) = (&self.context, self.caller.is_answered());
-            // Asked for only where the store keeps it waiting.
+            // Called only if the store is slow.
             let answer_by = || {
                 context.allow_recording();
                 (!is_answered).then(|| context.answer_by())
@@ -164,14 +165,14 @@ impl<C> DeliveryTask<C> {
                     let overdue = || caller.early(Reason::NotRecorded);
                     return match hold.complete(response, answer_by, overdue).await {
                         Held::Held => Outcome::Done(answer),
-                        // The effect took place, and the event is another receiver's now.
+                        // The effect took place, but the event now belongs to another receiver.
                         Held::Fenced => Outcome::LeaseLost,
                     };
                 }
                 Ok(Ended::Failed(cause, answer)) => (cause, Some(answer)),
                 Err(Panicked) => (Reason::HandlerPanicked.into(), None),
             };
-            // So that the sender's next attempt finds the event free.
+            // The sender's next attempt must find the event free.
             if let Some(hold) = hold {
                 hold.release(answer_by).await;
             }
@@ -180,9 +181,9 @@ impl<C> DeliveryTask<C> {
         }
     }
 
-    /// Waits for a limit inside. What could not begin by the deadline is given back where its sender
-    /// comes again; where it does not, the sender is told that the event was taken, and the wait goes
-    /// on for as long as the event is held.
+    /// Waits for an inner limit. An event that cannot begin by the deadline is given back if its
+    /// sender retries. If it does not, the sender is told that the event was accepted, and the wait
+    /// continues for as long as the event is held.
     async fn until_ready<W>(
         &mut self,
         work: &mut W,
@@ -220,7 +221,7 @@ impl<C> DeliveryTask<C> {
     }
 }
 
-/// What is told where somebody else may have the event before its handler has begun.
+/// The refusal if another receiver may have the event before its handler has begun.
 #[cold]
 fn lease_is_lost() -> RejectionCause {
     RejectionCause::because(

@@ -15,7 +15,7 @@ pub trait Serves: private::Sealed {
     fn served(&self) -> Option<Served>;
 }
 
-/// Where a layer's events are accepted.
+/// Where and how a layer's events are accepted.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Served {
@@ -23,9 +23,9 @@ pub struct Served {
     pub(crate) route: Route,
     /// How long an event is known once it is done.
     pub(crate) retention: Duration,
-    /// Who is asked before an event runs.
+    /// The confirmations that are asked for before an event runs.
     pub(crate) confirms: Vec<SharedConfirm>,
-    /// How long after a delivery has revived a dead event no other one does.
+    /// How long after a delivery has revived a dead event no other delivery revives it.
     pub(crate) revive_every: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Confirmations of any kind, behind their questions.
+//! Type-erased confirmations, with their questions.
 
 use std::any::Any;
 use std::fmt;
@@ -34,7 +34,7 @@ impl SharedConfirm {
         Self { inquiries, limits }
     }
 
-    /// What becomes of an event whose delivery has this much time.
+    /// The verdict on an event whose delivery has this much time.
     #[cfg(test)]
     pub(crate) async fn judged(&self, event: Unconfirmed, time: Duration) -> Confirmation {
         let deadline = Instant::now() + time;
@@ -70,7 +70,7 @@ fn truth(found: impl Any + Send + Sync) -> Truth {
     Arc::new(found)
 }
 
-/// Judges each body for itself; what counts as one subject is the key.
+/// Judges each body by itself; the key counts as the subject.
 struct Whole<C>(C);
 
 impl<C: Confirm> Ask for Whole<C> {

@@ -1,24 +1,24 @@
-//! The span of a run, with the names of OpenTelemetry's conventions for messaging, and what it comes to.
+//! The span of a run and its outcome, with the names of OpenTelemetry's conventions for messaging.
 
 use tracing::{Instrument, Span, field};
 
 use super::context::RunContext;
 use super::outcome::Outcome;
 
-/// What is done with an event.
+/// The operation on an event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Operation {
-    /// Its handler is run.
+    /// Its handler runs.
     Process,
     /// It is put into an inbox.
     #[cfg(feature = "inbox")]
     Receive,
 }
 
-/// The span of one run, if anybody wants it: at `DEBUG`, so that it stands in nobody's log lines unasked.
+/// The span of one run, if it is enabled: at `DEBUG`, so that it is in no log lines by default.
 ///
-/// Names: <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/>. Those that begin with
-/// `otel.` are what `tracing-opentelemetry` reads.
+/// Names: <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/>.
+/// `tracing-opentelemetry` reads the fields that begin with `otel.`.
 #[derive(Clone)]
 pub(super) struct RunSpan(Option<Span>);
 
@@ -58,7 +58,7 @@ impl RunSpan {
         Self((!span.is_disabled()).then_some(span))
     }
 
-    /// The run inside of the span; inside of the current one where nobody wants this one.
+    /// Runs inside the span, or inside the current one if this span is disabled.
     pub(super) fn around<F: Future>(&self, run: F) -> tracing::instrument::Instrumented<F> {
         match &self.0 {
             Some(span) => run.instrument(span.clone()),
@@ -66,7 +66,7 @@ impl RunSpan {
         }
     }
 
-    /// Says what the run came to.
+    /// Records the outcome of the run.
     #[inline]
     pub(super) fn end<A>(&self, context: &RunContext, outcome: &Outcome<A>, done: &'static str) {
         let Some(span) = &self.0 else {

@@ -9,7 +9,7 @@ use super::terms::ClaimTerms;
 use super::waiting::WaitingRoom;
 use crate::store::{SharedStore, Store, StoreError, Token};
 
-/// What all runs of one webhook share. Its settings were checked when it was built.
+/// The state that all runs of one webhook share. Its settings were checked when it was built.
 #[derive(Debug)]
 pub(crate) struct RunState {
     pub(super) terms: Arc<ClaimTerms>,
@@ -19,22 +19,22 @@ pub(crate) struct RunState {
     pub(super) settings: RunSettings,
 }
 
-/// What can be set of it.
+/// Its settings.
 #[derive(Debug, Clone)]
 pub(crate) struct RunSettings {
     /// All of these must agree before a handler runs.
     pub(crate) confirms: Vec<SharedConfirm>,
     pub(crate) drain: Drain,
     pub(crate) waiting: WaitingRoom,
-    /// Runs handlers while the store cannot be asked.
+    /// Runs handlers while the store is out of reach.
     pub(crate) fail_open: bool,
-    /// Whether the sender sends again what it was not told to be done.
+    /// Whether the sender retries deliveries without a success.
     pub(crate) sender_retries: bool,
-    /// Whether somebody wants to know when an event was claimed.
+    /// Whether the time of a claim is reported.
     pub(crate) is_timed: bool,
-    /// Whether its events come out of an inbox.
+    /// Whether its events come from an inbox.
     pub(crate) is_queued: bool,
-    /// What the tokens of its claims end in, where whose they are is to be known.
+    /// The last bytes of its claims' tokens, if those must show their owner.
     pub(crate) mark: Option<[u8; 4]>,
 }
 

@@ -1,4 +1,4 @@
-//! Events are run without a word of HTTP.
+//! Runs events without HTTP.
 
 use std::fmt;
 use std::future::pending;
@@ -22,7 +22,7 @@ use crate::store::{MemoryStore, SharedStore, StoredResponse};
 
 const LEASE: Duration = Duration::from_secs(15);
 
-/// An event handler as the work of a run, as a worker would have it.
+/// An event handler as the work of a run, as in a worker.
 struct HandlerWork<H, S, Args> {
     handler: Arc<H>,
     state: S,
@@ -91,7 +91,7 @@ fn runs() -> Arc<RunState> {
     Arc::new(RunState::new(store, retention, LEASE, LEASE * 4, settings))
 }
 
-/// What becomes of an event with this key and body.
+/// The outcome for an event with this key and body.
 async fn outcome<H, S, Args>(
     runs: &Arc<RunState>,
     key: &str,
@@ -144,7 +144,7 @@ struct Paid {
 
 type Counter = Arc<AtomicUsize>;
 
-/// A state that an argument of the tests' own is made of.
+/// A state for the tests' own argument type.
 struct Count(Counter);
 
 impl FromRun<Counter> for Count {
@@ -247,7 +247,7 @@ async fn who_comes_while_the_handler_runs_waits_for_its_outcome_until_the_deadli
         panic!("two handlers at once");
     };
     assert_eq!(cause.reason, Reason::InProgress);
-    // Past the first lease by now, several times over: it is renewed.
+    // The first lease has passed several times over: it is renewed.
     tokio::time::sleep(LEASE * 2).await;
     assert_eq!(runs.drain().running(), 1);
     end.notify_one();

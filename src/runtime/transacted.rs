@@ -15,18 +15,18 @@ use crate::rejection_cause::RejectionCause;
 use crate::store::{Finished, Held};
 
 impl Used {
-    /// What the handler did is undone, at once or when the last of it lets go.
+    /// Undoes the handler's changes, at once or when its last part drops the transaction.
     async fn roll_back(self) {
         if let Self::Returned(transaction) = self {
-            // Given up, it is undone when the database notices.
+            // If this times out, the database rolls it back once it notices.
             let _ = timeout(CALL_LIMIT, transaction.roll_back()).await;
         }
     }
 }
 
 impl<C> DeliveryTask<C> {
-    /// Ends a run whose handler has begun a transaction: the effect and the record stand together, or the
-    /// effect is undone before the record says how the run has ended.
+    /// Ends a run whose handler has begun a transaction: the effect and the record are committed
+    /// together, or the effect is undone before the record says how the run has ended.
     pub(super) async fn end_transaction<A>(
         &mut self,
         hold: Option<&HeldClaim>,
@@ -37,7 +37,7 @@ impl<C> DeliveryTask<C> {
         C: Caller<A>,
     {
         let Some(hold) = hold else {
-            // Without a claim none is begun.
+            // Without a claim, none is begun.
             used.roll_back().await;
             return Outcome::Failed(Reason::HandlerFailed.into(), None);
         };
@@ -53,7 +53,7 @@ impl<C> DeliveryTask<C> {
                         hold.was_told();
                         return Outcome::LeaseLost;
                     }
-                    // Its record says which it is, or the end of its lease.
+                    // Its record decides, or the end of its lease.
                     Finished::Unknown => {
                         hold.lose("whether its transaction was committed cannot be found out");
                         hold.was_told();
@@ -110,7 +110,7 @@ impl<C> DeliveryTask<C> {
         Outcome::Failed(cause, answer)
     }
 
-    /// Waits for the database; the caller is told in time that it still does.
+    /// Waits for the database; the caller learns in time that the wait continues.
     async fn finished<A>(&mut self, finishing: impl Future<Output = Finished>) -> Finished
     where
         C: Caller<A>,

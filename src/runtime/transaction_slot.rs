@@ -1,4 +1,4 @@
-//! Where the transaction of a handler is while it runs.
+//! Passes a transaction between its handler and the runtime.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::store::{OpenTransaction, TxError, TxErrorKind};
 
-/// Where a transaction is between its handler and the runtime.
+/// The place of a transaction between its handler and the runtime.
 #[derive(Default)]
 pub(crate) struct TransactionSlot {
     state: Mutex<State>,
-    /// When the handler is ended, if it has not by then.
+    /// When the handler is cancelled, if it has not ended by then.
     until: OnceLock<Instant>,
     has_limit: Notify,
     is_overdue: AtomicBool,
@@ -26,19 +26,19 @@ enum State {
     Used,
     /// The handler has given it back.
     Returned(Box<dyn OpenTransaction>),
-    /// The handler has ended: what comes back now is dropped, and so rolled back.
+    /// The handler has ended: a transaction that returns now is dropped, and so rolled back.
     Closed,
 }
 
 /// A transaction that a handler has begun.
 pub(super) enum Used {
     Returned(Box<dyn OpenTransaction>),
-    /// The handler has ended and something of it has the transaction still.
+    /// The handler has ended, but a part of it still has the transaction.
     Kept,
 }
 
 impl TransactionSlot {
-    /// The right to begin the transaction of the run.
+    /// Takes the right to begin the transaction of the run.
     pub(crate) fn take(&self) -> Result<(), TxError> {
         let mut state = self.state();
         if matches!(*state, State::Unused) {
@@ -51,13 +51,13 @@ impl TransactionSlot {
         ))
     }
 
-    /// The handler has begun one, and must have ended by then.
+    /// The handler has begun a transaction, and must end by this time.
     pub(crate) fn limit(&self, until: Instant) {
         let _ = self.until.set(until);
         self.has_limit.notify_one();
     }
 
-    /// Runs the handler, unless its transaction is open for longer than it may be: then it is ended.
+    /// Runs the handler, and cancels it if its transaction is open for too long.
     pub(super) async fn limited<T>(&self, run: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -69,7 +69,7 @@ impl TransactionSlot {
         }
     }
 
-    /// Whether the handler was ended.
+    /// Whether the handler was cancelled.
     pub(super) fn is_overdue(&self) -> bool {
         self.is_overdue.load(Ordering::Relaxed)
     }
@@ -84,7 +84,7 @@ impl TransactionSlot {
         }
     }
 
-    /// None was begun.
+    /// No transaction was begun.
     pub(crate) fn put_back(&self) {
         let mut state = self.state();
         if matches!(*state, State::Used) {
@@ -92,7 +92,7 @@ impl TransactionSlot {
         }
     }
 
-    /// The handler does nothing more in it.
+    /// The handler is finished with it.
     pub(crate) fn hand_in(&self, transaction: Box<dyn OpenTransaction>) {
         let mut state = self.state();
         if matches!(*state, State::Used) {
@@ -113,7 +113,7 @@ impl TransactionSlot {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing can fail half-way while it is held.
+        // No code can panic half-way while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,37 +11,37 @@ use crate::store::{Begin, Opened, Ticket, Transactions, TxError, TxErrorKind};
 
 use self::sealed::Sealed;
 
-/// The transaction that an event is done in: what a handler writes in it and the record of the event are
-/// committed together, or neither is.
+/// The transaction that completes an event: a handler's writes in it and the record of the event
+/// are committed together, or neither is.
 ///
-/// It is an argument of an [`EventHandler`](super::EventHandler), in workers too, and an extractor for axum,
-/// where the webhook's store or inbox was given a pool of this database. It is begun at the first call of
-/// [`connection`](Self::connection); a handler that never calls that costs no transaction.
+/// It is an argument of an [`EventHandler`](super::EventHandler), in workers too, and an extractor for axum, if
+/// the webhook's store or inbox has a pool of this database. The first call of [`connection`](Self::connection)
+/// begins it; a handler that never calls that costs no transaction.
 ///
 /// # When it is committed
 ///
-/// When the handler has succeeded. Its last statement marks the event as done, and changes nothing where
-/// another receiver has the event by then or its lease is over; then all of it is undone, with the reason
-/// `lease_lost`. An error, a panic, a [`Permanent`](super::Permanent) and a handler that is dropped undo it
-/// too; the event is then recorded as given back, or as done for good. A commit that fails is a failure of
-/// the handler. One whose answer is lost is looked up.
+/// When the handler has succeeded. Its last statement marks the event as done. If another receiver has the event
+/// by then, or its lease is over, that statement changes nothing: everything is undone, with the reason
+/// `lease_lost`. An error, a panic, a [`Permanent`](super::Permanent) and a handler that is dropped undo it too;
+/// the event is then recorded as given back, or as done for good. A commit that fails is a failure of the
+/// handler. If the reply to a commit is lost, its outcome is looked up.
 ///
-/// The handler never commits it or rolls it back, neither by SQL nor by the connection: the event is then
-/// given back with the reason `transaction_broken`, as it is where the handler goes on behind a statement
-/// that failed, or keeps its `Tx` longer than it runs. A part of it can be undone: `begin` on the connection
-/// makes a savepoint.
+/// The handler must not commit it or roll it back, neither by SQL nor by the connection: the event
+/// is then given back with the reason `transaction_broken`. The same happens if the handler
+/// continues after a statement that failed, or keeps its `Tx` longer than it runs. A part of it can
+/// be undone: `begin` on the connection makes a savepoint.
 ///
 /// # On Postgres
 ///
-/// It runs at `READ COMMITTED`. Where it stands idle for as long as a lease, from one statement to the next,
-/// the server ends it. A holder that froze with its transaction open is ended by who takes its event over,
-/// where both have the same role.
+/// It runs at `READ COMMITTED`. If it is idle for as long as a lease between two statements, the
+/// server ends it. If a holder froze with its transaction open, the receiver that takes its event
+/// over ends it, if both have the same role.
 ///
 /// # On SQLite
 ///
-/// One is open at a time, and nobody else writes meanwhile; the store's own commands go between two of them. It
-/// may be open for a second unless [set](crate::store::SqliteStoreBuilder::transaction_limit): then its statement
-/// is interrupted, the handler ended where it awaits something, and all of it undone.
+/// One is open at a time, and nothing else writes during it; the store's own commands run between two of them. It
+/// may be open for a second unless [set](crate::store::SqliteStoreBuilder::transaction_limit). After that, its
+/// statement is interrupted, the handler is cancelled where it awaits, and everything is undone.
 ///
 /// ```no_run
 /// # #[cfg(feature = "postgres")]
@@ -73,10 +73,10 @@ pub struct Tx<D: TxDatabase> {
     opened: Option<Box<dyn Opened<D::Connection>>>,
 }
 
-/// A database whose transactions a [`Tx`] can be: those of `sqlx` that there is a store for, and each
-/// `TxDriver` of PostgreSQL.
+/// A database whose transactions a [`Tx`] can be: those of `sqlx` that there is a store for, and
+/// each `TxDriver` of PostgreSQL.
 pub trait TxDatabase: Sealed + 'static {
-    /// What statements run on.
+    /// The type that statements run on.
     type Connection: Send + 'static;
 }
 
@@ -109,7 +109,7 @@ mod sealed {
 }
 
 impl<D: TxDatabase> Tx<D> {
-    /// A transaction of the run of this delivery. It is not begun yet.
+    /// A transaction for the run of this delivery, not begun yet.
     pub(crate) fn of(delivery: &Delivery) -> Result<Self, TxError> {
         let context = delivery.context();
         let transactions = context.state.transactions.as_ref();
@@ -129,12 +129,12 @@ impl<D: TxDatabase> Tx<D> {
         })
     }
 
-    /// The connection that the transaction is on. The first call begins it.
+    /// The connection of the transaction. The first call begins it.
     ///
     /// # Errors
     ///
-    /// Nothing was claimed for the run, the handler has begun another `Tx`, the lease is lost, no connection
-    /// is free within it, or the database refuses.
+    /// Nothing was claimed for the run, the handler has begun another `Tx`, the lease is lost, no
+    /// connection is free within its time, or the database refuses.
     pub async fn connection(&mut self) -> Result<&mut D::Connection, TxError> {
         if self.opened.is_none() {
             let opened = begin(&self.context, &*self.source).await?;
@@ -191,7 +191,7 @@ async fn begin<C>(
 }
 
 impl<D: TxDatabase> Drop for Tx<D> {
-    /// The run decides what becomes of it.
+    /// The run decides the outcome.
     fn drop(&mut self) {
         if let Some(opened) = self.opened.take() {
             self.context.transaction.hand_in(opened);
@@ -199,7 +199,7 @@ impl<D: TxDatabase> Drop for Tx<D> {
     }
 }
 
-/// The right to begin, until it has begun.
+/// The right to begin a transaction; returned unless one is begun.
 struct Taken<'a> {
     context: &'a RunContext,
     has_begun: bool,

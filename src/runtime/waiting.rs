@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::counter::Counter;
 
-/// How many deliveries may wait: for the outcome of another, or for a limit inside. Clones share
+/// How many deliveries may wait: for the outcome of another, or for an inner limit. Clones share
 /// it.
 #[derive(Debug, Clone)]
 pub(crate) struct WaitingRoom(Arc<Counter>);
@@ -16,7 +16,7 @@ impl WaitingRoom {
         self.0.used()
     }
 
-    /// A place for one, if there is one.
+    /// A place for one delivery, if there is one.
     pub(crate) fn enter(&self) -> Option<WaitingPlace> {
         self.0.take(1).then(|| WaitingPlace(self.clone()))
     }

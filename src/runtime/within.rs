@@ -1,4 +1,4 @@
-//! Time limits that cost nothing where there is nothing to wait for.
+//! Time limits that cost nothing if there is nothing to wait for.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -11,23 +11,23 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// How long a call to a store may take.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(1);
 
-/// Until when a call may take that is made now, for an answer that is wanted by `answer_by`.
+/// The time limit of a call that is made now, for an answer that is needed by `answer_by`.
 pub(super) fn call_limit(now: Instant, answer_by: Option<Instant>) -> Instant {
     let limit = now + CALL_LIMIT;
     answer_by.map_or(limit, |moment| limit.min(moment))
 }
 
-/// What `future` comes to; `None` where it has not by `limit`.
+/// The output of `future`; `None` if it is not ready by `limit`.
 ///
-/// As `tokio::time::timeout_at`, but the timer is made, and its end asked for, only when it is to
-/// wait.
+/// Like `tokio::time::timeout_at`, but the timer is created, and its end computed, only if the
+/// future is not ready at once.
 pub(crate) async fn within<F: Future>(
     limit: impl FnOnce() -> Instant,
     future: F,
 ) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut limit = Some(limit);
-    // A future that uses its task's budget up must not put its limit off.
+    // A future that uses up its task's budget must not delay its limit.
     let mut timer: Option<Pin<Box<Unconstrained<Sleep>>>> = None;
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {

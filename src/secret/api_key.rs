@@ -7,10 +7,10 @@ use super::named::NamedSecret;
 use super::{is_placeholder, refused};
 use crate::error::ConfigError;
 
-/// The key of a sender's API, by which we are known there.
+/// The key that identifies us to a sender's API.
 ///
-/// It never prints, and is wiped when it is dropped. What a request made of it, on its way through the
-/// HTTP client and TLS, is not.
+/// It never prints, and is wiped on drop. Copies that a request makes on its way through the HTTP
+/// client and TLS are not.
 ///
 /// ```
 /// use tower_webhook::reconcile::ApiKey;
@@ -25,12 +25,12 @@ use crate::error::ConfigError;
 pub struct ApiKey(Zeroizing<String>);
 
 impl ApiKey {
-    /// The key that this text is.
+    /// A key with this text.
     ///
     /// # Errors
     ///
-    /// A text that is empty, stands for another one (`${KEY}`), or holds what cannot stand in a header:
-    /// blanks, line ends, and what is not ASCII.
+    /// The text is empty, a placeholder (`${KEY}`), or holds characters that a header cannot:
+    /// blanks, line ends, or non-ASCII characters.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
         if text.is_empty() {
             return Err(refused("an API key is empty"));
@@ -48,11 +48,11 @@ impl ApiKey {
         Ok(Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// The key that stands in this variable of the environment.
+    /// The key in this environment variable.
     ///
     /// # Errors
     ///
-    /// No such variable, several texts in it, and what [`ApiKey::new`] refuses.
+    /// The variable is missing, holds several texts, or [`ApiKey::new`] refuses its text.
     pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
         let in_setting = |error: ConfigError| error.in_setting(variable.to_owned());
         let mut secrets = Secrets::from_env(variable)?.into_iter();

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::text::Text;
 
-/// The name of a key, for logs: it tells which of several secrets matched. Not a secret.
+/// The name of a key, for logs: it shows which of several secrets matched. Not a secret.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct KeyId(Text<22>);
 
@@ -39,9 +39,9 @@ impl fmt::Display for KeyId {
 
 /// The names of all keys that have signed a delivery, in the order of the ring: at least one.
 ///
-/// During a roll-over a sender signs with the old and the new secret. Both names here say that both
-/// secrets are typed in rightly; the old one alone says that the new one is not, or not in use yet.
-/// It prints as `1,2`.
+/// During a roll-over, a sender signs with the old and the new secret. Both names show that both
+/// secrets are configured correctly. The old one alone shows that the new one is wrong, or not in
+/// use yet. It prints as `1,2`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyIds {
     first: KeyId,
@@ -49,7 +49,7 @@ pub struct KeyIds {
 }
 
 impl KeyIds {
-    /// The first one, which is the only one but for a roll-over.
+    /// The first name, which is the only one except during a roll-over.
     pub fn first(&self) -> &KeyId {
         &self.first
     }
@@ -64,7 +64,7 @@ impl KeyIds {
         self.iter().any(|id| id.as_str() == name)
     }
 
-    /// The same by the name itself.
+    /// The same for a [`KeyId`].
     #[inline]
     pub(super) fn has(&self, id: &KeyId) -> bool {
         self.first == *id || self.rest.contains(id)
@@ -84,7 +84,7 @@ impl fmt::Display for KeyIds {
     }
 }
 
-/// Collects the names of the keys that match: none yet.
+/// Collects the names of the keys that match; empty at first.
 #[derive(Debug, Default)]
 pub(crate) struct Matching(Option<KeyIds>);
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{MIN_SECRET_LEN, NamedSecret, pasted};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// The secrets that one text lists: what a variable of the environment holds.
+/// The secrets that one text lists, such as an environment variable.
 ///
 /// ```text
 /// list  = entry *( "," entry )       ; a line break separates as a comma does
@@ -16,13 +16,13 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// name  = 1 to 32 of A-Z a-z 0-9 "-" "_" "."
 /// ```
 ///
-/// A secret with a comma or a line break in it cannot be listed. One that begins like a name and a
-/// colon must be given a name. Names print, so what may be a secret is refused as one: what begins with
-/// `whsec_`, and hexadecimal digits as many as a secret has at least. Quotation marks or brackets around
-/// the list are refused.
+/// A secret with a comma or a line break in it cannot be listed. A secret that begins like a name
+/// and a colon must be given a name. Names print, so text that may be a secret is refused as a
+/// name: text that begins with `whsec_`, and hexadecimal digits that are long enough for a secret.
+/// Quotation marks or brackets around the list are refused.
 ///
-/// A key in PEM has line breaks: list the base64 of the whole PEM, or give its text in place of a list, as in
-/// `KeyRing::parse(&format, [pem])`.
+/// A PEM key has line breaks: list the base64 of the whole PEM, or pass its text instead of a list,
+/// as in `KeyRing::parse(&format, [pem])`.
 ///
 /// ```
 /// use tower_webhook::provider::stripe;
@@ -48,15 +48,15 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// A text without a secret, one in quotation marks or brackets, and a name that may be a secret. What
-    /// each of them is worth is for who parses it to say, such as
+    /// The text has no secret, is in quotation marks or brackets, or has a name that may be a
+    /// secret. The secrets themselves are checked by the functions that parse them, such as
     /// [`KeyRing::parse`](super::KeyRing::parse) or the `keys` of a preset.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         Self::listed(text, None)
     }
 
-    /// The secrets that this variable of the environment lists, as `SECRETS=whsec_…` or, with names
-    /// and during a roll-over, as `SECRETS=2026-06:whsec_…,2026-05:whsec_…`.
+    /// The secrets that this environment variable lists, as `SECRETS=whsec_…` or, with names and
+    /// during a roll-over, as `SECRETS=2026-06:whsec_…,2026-05:whsec_…`.
     ///
     /// ```
     /// use tower_webhook::provider::{self, stripe};
@@ -72,8 +72,8 @@ impl Secrets {
     ///
     /// # Errors
     ///
-    /// A variable that is not set, is empty or is no UTF-8. The text names the variable and never
-    /// what it holds; so does that of who parses the secrets.
+    /// The variable is not set, empty or not UTF-8. The error names the variable and never its
+    /// content, and so do errors from parsing the secrets.
     pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
         Self::of_variable(variable, env::var_os(variable))
     }
@@ -108,7 +108,7 @@ impl Secrets {
         let is_several = entries.len() > 1;
         let secrets: Vec<_> = (entries.into_iter())
             .map(|entry| {
-                // What stands before its colon is no name.
+                // The text before its colon is not a name.
                 if is_several && entry.starts_with(PEM) {
                     return Err(refused(
                         "a key in PEM, which spans lines, and a line break separates secrets here: list the base64 of \
@@ -140,18 +140,18 @@ impl Secrets {
     }
 }
 
-/// How keys and certificates in PEM begin.
+/// The beginning of keys and certificates in PEM.
 const PEM: &str = "-----BEGIN";
 const SEPARATORS: [char; 3] = [',', '\n', '\r'];
 
-/// Whether a shell's or a file's own signs stand around the whole text.
+/// Whether the quotes or brackets of a shell or file enclose the whole text.
 fn is_wrapped(text: &str) -> bool {
     [('"', '"'), ('\'', '\''), ('`', '`'), ('[', ']')]
         .iter()
         .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
 }
 
-/// Names print: what looks like the secret itself, or a part of one, is none.
+/// Names print, so text that looks like the secret itself, or a part of one, is not a name.
 fn may_be_a_secret(name: &str) -> bool {
     name.starts_with("whsec_")
         || (name.len() >= MIN_SECRET_LEN && name.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -236,7 +236,7 @@ mod tests {
             ids(&format!("2026-06:{NEW}, 2026.05:{OLD}")),
             ["2026-06", "2026.05"]
         );
-        // No name, but a secret with a colon in it.
+        // Not a name, but a secret with a colon in it.
         assert_eq!(ids("it is: a secret"), ["1"]);
         assert_eq!(ids(":a secret of some length"), ["1"]);
     }
@@ -277,7 +277,7 @@ mod tests {
             error.contains("list the base64 of the whole PEM"),
             "{error}"
         );
-        // That is taken.
+        // This is accepted.
         let encoded = data_encoding::BASE64.encode(pem.as_bytes());
         assert!(of_variable(Some(&encoded)).is_ok());
     }

@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A secret as it stands in the settings: its text, and the name of its key if it has one.
+/// A secret as written in the settings: its text, and the name of its key if it has one.
 ///
-/// A text alone is named by its position; a pair brings its name, which logs then show.
+/// A text alone is named by its position; a pair includes its name, which logs then show.
 ///
 /// ```
 /// use tower_webhook::provider::stripe;
@@ -20,10 +20,10 @@ pub trait NamedSecret {
         None
     }
 
-    /// The secret as it is written down.
+    /// The text of the secret.
     fn text(&self) -> &str;
 
-    /// The setting that it stands in, such as a variable of the environment, for error texts.
+    /// The setting that holds it, such as an environment variable, for error texts.
     fn setting(&self) -> Option<&str> {
         None
     }

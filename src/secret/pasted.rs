@@ -1,10 +1,10 @@
-//! What is pasted into settings where a secret belongs.
+//! Detects text that is pasted into settings in place of a secret.
 //!
-//! Each rule refuses what no sender issues, and says what it looks like and what to do; none repeats
-//! the text. A secret that people choose themselves (GitHub's) may be any text: it may begin with a
-//! quote, hold blanks, commas and `=`, and only what surrounds or replaces the whole of it is
-//! refused. Whoever really has such a secret gives its bytes to
-//! [`SigningSecret::from_bytes`](super::SigningSecret::from_bytes), which asks nothing.
+//! Each rule refuses text that no sender issues, and reports what it looks like and what to do,
+//! without repeating it. A secret that people choose themselves (as for GitHub) may be any text: it
+//! may begin with a quote, or hold blanks, commas and `=`. Only text that surrounds or replaces the
+//! whole secret is refused. For a real secret of that kind, use
+//! [`SigningSecret::from_bytes`](super::SigningSecret::from_bytes), which checks nothing.
 
 use crate::printable::is_hidden;
 
@@ -13,16 +13,16 @@ mod beginnings;
 pub(super) use beginnings::{API_KEY, Beginnings, MANIFEST, SPKI, begins};
 use beginnings::{API_KEYS, ELSEWHERE, NEVER, PLACEHOLDER, SIGNATURE, TOKEN};
 
-/// Says why a text is no secret of a certain sender, if it is none.
+/// Returns why a text is not a secret of a certain sender, if it is not.
 pub(crate) type NotIssued = fn(&str) -> Option<&'static str>;
 
 /// API keys of senders that sign with another secret. Some senders do sign with their API key, so
-/// these are refused only where the sender is known not to.
+/// these are refused only for senders that are known not to.
 pub(crate) fn api_key(text: &str) -> Option<&'static str> {
     begins(API_KEYS, text)
 }
 
-/// The secret of a sender that writes it as `whsec_` and base64 or hex, for those that do not.
+/// The secret of a sender that uses `whsec_` and base64 or hex, given to a sender that does not.
 pub(crate) fn whsec(text: &str) -> Option<&'static str> {
     let digits = text.strip_prefix("whsec_")?;
     let drawn = digits.len() >= 24
@@ -33,7 +33,7 @@ pub(crate) fn whsec(text: &str) -> Option<&'static str> {
     )
 }
 
-/// Why this text is no secret, whoever the sender is.
+/// Why this text is not a secret of any sender.
 pub(super) fn refuse(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         return Some("empty");
@@ -92,7 +92,7 @@ pub(super) fn refuse(text: &str) -> Option<&'static str> {
         ))
 }
 
-/// A blank that pages and editors write in place of a plain one.
+/// An unusual blank that pages and editors put in place of a plain one.
 fn is_odd_blank(c: char) -> bool {
     matches!(
         c,
@@ -100,7 +100,7 @@ fn is_odd_blank(c: char) -> bool {
     )
 }
 
-/// What this text is, where all of it is something else, and no part a secret.
+/// The description of a text that is entirely something else, with no part a secret.
 pub(super) fn stands_for_another(text: &str) -> Option<&'static str> {
     begins(NEVER, text)
         .or_else(|| begins(MANIFEST, text))
@@ -110,8 +110,8 @@ pub(super) fn stands_for_another(text: &str) -> Option<&'static str> {
         .or_else(|| is_signature(text).then_some(SIGNATURE))
 }
 
-/// Quotes on both sides, with the comma or semicolon of a file behind them, escaped or as Python shows
-/// bytes; a single one may belong to the secret, but for those that only word processors write.
+/// Quotes on both sides, optionally followed by a file's comma or semicolon, escaped, or as Python
+/// shows bytes. A single quote may belong to the secret, except for typographic ones.
 fn is_quoted(text: &str) -> bool {
     const TYPOGRAPHIC: [char; 12] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›'];
     let text = text.trim_end_matches([',', ';']);
@@ -152,7 +152,7 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         text.strip_prefix(before)
             .and_then(|rest| rest.strip_suffix(behind))
     };
-    // A name as variables have it.
+    // Written like the name of a variable.
     let variable = |name: &str| {
         let one_case = |other: fn(&u8) -> bool| {
             name.bytes()
@@ -184,8 +184,8 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         || (in_words && WORDS.iter().any(|word| example.starts_with(word)))
 }
 
-/// `process.env['STRIPE_WEBHOOK_SECRET']`, `@@WEBHOOK_SECRET@@`, `${WEBHOOK_SECRET`: the name of a variable
-/// with nothing but signs and words around it.
+/// `process.env['STRIPE_WEBHOOK_SECRET']`, `@@WEBHOOK_SECRET@@`, `${WEBHOOK_SECRET`: a variable's
+/// name with only signs and words around it.
 fn is_reference(text: &str) -> bool {
     let is_name = |part: &str| {
         let name = part.trim_matches('_');
@@ -201,7 +201,7 @@ fn is_reference(text: &str) -> bool {
     parts().any(is_name) && parts().all(|part| is_word(part) || is_name(part))
 }
 
-/// How people tell each other to put something else there.
+/// Words that tell people to put something else there.
 const WORDS: [&str; 11] = [
     "your_",
     "your-",
@@ -216,7 +216,7 @@ const WORDS: [&str; 11] = [
     "xxxxxx",
 ];
 
-/// Whether a name says that it is a secret's.
+/// Whether a name is that of a secret.
 fn speaks(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     [
@@ -256,7 +256,7 @@ fn is_setting(text: &str) -> bool {
                 .any(|before| word.eq_ignore_ascii_case(before))
         })
         .map_or(text, |(_, line)| line.trim_start());
-    // Not the `acme_webhook:…` of a user and a password.
+    // But not the `acme_webhook:…` of a user and a password.
     let is_of_value = |name: &str| {
         let upper = name.to_ascii_uppercase();
         ["_SECRET", "_KEY", "_TOKEN"]
@@ -270,7 +270,7 @@ fn is_setting(text: &str) -> bool {
         .flatten()
         .any(|(name, value)| {
             let name = name.trim_end().trim_matches(['"', '\'']);
-            // What base64 ends in is no value.
+            // The padding of base64 is not a value.
             !value.trim_matches('=').is_empty()
                 && (name.bytes())
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
@@ -278,12 +278,12 @@ fn is_setting(text: &str) -> bool {
         })
 }
 
-/// What stands before the name of a setting.
+/// Words before the name of a setting.
 const BEFORE: [&str; 10] = [
     "export", "set", "setx", "env", "arg", "-e", "--env", "-", "const", "let",
 ];
 
-/// `whsec_a,whsec_b`, or texts of one length without anything but letters and digits.
+/// `whsec_a,whsec_b`, or texts of equal length with only letters and digits.
 fn is_several(text: &str) -> bool {
     const BETWEEN: [char; 4] = [',', ';', ' ', '|'];
     if text.matches("whsec_").count() > 1 && !text.contains("whsec_whsec_") {
@@ -300,7 +300,7 @@ fn is_several(text: &str) -> bool {
         && others.all(|part| part.len() == first.len() && is_drawn(part))
 }
 
-/// `whsec_…;`, `whsec_…,`, `whsec_… # production`: what senders write behind `whsec_` is base64 or words.
+/// `whsec_…;`, `whsec_…,`, `whsec_… # production`: senders put only base64 or words after `whsec_`.
 fn is_followed(text: &str) -> bool {
     let is_of_it = |b: u8| b.is_ascii_alphanumeric() || b"_-+/=".contains(&b);
     (text.strip_prefix("whsec_")).is_some_and(|rest| !rest.bytes().all(is_of_it))
@@ -318,8 +318,8 @@ fn is_led(text: &str) -> bool {
     }
 }
 
-/// What looks drawn, with signs around it that are not of it: `'9f8e…`, `9f8e…;`, `(9f8e…)`,
-/// `"9f8e…" # production`.
+/// Random-looking text in signs that do not belong to it: `'9f8e…`, `9f8e…;`, `(9f8e…)`, `"9f8e…" #
+/// production`.
 fn is_wrapped(text: &str) -> bool {
     let is_sign =
         |c: char| "\"'`()[]{}<>,;*\\".contains(c) || !(c.is_ascii() || c.is_alphanumeric());
@@ -329,13 +329,13 @@ fn is_wrapped(text: &str) -> bool {
     secret.len() < text.len() && secret.len() >= 16 && is_drawn(secret)
 }
 
-/// Whether a text looks drawn and not chosen: letters and digits alone.
+/// Whether a text looks random rather than chosen: letters and digits alone.
 fn is_drawn(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     digits > 1 && (text.bytes()).all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
-/// `AKIAIOSFODNN7EXAMPLE`: which key of AWS it is, beside the secret one.
+/// `AKIAIOSFODNN7EXAMPLE`: the id of an AWS key, which accompanies the secret key.
 fn is_access_key(text: &str) -> bool {
     let begins = text.starts_with("AKIA") || text.starts_with("ASIA");
     begins
@@ -368,7 +368,7 @@ fn is_escaped(text: &str) -> bool {
         || SIGNS.iter().any(|sign| lower.contains(sign))
 }
 
-/// `we_1NxYz…`, `evt_1NxYz…`, `acct_1NxYz…`: Stripe's ids, and those of who writes theirs alike.
+/// `we_1NxYz…`, `evt_1NxYz…`, `acct_1NxYz…`: ids of Stripe, and of senders with similar ids.
 fn is_id(text: &str) -> bool {
     ["we_", "evt_", "acct_"].iter().any(|prefix| {
         text.strip_prefix(prefix)

@@ -18,8 +18,9 @@ use crate::error::ConfigError;
 
 /// The keys in use for one provider; clones share them.
 ///
-/// During a roll-over the old and the new secret are both in the ring. [`KeyRing::replace`] swaps
-/// the keys of a running receiver; a delivery under way goes on with those it started with.
+/// During a roll-over, the old and the new secret are both in the ring. [`KeyRing::replace`] swaps
+/// the keys of a running receiver; a delivery in progress continues with the keys that it started
+/// with.
 ///
 /// ```
 /// use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
@@ -30,19 +31,19 @@ use crate::error::ConfigError;
 ///     SigningKey::new("2026-06", new.clone()),
 ///     SigningKey::new("2026-05", old).expires_at(UnixTime::from_secs(1_782_864_000)),
 /// ])?;
-/// // Later, when the old one has fallen silent:
+/// // Later, when the old key is no longer used:
 /// ring.replace([SigningKey::new("2026-06", new)])?;
 /// # Ok::<(), tower_webhook::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct KeyRing {
     keys: Arc<RwLock<Arc<[SigningKey]>>>,
-    /// Where they come from instead.
+    /// The source of the keys, if they are not in the ring.
     #[cfg(feature = "asymmetric")]
     source: Option<Arc<dyn KeyLookup>>,
 }
 
-/// A body is hashed once for each active key: more keys than this is work for strangers to cause.
+/// A body is hashed once for each active key, so more keys would let strangers cause more work.
 const MAX_KEYS: usize = 8;
 
 impl KeyRing {
@@ -55,9 +56,9 @@ impl KeyRing {
         Ok(Self::of(checked(keys)?))
     }
 
-    /// A ring without a key: it proves nothing until one is added, by a
-    /// [handshake](crate::challenge::Handshake) or by [`replace`](Self::replace). Deliveries are asked to
-    /// come again until then.
+    /// A ring without a key. It proves nothing until one is added, by a
+    /// [handshake](crate::challenge::Handshake) or by [`replace`](Self::replace). Deliveries get
+    /// the not-now status until then.
     ///
     /// ```
     /// use tower_webhook::KeyRing;
@@ -86,18 +87,19 @@ impl KeyRing {
         }
     }
 
-    /// Where the keys come from, if they are not in it.
+    /// The source of the keys, if they are not in the ring.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn source(&self) -> Option<&Arc<dyn KeyLookup>> {
         self.source.as_ref()
     }
 
-    /// A ring of secrets in the given format, named `1`, `2` and so on in their order, or as they
-    /// are [named](NamedSecret) themselves.
+    /// A ring of secrets in the given format, named `1`, `2` and so on in order, or by their own
+    /// [names](NamedSecret).
     ///
     /// # Errors
     ///
-    /// As [`KeyRing::new`] and [`SecretFormat::parse`]; the text names the secret's position.
+    /// The same as [`KeyRing::new`] and [`SecretFormat::parse`]; the text names the secret's
+    /// position.
     pub fn parse<I>(format: &SecretFormat, secrets: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -106,12 +108,12 @@ impl KeyRing {
         Self::parse_of(format, &[], secrets)
     }
 
-    /// A ring of the secrets that a variable of the environment lists, each of which is the key
-    /// itself, with its prefix: `SECRETS=whsec_…`, or `SECRETS=2026-06:whsec_…,2026-05:whsec_…` with
+    /// A ring of the secrets that an environment variable lists, each of which is the key itself,
+    /// including its prefix: `SECRETS=whsec_…`, or `SECRETS=2026-06:whsec_…,2026-05:whsec_…` with
     /// names. A comma or a line break separates them; see [`Secrets`].
     ///
-    /// The `keys` of a preset know more of what its sender issues, and the formats of those whose
-    /// secrets are not the key itself: they take `Secrets::from_env(…)?` too.
+    /// The `keys` functions of presets know more about the secrets of their senders, including
+    /// formats whose secrets are not the key itself. They take `Secrets::from_env(…)?` too.
     ///
     /// ```
     /// use tower_webhook::KeyRing;
@@ -126,12 +128,12 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// As [`Secrets::from_env`] and [`KeyRing::parse`].
+    /// The same as [`Secrets::from_env`] and [`KeyRing::parse`].
     pub fn from_env(variable: &str) -> Result<Self, ConfigError> {
         Self::parse(&SecretFormat::Text, Secrets::from_env(variable)?)
     }
 
-    /// The same for this sender, which issues no such secrets.
+    /// The same for this sender, refusing secrets that it does not issue.
     pub(crate) fn of_provider<I>(
         provider: &'static str,
         format: &SecretFormat,
@@ -186,7 +188,8 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// As [`KeyRing::new`]; the old keys then stay. A ring whose keys come from a source.
+    /// The same as [`KeyRing::new`], and a ring whose keys come from a source; the old keys then
+    /// stay.
     pub fn replace(&self, keys: impl IntoIterator<Item = SigningKey>) -> Result<(), ConfigError> {
         #[cfg(feature = "asymmetric")]
         if self.source.is_some() {
@@ -197,8 +200,8 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Puts this key into a ring that has none, if `keep` says so then; `None` where it has one, which is
-    /// left alone. Nobody else can put one in meanwhile.
+    /// Puts this key into an empty ring, if `keep` then agrees; `None` if it has a key, which is
+    /// left alone. No other call can add one in between.
     #[cfg(feature = "senders")]
     pub(crate) fn fill(&self, key: SigningKey, keep: impl FnOnce() -> bool) -> Option<bool> {
         #[cfg(feature = "asymmetric")]
@@ -216,8 +219,9 @@ impl KeyRing {
         Some(kept)
     }
 
-    /// Puts a new key before those of every clone of this ring, which are refused from `old_until` on,
-    /// or from when they are anyhow; those that have expired by now are left out.
+    /// Puts a new key before the keys of every clone of this ring. The old keys are refused from
+    /// `old_until` on, or from their own end if that is earlier. Keys that have expired by now are
+    /// left out.
     ///
     /// ```
     /// use tower_webhook::{KeyRing, SigningKey, SigningSecret, UnixTime};
@@ -232,8 +236,8 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// As [`KeyRing::new`], and a ring whose keys come from a source; the old keys then stay as they
-    /// were.
+    /// The same as [`KeyRing::new`], and a ring whose keys come from a source; the old keys then
+    /// stay as they were.
     pub fn rotate(&self, new: SigningKey, old_until: UnixTime) -> Result<(), ConfigError> {
         #[cfg(feature = "asymmetric")]
         if self.source.is_some() {
@@ -250,11 +254,12 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Whether [`rotate`](KeyRing::rotate) has room for another key beside those that are active.
+    /// Checks that [`rotate`](KeyRing::rotate) has room for another key in addition to the active
+    /// ones.
     ///
     /// # Errors
     ///
-    /// As [`KeyRing::rotate`].
+    /// The same as [`KeyRing::rotate`].
     #[cfg(feature = "http-client")]
     pub(crate) fn check_room(&self) -> Result<(), ConfigError> {
         #[cfg(feature = "asymmetric")]
@@ -278,7 +283,7 @@ impl KeyRing {
         self.snapshot().to_vec()
     }
 
-    /// Notes that these of its keys have signed a delivery.
+    /// Records that these of its keys have signed a delivery.
     pub(crate) fn matched(&self, ids: &KeyIds, now: UnixTime) {
         for key in self.look().iter() {
             if ids.has(key.id()) {
@@ -287,7 +292,7 @@ impl KeyRing {
         }
     }
 
-    /// Keys that are only tried: as many as there are.
+    /// Any number of keys that are only to be tried.
     pub(crate) fn for_trial(keys: impl IntoIterator<Item = SigningKey>) -> Self {
         Self {
             keys: Arc::new(RwLock::new(keys.into_iter().collect())),
@@ -300,7 +305,7 @@ impl KeyRing {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The keys, which can't be replaced meanwhile: it should be a short while.
+    /// The keys, which cannot be replaced while this guard is held: keep it only briefly.
     #[inline]
     pub(crate) fn look(&self) -> RwLockReadGuard<'_, Arc<[SigningKey]>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner)

@@ -11,23 +11,23 @@ use crate::asymmetric::PrivateKey;
 use crate::asymmetric::PublicKey;
 use crate::clock::UnixTime;
 
-/// A secret, or a public key, with a name and, during a roll-over, the time it ends.
+/// A secret, or a public key, with a name and, during a roll-over, its end.
 #[derive(Clone)]
 pub struct SigningKey {
     id: KeyId,
     material: Material,
     expires_at: Option<UnixTime>,
-    /// In which second it last made a signature of a delivery, in microseconds; zero where it has not.
+    /// The second in which it last signed a delivery, in microseconds; zero if it never did.
     last_match: Arc<AtomicU64>,
 }
 
-/// What proves a signature, or makes one.
+/// The material that proves a signature, or makes one.
 #[derive(Debug, Clone)]
 pub(crate) enum Material {
     Secret(SigningSecret),
     #[cfg(feature = "asymmetric")]
     Public(Arc<PublicKey>),
-    /// Of a sender that is simulated.
+    /// For a simulated sender.
     #[cfg(all(feature = "asymmetric", any(test, feature = "testing")))]
     Private(Arc<PrivateKey>),
 }
@@ -63,8 +63,8 @@ impl SigningKey {
         Self::of(id.into(), Material::Public(Arc::new(key)))
     }
 
-    /// A private key of a simulated sender: deliveries of tests are signed with it, and proved by the
-    /// public key that belongs to it.
+    /// A private key of a simulated sender: it signs test deliveries, and the public key that
+    /// belongs to it proves them.
     ///
     /// ```
     /// use tower_webhook::signature::PublicKeyAlgorithm;
@@ -83,7 +83,7 @@ impl SigningKey {
         Self::of(id.into(), Material::Private(Arc::new(key)))
     }
 
-    /// The same key, refused from this moment on.
+    /// The same key, to be refused from this moment on.
     #[must_use]
     pub fn expires_at(mut self, moment: UnixTime) -> Self {
         self.expires_at = Some(moment);
@@ -95,10 +95,10 @@ impl SigningKey {
         &self.id
     }
 
-    /// When a layer last let a delivery through that this key has signed, or would have but for its time;
-    /// `None` where that has not been so since the key was made. In whole seconds; clones of a key share it.
+    /// When a layer last let a delivery through that this key had signed, or would have but for its time;
+    /// `None` if that has not happened since the key was made. In whole seconds; clones of a key share it.
     ///
-    /// It tells when the old key of a roll-over has fallen silent.
+    /// It shows when the old key of a roll-over is no longer used.
     ///
     /// ```
     /// use tower_webhook::provider::stripe;
@@ -119,7 +119,7 @@ impl SigningKey {
         self.expires_at
     }
 
-    /// The secret, where it is one.
+    /// The secret, if it is one.
     #[inline]
     pub(crate) fn secret(&self) -> Option<&SigningSecret> {
         match &self.material {
@@ -129,13 +129,13 @@ impl SigningKey {
         }
     }
 
-    /// The public key, where it is one.
+    /// The public key, if it is one.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn public_key(&self) -> Option<&PublicKey> {
         self.material.public_key()
     }
 
-    /// What it is made of.
+    /// Its material.
     #[cfg(feature = "testing")]
     pub(crate) fn material(&self) -> &Material {
         &self.material
@@ -149,7 +149,8 @@ impl SigningKey {
         }
     }
 
-    /// Notes that it has signed a delivery. Written once a second: all processors read what stands beside it.
+    /// Records that it has signed a delivery. Written at most once a second, because all processors
+    /// read the adjacent data.
     #[inline]
     pub(super) fn note_match(&self, now: UnixTime) {
         let second = now.as_micros() / 1_000_000 * 1_000_000;

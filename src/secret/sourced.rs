@@ -6,14 +6,14 @@ use tokio::time::Instant;
 
 use super::SigningKey;
 
-/// Where the keys of a ring are looked up that come from elsewhere. A check asks what is known and
-/// waits for nothing; whoever can wait lets it fetch first.
+/// The source of a ring's keys if they are stored elsewhere. A check uses the keys known so far and
+/// never waits; callers that can wait call `fetch` first.
 pub(crate) trait KeyLookup: Send + Sync + fmt::Debug {
-    /// What is known of the key that a delivery names which arrived at this moment; of all keys where
-    /// it names none.
+    /// The state of the key that a delivery names, if it arrived at this moment; of all keys if it
+    /// names none.
     fn look(&self, id: &str, arrived: Instant) -> Found;
 
-    /// Fetches what such a delivery needs, if something is to be fetched, or waits for who does.
+    /// Fetches the keys that such a delivery needs, if necessary, or waits for a fetch in progress.
     fn fetch(&self, id: &str, arrived: Instant)
     -> Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
@@ -21,13 +21,13 @@ pub(crate) trait KeyLookup: Send + Sync + fmt::Debug {
     fn doubt(&self, id: &str);
 }
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug, Clone)]
 pub(crate) enum Found {
-    /// These are all that a signature may have been made with.
+    /// These are all the keys that a signature may have been made with.
     Keys(Arc<[SigningKey]>),
-    /// There is none: who was asked since the delivery arrived has said so.
+    /// There is none, according to an answer since the delivery arrived.
     Unknown,
-    /// It cannot be told now.
+    /// It cannot be decided now.
     NotNow,
 }

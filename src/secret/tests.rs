@@ -1,4 +1,4 @@
-//! Which texts are taken as a secret, and that none is printed.
+//! Which texts are accepted as a secret, and that none is printed.
 
 mod base64;
 mod keys;
@@ -72,7 +72,7 @@ fn a_secret_that_could_have_been_issued_or_chosen_is_taken() {
         "hush-hush-hush",
         "pdl_ntfset_01gtrcn3rk06mzzy",
         "wsk_r59a4HfWVAKycbCaNO1RvgCJec02gRd8",
-        // Senders that sign with the API key itself.
+        // Secrets of senders that sign with the API key itself.
         "sk_live_0123456789abcdef",
         "sk_test_0123456789abcdef",
         "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw==",

@@ -13,20 +13,19 @@ use super::networks::{Entry, Networks};
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Long enough to outlast an outage of the resolver, short enough that an address which its owner
-/// has given up is soon refused.
+/// Long enough to outlast an outage of the resolver, and short enough that an address is refused
+/// soon after its owner has given it up.
 const DEFAULT_GRACE: Duration = Duration::from_secs(3_600);
-/// Senders change what they publish after weeks of notice; a feed is out of reach for longer than
-/// a resolver.
+/// Senders announce changes weeks ahead, and a feed can be out of reach for longer than a resolver.
 const DEFAULT_FEED_GRACE: Duration = Duration::from_secs(7 * 86_400);
 
 /// The networks, addresses, host names and feeds that a sender may deliver from; clones share them.
 ///
-/// A host name stands for what it resolves to. This type asks no resolver: it says which
-/// [`hosts`](Self::hosts) to resolve, is told the answers by [`learn`](Self::learn) and
-/// [`fail`](Self::fail), and until then answers [`Admission::Unresolved`] rather than `Refused`. A
-/// name proves little: whoever answers for it chooses the addresses, and behind a CDN they are
-/// those of all its customers.
+/// A host name represents the addresses it resolves to. This type calls no resolver: it lists the
+/// [`hosts`](Self::hosts) to resolve and gets the answers through [`learn`](Self::learn) and
+/// [`fail`](Self::fail). Until then it answers [`Admission::Unresolved`] rather than `Refused`. A
+/// name proves little: its owner chooses the addresses, and with a CDN they are those of all the
+/// CDN's customers.
 ///
 /// ```
 /// use tower_webhook::source::{Admission, Allowlist};
@@ -56,24 +55,24 @@ struct State {
     feed_grace: Duration,
 }
 
-/// What an [`Allowlist`] says of an address.
+/// The decision of an [`Allowlist`] on an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Admission {
-    /// A network, the good answer of a host name, or the good content of a feed holds it.
+    /// A network, the good answer of a host name, or the good content of a feed includes it.
     Allowed,
-    /// Nothing holds it, and every host name and feed is known.
+    /// Nothing includes it, and every host name and feed is known.
     Refused,
-    /// Nothing holds it, but a host name has never resolved, a feed was never read, or what was
-    /// known of it has ended: the sender should try again.
+    /// Nothing includes it, but a host name has never resolved, a feed was never read, or their
+    /// last content has expired: the sender should try again.
     Unresolved,
 }
 
-/// A hold on an [`Allowlist`] that does not keep it alive.
+/// A weak reference to an [`Allowlist`].
 #[derive(Clone)]
 pub(crate) struct WeakAllowlist(Weak<RwLock<State>>);
 
 impl WeakAllowlist {
-    /// The list, if a clone of it still lives.
+    /// The list, if a clone of it still exists.
     pub(crate) fn upgrade(&self) -> Option<Allowlist> {
         self.0.upgrade().map(Allowlist)
     }
@@ -85,14 +84,13 @@ impl Allowlist {
     }
 
     /// A list of networks (`10.0.0.0/8`), addresses (`127.0.0.1`, `2001:db8::1`) and host names
-    /// (`hooks.example.com`, `localhost`). A name that holds a dot is looked up as it stands,
-    /// without the system's search list; `search(relay.hooks)` is looked up with it: see
-    /// [`HostName`].
+    /// (`hooks.example.com`, `localhost`). A name that contains a dot is looked up as is, without
+    /// the system's search list; `search(relay.hooks)` is looked up with it: see [`HostName`].
     ///
     /// # Errors
     ///
-    /// No entry, one that is none of these, a network with bits set behind its prefix, and entries
-    /// that match every address, alone or together. The text names the entry.
+    /// If there is no entry, if one is none of these or a network with bits set after its prefix,
+    /// or if entries match every address, alone or together. The text names the entry.
     pub fn parse<I>(entries: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -102,11 +100,11 @@ impl Allowlist {
         Ok(Self::new(networks, hosts, Feeds::default()))
     }
 
-    /// A list of what senders publish alone: see [`AddressFeed`].
+    /// A list of only what senders publish: see [`AddressFeed`].
     ///
     /// # Errors
     ///
-    /// No feed.
+    /// If there is no feed.
     pub fn of_feeds(feeds: impl IntoIterator<Item = AddressFeed>) -> Result<Self, ConfigError> {
         let mut known = Feeds::default();
         for feed in feeds {
@@ -130,21 +128,21 @@ impl Allowlist {
         })))
     }
 
-    /// Adds what a sender publishes, for every clone of this list. It is to be fetched again and
-    /// again and [told](Self::learn_feed) to the list, as [`FeedRefresher`](crate::FeedRefresher)
-    /// does.
+    /// Adds a feed that a sender publishes, for every clone of this list. It must be fetched
+    /// repeatedly and [passed](Self::learn_feed) to the list, as
+    /// [`FeedRefresher`](crate::FeedRefresher) does.
     #[must_use]
     pub fn feed(self, feed: AddressFeed) -> Self {
         self.write().feeds.add(feed);
         self
     }
 
-    /// How long the last good content of a feed stands when it is not read again: a week unless
-    /// set. It holds for what is learned from here on, by every clone.
+    /// How long the last good content of a feed is valid if it is not read again; the default is a
+    /// week. This applies to content learned from now on, by every clone.
     ///
     /// # Errors
     ///
-    /// Less than a minute, which no refresh could keep up with.
+    /// If it is less than a minute, which no refresh could keep up with.
     pub fn keep_feeds_for(self, grace: Duration) -> Result<Self, ConfigError> {
         if grace < Duration::from_secs(60) {
             return Err(refused(format!(
@@ -155,12 +153,12 @@ impl Allowlist {
         Ok(self)
     }
 
-    /// How long the last good answer for a host name stands when refreshes fail or no longer come:
-    /// an hour unless set. It holds for the answers learned from here on, by every clone.
+    /// How long the last good answer for a host name is valid if refreshes fail or stop; the
+    /// default is an hour. This applies to answers learned from now on, by every clone.
     ///
     /// # Errors
     ///
-    /// Less than a second, which no refresh could keep up with.
+    /// If it is less than a second, which no refresh could keep up with.
     pub fn keep_answers_for(self, grace: Duration) -> Result<Self, ConfigError> {
         if grace < Duration::from_secs(1) {
             return Err(refused(format!(
@@ -171,11 +169,11 @@ impl Allowlist {
         Ok(self)
     }
 
-    /// Replaces the entries of every clone of this list. Host names that stay keep their answers.
+    /// Replaces the entries of every clone of this list. Host names that remain keep their answers.
     ///
     /// # Errors
     ///
-    /// As [`Allowlist::parse`]; the old entries then stay.
+    /// As [`Allowlist::parse`]; the old entries then remain.
     pub fn replace<I>(&self, entries: I) -> Result<(), ConfigError>
     where
         I: IntoIterator,
@@ -204,8 +202,7 @@ impl Allowlist {
         }
     }
 
-    /// The same, where the time is asked for only if it makes a difference: if there are host names
-    /// or feeds.
+    /// The same, but gets the time only if it makes a difference: if there are host names or feeds.
     pub(crate) fn check_at(&self, address: IpAddr, now: impl FnOnce() -> UnixTime) -> Admission {
         {
             let state = self.read();
@@ -216,23 +213,23 @@ impl Allowlist {
                 };
             }
         }
-        // A clock may be a user's, and is asked while nothing is locked.
+        // A clock may be a user's, so it is called while nothing is locked.
         self.check(address, now())
     }
 
-    /// The host names in the list, which are to be resolved again and again, more often than the
-    /// [host grace](Self::keep_answers_for).
+    /// The host names in the list, which must be resolved repeatedly, more often than the [host
+    /// grace](Self::keep_answers_for).
     pub fn hosts(&self) -> Vec<HostName> {
         self.read().answers.hosts().cloned().collect()
     }
 
-    /// The host names that have no answer, or one that has ended.
+    /// The host names without an answer, or with one that has expired.
     pub(crate) fn unresolved(&self, now: UnixTime) -> HashSet<HostName> {
         self.read().answers.unresolved(now).cloned().collect()
     }
 
-    /// When the host name was last resolved whose answer is the oldest; `None` in a list without host names.
-    /// 1970 where a name has no answer.
+    /// When the host name with the oldest answer was last resolved; `None` for a list without host
+    /// names. 1970 if a name has no answer.
     ///
     /// ```
     /// use tower_webhook::{Allowlist, UnixTime};
@@ -265,17 +262,18 @@ impl Allowlist {
             && state.feeds.all_ended(now)
     }
 
-    /// How long the last good answer for a host name stands.
+    /// How long the last good answer for a host name is valid.
     pub fn host_grace(&self) -> Duration {
         self.read().grace
     }
 
-    /// Takes a resolver's answers for a host name, which stand until `now` plus the host grace.
+    /// Records a resolver's answers for a host name, which are valid until `now` plus the host
+    /// grace.
     ///
     /// Answers that cannot be a sender's address are dropped: loopback, private, shared,
-    /// link-local, multicast, unspecified and broadcast ones. `localhost` alone is loopback, and
-    /// only that. At most 64 are kept. Where none is left this is a [failure](Self::fail). A name
-    /// that has left the list changes nothing.
+    /// link-local, multicast, unspecified and broadcast addresses. Only `localhost` may be
+    /// loopback, and it may be nothing else. At most 64 are kept. If none is left, this is a
+    /// [failure](Self::fail). A name that is no longer in the list changes nothing.
     pub fn learn(
         &self,
         host: &HostName,
@@ -288,31 +286,31 @@ impl Allowlist {
         state.answers.learn(host, answers, now, grace)
     }
 
-    /// Takes note that a host name could not be resolved: its last good answer stands until its
-    /// time is over.
+    /// Records that a host name could not be resolved: its last good answer remains valid until it
+    /// expires.
     pub fn fail(&self, host: &HostName, now: UnixTime) -> HostChange {
         self.learn(host, [], now)
     }
 
-    /// The feeds in the list, in the order in which they were added.
+    /// The feeds in the list, in the order they were added.
     pub fn feeds(&self) -> Vec<AddressFeed> {
         self.read().feeds.iter().cloned().collect()
     }
 
-    /// Takes what a feed holds now, which stands until `now` plus the [feed
+    /// Records the present content of a feed, which is valid until `now` plus the [feed
     /// grace](Self::keep_feeds_for).
     ///
     /// # Errors
     ///
-    /// As [`AddressFeed::read`], and a feed that is none of this list. What was learned last then
-    /// stands until its time is over.
+    /// As [`AddressFeed::read`], and if the feed is not in this list. The last content then remains
+    /// valid until it expires.
     pub fn learn_feed(
         &self,
         feed: &AddressFeed,
         body: &[u8],
         now: UnixTime,
     ) -> Result<FeedChange, FeedError> {
-        // Read while nothing is locked.
+        // Parsed while nothing is locked.
         let content = feed.read(body)?;
         let mut state = self.write();
         let grace = state.feed_grace;
@@ -359,8 +357,8 @@ fn refused(message: impl Into<std::borrow::Cow<'static, str>>) -> ConfigError {
 }
 
 impl fmt::Display for Allowlist {
-    /// The networks, then the host names as they are written in settings, then the addresses of the
-    /// feeds: overlapping networks are one.
+    /// The networks, then the host names as written in settings, then the addresses of the feeds.
+    /// Overlapping networks are merged.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.read();
         let networks = state.networks.iter().map(ToString::to_string);

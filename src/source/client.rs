@@ -1,4 +1,4 @@
-//! The address that a request was sent from, behind the proxies that are trusted to tell it.
+//! The address that a request was sent from, as reported by trusted proxies.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,11 +10,11 @@ use super::is_local;
 use super::networks::{Entry, Networks};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// The proxies that are trusted to tell whom they forward for, and the header they tell it in.
+/// The proxies trusted to report whom they forward for, and the header in which they do so.
 ///
-/// A forwarding header is worth no more than who wrote it. It is read only where the peer is one
-/// of these proxies, from right to left, up to the first hop that is not; what stands left of that
-/// hop was sent by a stranger and is not looked at.
+/// A forwarding header can be trusted only as far as its writer. It is read only if the peer is one
+/// of these proxies, from right to left, up to the first hop that is not. Anything to the left of
+/// that hop was sent by a stranger and is ignored.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -43,13 +43,13 @@ impl TrustedProxies {
         Self::default()
     }
 
-    /// The proxies in these networks (`10.0.0.0/8`) and at these addresses (`127.0.0.1`), which
-    /// write `X-Forwarded-For` unless [set](Self::header).
+    /// The proxies in these networks (`10.0.0.0/8`) and at these addresses (`127.0.0.1`). They
+    /// write `X-Forwarded-For` unless another header is [set](Self::header).
     ///
     /// # Errors
     ///
-    /// No entry, one that is neither, a network with bits set behind its prefix, and entries that
-    /// match every address, alone or together. The text names the entry.
+    /// If there is no entry, if one is neither or a network with bits set after its prefix, or if
+    /// entries match every address, alone or together. The text names the entry.
     pub fn parse<I>(networks: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator,
@@ -79,7 +79,7 @@ impl TrustedProxies {
     }
 
     /// The same proxies, which write this header. It must be one that they overwrite or append to:
-    /// one that they pass on untouched is the stranger's.
+    /// a header that they pass on untouched is written by strangers.
     #[must_use]
     pub fn header(mut self, header: ForwardingHeader) -> Self {
         self.header = header;
@@ -95,13 +95,13 @@ impl TrustedProxies {
     /// The address that a request was sent from, given the peer of its connection.
     ///
     /// A peer that is not a trusted proxy is the client. Otherwise all lines of the one header
-    /// count, the last element of the last line first; a header that holds one address has one
-    /// line, or several that are equal.
+    /// count, starting with the last element of the last line. A header for a single address has
+    /// one line, or several equal ones.
     ///
     /// # Errors
     ///
-    /// A hop that does not parse or is hidden, where it has to be known, and what can only be a
-    /// fault in the configuration; see [`ClientAddressErrorKind`].
+    /// If a hop that must be known cannot be parsed or is hidden, or if the configuration must be
+    /// at fault; see [`ClientAddressErrorKind`].
     pub fn client_address(
         &self,
         peer: IpAddr,
@@ -113,8 +113,8 @@ impl TrustedProxies {
         let header = self.header;
         let error = |kind| ClientAddressError { kind, peer, header };
         if !self.networks.contains(peer) {
-            // Believed, an undeclared proxy or tunnel would pass the whole internet as its own
-            // address.
+            // If this were accepted, an undeclared proxy or tunnel would pass the whole internet
+            // off as its own address.
             return if is_local(peer) && is_forwarded(headers) {
                 Err(error(Kind::UndeclaredProxy))
             } else {
@@ -130,7 +130,7 @@ impl TrustedProxies {
         if !header.grows() {
             let mut lines = headers.get_all(header.name()).iter();
             let line = lines.next().ok_or(error(Kind::NoForwardingHeader))?;
-            // Two that differ: one of them is a stranger's.
+            // If two lines differ, a stranger wrote one of them.
             if lines.any(|other| other != line) {
                 return Err(error(Kind::UnparsableHop));
             }
@@ -154,8 +154,8 @@ impl TrustedProxies {
     }
 }
 
-/// Whether a request carries any header that proxies add. One look at each name: to ask the map for
-/// some of them takes longer, for it hashes them byte by byte.
+/// Whether a request carries any header that proxies add. It checks each name once: looking some of
+/// them up in the map takes longer, because that hashes them byte by byte.
 fn is_forwarded(headers: &HeaderMap) -> bool {
     let is_one = |name: &str| {
         matches!(
@@ -172,9 +172,9 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| is_one(name.as_str()))
 }
 
-/// Why the address that a request was sent from is not known.
+/// The reason why the source address of a request is unknown.
 ///
-/// Its text names the peer and the remedy, and repeats nothing of the request.
+/// Its text names the peer and the remedy, and repeats nothing from the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientAddressError {
     kind: ClientAddressErrorKind,
@@ -186,15 +186,15 @@ pub struct ClientAddressError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientAddressErrorKind {
-    /// A hop that has to be known is not an address: the request is refused.
+    /// A hop that must be known is not an address: the request is refused.
     UnparsableHop,
-    /// A hop that has to be known is hidden (`unknown`, `_name`): the request is refused.
+    /// A hop that must be known is hidden (`unknown`, `_name`): the request is refused.
     ObfuscatedHop,
     /// A trusted proxy forwarded without the configured header.
     NoForwardingHeader,
     /// Every hop is a trusted proxy.
     OnlyTrustedHops,
-    /// A peer in our own network forwards and is not declared as a proxy.
+    /// A peer in our own network forwards requests but is not declared as a proxy.
     UndeclaredProxy,
 }
 
@@ -204,7 +204,7 @@ impl ClientAddressError {
         self.kind
     }
 
-    /// Whether the receiver is set up wrongly, rather than the request bad.
+    /// Whether the receiver is misconfigured, rather than the request bad.
     pub fn is_configuration_fault(&self) -> bool {
         match self.kind {
             ClientAddressErrorKind::UnparsableHop | ClientAddressErrorKind::ObfuscatedHop => false,

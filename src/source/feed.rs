@@ -1,4 +1,4 @@
-//! Lists of addresses as senders publish them, read into networks.
+//! Lists of addresses that senders publish, parsed into networks.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,19 +10,19 @@ use serde_json::Value;
 use super::is_local;
 use super::networks::Entry;
 
-/// A published list is some kilobytes; Atlassian's, the longest of those known here, is 150 KiB.
+/// A published list is a few kilobytes; the longest known here, Atlassian's, is 150 KiB.
 const LONGEST: usize = 4 * 1024 * 1024;
-/// More than that is a hosting network, not a sender.
+/// A list with more entries is a hosting network, not a sender.
 const MOST: usize = 4_096;
 /// A wider network is a mistake: it would let in whole providers.
 const WIDEST_V4: u8 = 8;
 const WIDEST_V6: u8 = 16;
 
-/// Where a sender publishes the addresses that it delivers from, and in which form.
+/// The place where a sender publishes its source addresses, and their format.
 ///
-/// An [`Allowlist`](super::Allowlist) with feeds holds what was last [learned](
-/// super::Allowlist::learn_feed) from each, beside its own entries. Whoever answers for the
-/// address of a feed decides who is let in: it is fetched by HTTPS, from the sender's own host.
+/// An [`Allowlist`](super::Allowlist) with feeds holds the content last
+/// [learned](super::Allowlist::learn_feed) from each, in addition to its own entries. The owner of
+/// a feed's URL decides who is admitted, so it is fetched over HTTPS from the sender's own host.
 ///
 /// ```
 /// use tower_webhook::source::{Admission, AddressFeed, Allowlist};
@@ -34,13 +34,13 @@ const WIDEST_V6: u8 = 16;
 /// let list = Allowlist::of_feeds([feed.clone()])?.keep_feeds_for(week)?;
 /// let (now, client) = (UnixTime::from_secs(1_777_899_600), "192.0.2.7".parse()?);
 ///
-/// // Not fetched yet: the sender is to try again.
+/// // Not fetched yet: the sender should try again.
 /// assert_eq!(list.check(client, now), Admission::Unresolved);
 /// let published = br#"{"hooks":["192.0.2.0/24"],"web":["198.51.100.0/24"]}"#;
 /// let change = list.learn_feed(&feed, published, now)?;
 /// assert_eq!((change.networks(), change.added(), change.removed()), (1, 1, 0));
 /// assert!(change.is_change() && !change.has_shrunk() && change.passed_over() == 0);
-/// // It stands for a week, unless the list keeps it for longer or shorter.
+/// // The content is valid for a week, unless the list sets another time.
 /// assert_eq!(change.good_until(), UnixTime::from_secs(1_777_899_600 + 604_800));
 /// assert_eq!(list.check(client, now), Admission::Allowed);
 /// assert_eq!(list.check("198.51.100.7".parse()?, now), Admission::Refused);
@@ -63,7 +63,7 @@ enum Form {
 }
 
 impl AddressFeed {
-    /// A text with an address or network on each line; what follows a `#` is a comment.
+    /// A text with one address or network per line; anything after a `#` is a comment.
     ///
     /// ```
     /// use tower_webhook::source::AddressFeed;
@@ -80,7 +80,8 @@ impl AddressFeed {
         }
     }
 
-    /// JSON with a list of addresses and networks at this pointer (RFC 6901; empty for the whole).
+    /// JSON with a list of addresses and networks at this pointer (RFC 6901; empty for the whole
+    /// document).
     pub fn json(url: impl Into<Arc<str>>, list: impl Into<Arc<str>>) -> Self {
         let (list, member, only) = (list.into(), None, Vec::new());
         Self {
@@ -89,7 +90,7 @@ impl AddressFeed {
         }
     }
 
-    /// The list is of objects, and the address of each stands at this pointer inside of it.
+    /// The list contains objects, and the address of each is at this pointer within it.
     ///
     /// ```
     /// use tower_webhook::source::AddressFeed;
@@ -113,8 +114,8 @@ impl AddressFeed {
         self
     }
 
-    /// Of those objects only the ones count that hold this text at this pointer, alone or in a
-    /// list. Said twice, both have to hold.
+    /// Only objects that have this text at this pointer count, alone or in a list. If this is
+    /// called twice, both conditions must hold.
     #[must_use]
     pub fn only(mut self, pointer: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         if let Form::Json { only, .. } = &mut self.form {
@@ -139,9 +140,9 @@ impl AddressFeed {
         )
     }
 
-    /// What Atlassian's products send from: `https://ip-ranges.atlassian.com/`, of which the items
-    /// whose direction is `egress` (support.atlassian.com, "IP addresses and domains for Atlassian
-    /// cloud products").
+    /// The source addresses of Atlassian's products: the items of
+    /// `https://ip-ranges.atlassian.com/` whose direction is `egress` (support.atlassian.com, "IP
+    /// addresses and domains for Atlassian cloud products").
     ///
     /// ```
     /// use tower_webhook::source::AddressFeed;
@@ -158,21 +159,21 @@ impl AddressFeed {
             .only("/direction", "egress")
     }
 
-    /// Where it is fetched from.
+    /// The URL that it is fetched from.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Reads what was fetched.
+    /// Parses the fetched content.
     ///
-    /// Entries that are no address or network, those of our own network, and those wider than a
-    /// sender's (`/8`, `/16` with IPv6) are [passed over](FeedContent::passed_over): one bad entry
-    /// does not cost the good ones.
+    /// Entries that are not an address or network, those of our own network, and those wider than a
+    /// sender's (`/8`, `/16` with IPv6) are [skipped](FeedContent::passed_over): one bad entry does
+    /// not cost the good ones.
     ///
     /// # Errors
     ///
-    /// What is longer than 4 MiB, is not of this form, has more than 4,096 entries or none that is
-    /// good.
+    /// If the content is longer than 4 MiB, is not of this format, or has more than 4,096 entries
+    /// or no good one.
     pub fn read(&self, body: &[u8]) -> Result<FeedContent, FeedError> {
         let refused = |kind| FeedError::of(self, kind);
         if body.len() > LONGEST {
@@ -216,7 +217,7 @@ impl AddressFeed {
     }
 }
 
-/// Whether a member is this text, or a list that has it.
+/// Whether a member is this text, or a list that contains it.
 fn holds(member: Option<&Value>, text: &str) -> bool {
     match member {
         Some(Value::Array(texts)) => texts.iter().any(|one| one.as_str() == Some(text)),
@@ -225,7 +226,7 @@ fn holds(member: Option<&Value>, text: &str) -> bool {
     }
 }
 
-/// What a feed holds.
+/// The content of a feed.
 #[derive(Debug, Clone)]
 pub struct FeedContent {
     networks: Vec<IpNet>,
@@ -247,7 +248,7 @@ impl FeedContent {
         self.networks.iter()
     }
 
-    /// How many entries are none, or can be no sender's.
+    /// The number of entries that are not a network, or cannot be a sender's.
     pub fn passed_over(&self) -> usize {
         self.passed_over
     }
@@ -257,7 +258,7 @@ impl FeedContent {
     }
 }
 
-/// Where networks begin that no sender is in and that a wider one may hold in its middle (RFC 1918, 3927 and 6598).
+/// The first addresses of networks without senders that a wider network may contain (RFC 1918, 3927 and 6598).
 const LOCAL_V4: [Ipv4Addr; 4] = [
     Ipv4Addr::new(100, 64, 0, 0),
     Ipv4Addr::new(169, 254, 0, 0),
@@ -270,7 +271,7 @@ fn can_be_a_senders(network: &IpNet) -> bool {
         IpNet::V4(_) => WIDEST_V4,
         IpNet::V6(_) => WIDEST_V6,
     };
-    // Of two networks one holds the other, or they have nothing in common.
+    // Of two networks, one contains the other or they have nothing in common.
     let holds_ours = (LOCAL_V4.iter()).any(|first| network.contains(&IpAddr::V4(*first)));
     let first = network.network();
     network.prefix_len() >= widest
@@ -281,7 +282,7 @@ fn can_be_a_senders(network: &IpNet) -> bool {
         && !first.is_unspecified()
 }
 
-/// Why a feed was not read. Its last good content stands.
+/// The reason why a feed was not read. Its last good content remains valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedError {
     kind: FeedErrorKind,
@@ -294,15 +295,15 @@ pub struct FeedError {
 pub enum FeedErrorKind {
     /// Longer than 4 MiB.
     TooLong,
-    /// Not the form that was declared.
+    /// Not in the declared format.
     Form,
     /// More than 4,096 entries.
     TooMany,
-    /// No entry that can be a sender's.
+    /// No entry can be a sender's.
     Empty,
-    /// Its entries together hold every address.
+    /// Its entries together cover every address.
     TooWide,
-    /// No feed of this allowlist.
+    /// The feed is not in this allowlist.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! The feeds of an allowlist, and what each held when it was last read.
+//! The feeds of an allowlist, and the last content of each.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use super::feed::{AddressFeed, FeedContent, FeedError, FeedErrorKind};
 use super::networks::Networks;
 use crate::clock::UnixTime;
 
-/// What a look at a feed has changed, for the log.
+/// The changes found by reading a feed, for the log.
 ///
-/// An [`Allowlist`](super::Allowlist) takes a feed that has shrunk: the sender may have moved. Half
-/// a list can also be a mistake of who wrote it, so somebody should look.
+/// An [`Allowlist`](super::Allowlist) accepts a feed that has shrunk, as the sender may have moved.
+/// Half a list can also be the publisher's mistake, so somebody should check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedChange {
     networks: usize,
@@ -23,43 +23,43 @@ pub struct FeedChange {
 }
 
 impl FeedChange {
-    /// Whether the networks of the feed are others than before.
+    /// Whether the feed's networks differ from before.
     pub fn is_change(&self) -> bool {
         self.added > 0 || self.removed > 0
     }
 
-    /// How many networks it holds; those that overlap or adjoin are one.
+    /// The number of its networks; those that overlap or adjoin count as one.
     pub fn networks(&self) -> usize {
         self.networks
     }
 
-    /// How many of them were not wholly there before.
+    /// How many of them were not fully included before.
     pub fn added(&self) -> usize {
         self.added
     }
 
-    /// How many of those before are no longer wholly there.
+    /// How many of the earlier ones are no longer fully included.
     pub fn removed(&self) -> usize {
         self.removed
     }
 
-    /// Whether more than half of what was there before is gone.
+    /// Whether more than half of the earlier content is gone.
     pub fn has_shrunk(&self) -> bool {
         self.removed.saturating_mul(2) > self.before
     }
 
-    /// How many entries are no network, or can be no sender's.
+    /// The number of entries that are not a network, or cannot be a sender's.
     pub fn passed_over(&self) -> usize {
         self.passed_over
     }
 
-    /// The moment at which the content ends unless the feed is read again before.
+    /// When the content expires unless the feed is read again first.
     pub fn good_until(&self) -> UnixTime {
         self.good_until
     }
 }
 
-/// The feeds of one list. A feed that was never read holds nothing and ended in 1970.
+/// The feeds of one list. A feed that was never read is empty and expired in 1970.
 #[derive(Default)]
 pub(super) struct Feeds(Vec<Known>);
 
@@ -79,7 +79,7 @@ impl Known {
 }
 
 impl Feeds {
-    /// A feed that is there already stays as it is.
+    /// A feed that is already present stays as it is.
     pub(super) fn add(&mut self, feed: AddressFeed) {
         if self.0.iter().all(|known| known.feed != feed) {
             self.0.push(Known {

@@ -1,8 +1,8 @@
-//! The headers in which proxies write down whom they forward for: two that grow, read from right to
-//! left, and those that hold one address.
+//! The headers in which proxies record whom they forward for: two that grow and are read from right
+//! to left, and those that hold one address.
 //!
-//! What stands on the left was sent by anyone. It is not looked at before all that stands right of
-//! it is known to come from trusted proxies, and nothing in it changes how those parts are read.
+//! Anyone may have sent the text on the left. It is not read before everything to its right is
+//! known to come from trusted proxies, and nothing in it changes how those parts are read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -11,13 +11,13 @@ use http::HeaderName;
 
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// The header in which the trusted proxies write down whom they forward for.
+/// The header in which the trusted proxies record whom they forward for.
 ///
 /// `X-Forwarded-For` and `Forwarded` grow by an element with each proxy. The others hold the one
-/// address that the outermost proxy saw, and are believed only where that proxy overwrites them:
-/// nginx and Cloudflare do, a proxy that does not know the header passes on the stranger's.
+/// address that the outermost proxy saw, and can be trusted only if that proxy overwrites them.
+/// nginx and Cloudflare do so; a proxy that does not know the header passes on the stranger's.
 ///
-/// It reads from the header's name, in any case, as a setting holds it.
+/// It parses from the header's name, in any case, as a setting holds it.
 ///
 /// ```
 /// use tower_webhook::TrustedProxies;
@@ -36,12 +36,12 @@ use crate::error::{ConfigError, ConfigErrorKind};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForwardingHeader {
-    /// `X-Forwarded-For`: addresses apart by commas, each with or without a port.
+    /// `X-Forwarded-For`: addresses separated by commas, each with or without a port.
     #[default]
     XForwardedFor,
     /// `Forwarded` (RFC 7239), of which the `for` parameter counts.
     Forwarded,
-    /// `X-Real-IP`, as nginx is commonly told to write it.
+    /// `X-Real-IP`, as nginx is commonly configured to write it.
     XRealIp,
     /// `CF-Connecting-IP`, of Cloudflare.
     CfConnectingIp,
@@ -50,7 +50,7 @@ pub enum ForwardingHeader {
     /// `True-Client-IP`, of Akamai, and of Cloudflare's Enterprise plan.
     TrueClientIp,
     /// `CloudFront-Viewer-Address`, of Amazon CloudFront: an address, a colon and a port. An IPv6
-    /// address stands there without brackets.
+    /// address has no brackets there.
     CloudFrontViewerAddress,
 }
 
@@ -89,12 +89,12 @@ impl ForwardingHeader {
         }
     }
 
-    /// Whether a proxy appends to it, rather than writing one address over whatever was there.
+    /// Whether a proxy appends to it, rather than replacing it with one address.
     pub(super) const fn grows(self) -> bool {
         matches!(self, Self::XForwardedFor | Self::Forwarded)
     }
 
-    /// The elements of one line of this header, the last one first.
+    /// The elements of one line of this header, last one first.
     pub(super) fn elements(self, line: &[u8]) -> Elements<'_> {
         Elements {
             quotes: self == Self::Forwarded,
@@ -113,8 +113,8 @@ impl ForwardingHeader {
     /// the other ones  = OWS ( IPv4 / IPv6 ) OWS
     /// ```
     ///
-    /// RFC 7239 sections 4 and 6, more lenient in the white space around `;`, which some proxies
-    /// write, and stricter in backslashes, which no address needs.
+    /// RFC 7239 sections 4 and 6, but more lenient in the white space around `;`, which some
+    /// proxies write, and stricter in backslashes, which no address needs.
     pub(super) fn hop(self, element: &[u8]) -> Result<IpAddr, BadHop> {
         match self {
             Self::XForwardedFor => node(text(trim_ows(element))?, self),
@@ -153,10 +153,10 @@ pub(super) enum BadHop {
     Obfuscated,
 }
 
-/// Splits a line at its commas, from the right; in `Forwarded` at those outside of quotes.
+/// Splits a line at its commas, from the right; in `Forwarded`, only at those outside quotes.
 ///
-/// Quotes are counted from the right as well, so that one left open by a stranger spoils his own
-/// part only. That is sound because backslashes, which could hide a quote, are refused.
+/// Quotes are also counted from the right, so that a quote left open by a stranger spoils only the
+/// stranger's part. That is sound because backslashes, which could hide a quote, are refused.
 pub(super) struct Elements<'a> {
     quotes: bool,
     rest: Option<&'a [u8]>,
@@ -181,7 +181,7 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Without the spaces and tabs around it: `OWS` of RFC 9110 section 5.6.3.
+/// Trims the spaces and tabs around it: `OWS` of RFC 9110 section 5.6.3.
 fn trim_ows(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -237,7 +237,7 @@ fn is_quotable(text: &str) -> bool {
         .all(|b| matches!(b, b'\t' | b' '..=b'~') && !matches!(b, b'"' | b'\\'))
 }
 
-/// `node` of RFC 7239 section 6, and what stands in its place in `X-Forwarded-For`.
+/// `node` of RFC 7239 section 6, and its counterpart in `X-Forwarded-For`.
 fn node(text: &str, header: ForwardingHeader) -> Result<IpAddr, BadHop> {
     if let Some((address, port)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let address = address
@@ -272,7 +272,7 @@ fn address(text: &str) -> Result<IpAddr, BadHop> {
     text.parse().map_err(|_| BadHop::Unparsable)
 }
 
-/// The port is always there: without it the last group of an IPv6 address would be taken for one.
+/// The port is always present: otherwise the last group of an IPv6 address would be taken for one.
 fn viewer(text: &str) -> Result<IpAddr, BadHop> {
     let (host, port) = text.rsplit_once(':').ok_or(BadHop::Unparsable)?;
     if !is_port(port, ForwardingHeader::CloudFrontViewerAddress) {

@@ -1,4 +1,4 @@
-//! Host names of an allowlist, and what a resolver has answered for them.
+//! Host names of an allowlist, and a resolver's answers for them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,16 +12,16 @@ use super::is_local;
 use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// A name with hundreds of addresses belongs to a whole hosting network rather than to a sender.
+/// A name with more addresses belongs to a hosting network rather than to a sender.
 const MAX_ANSWERS: usize = 64;
 
 /// The name of a host, in lower case and without a trailing dot.
 ///
-/// A name that holds a dot stands for itself: the hosts file is asked first, then the system's
-/// resolver, for this name alone. The search list of `/etc/resolv.conf` is left out: under
-/// Kubernetes, or wherever a search domain has a wildcard, another name's addresses would be those
-/// of the sender. `localhost` and other single labels, such as the services of Docker Compose, are
-/// looked up as the system does it, and so is a name that is written `search(name)`.
+/// A name that contains a dot is looked up as is: first in the hosts file, then by the system's
+/// resolver, for this name alone. The search list of `/etc/resolv.conf` is ignored: under
+/// Kubernetes, or if a search domain has a wildcard, another name's addresses would count as the
+/// sender's. `localhost` and other single labels, such as the services of Docker Compose, are
+/// looked up as the system does it, and so is a name written as `search(name)`.
 ///
 /// Labels of 1 to 63 letters, digits and inner hyphens (RFC 952, RFC 1123 section 2.1), at most 253
 /// characters in all. A name whose last label is a number is refused: resolvers read it as an
@@ -48,7 +48,7 @@ impl HostName {
     ///
     /// # Errors
     ///
-    /// A text that is not a host name, an address among them.
+    /// If the text is not a host name; an address is not one.
     pub fn new(text: &str) -> Result<Self, ConfigError> {
         Self::check(text).map_err(|refusal| {
             ConfigError::new(ConfigErrorKind::Allowlist, format!("{text:?}: {refusal}"))
@@ -79,12 +79,12 @@ impl HostName {
         &self.name
     }
 
-    /// Whether it is looked up as it stands, whatever the system's search list says.
+    /// Whether it is looked up as is, regardless of the system's search list.
     pub fn is_absolute(&self) -> bool {
         !self.is_searched && self.name.contains('.')
     }
 
-    /// Whether an answer can be a sender's address. A sender out there is never inside our own
+    /// Whether an answer can be a sender's address. An outside sender is never inside our own
     /// network, so such an answer is a mistake or DNS rebinding. `localhost` is this machine and
     /// nothing else (RFC 6761 section 6.3).
     fn can_be_at(&self, address: IpAddr) -> bool {
@@ -132,7 +132,7 @@ impl fmt::Display for HostName {
     }
 }
 
-/// What a refresh of one host name has changed, for the log.
+/// The changes from a refresh of one host name, for the log.
 ///
 /// ```
 /// use std::time::Duration;
@@ -158,7 +158,7 @@ pub struct HostChange {
 }
 
 impl HostChange {
-    /// Whether the addresses of the name are others than before.
+    /// Whether the addresses of the name differ from before.
     pub fn is_change(&self) -> bool {
         !self.added.is_empty() || !self.removed.is_empty()
     }
@@ -178,20 +178,19 @@ impl HostChange {
         &self.dropped
     }
 
-    /// How many good answers were left out because 64 are the most that are kept. Those kept are
-    /// the lowest, so that the order of the answers changes nothing.
+    /// How many good answers were left out because only 64 are kept. The lowest are kept, so the
+    /// order of the answers makes no difference.
     pub fn over_cap(&self) -> usize {
         self.over_cap
     }
 
-    /// The moment at which the answer in use ends unless a refresh succeeds before; `None` where
-    /// there is none.
+    /// When the answer in use expires unless a refresh succeeds first; `None` if there is none.
     pub fn good_until(&self) -> Option<UnixTime> {
         self.good_until
     }
 }
 
-/// Answers to one query: sorted, without copies, sifted and capped.
+/// Answers to one query: sorted, deduplicated, filtered and capped.
 pub(super) struct Sifted {
     kept: Vec<IpAddr>,
     dropped: Vec<IpAddr>,
@@ -214,7 +213,7 @@ impl Sifted {
 }
 
 /// The last good answer for one name. A name that has never resolved has an answer without
-/// addresses that ended in 1970.
+/// addresses that expired in 1970.
 #[derive(Debug, Clone)]
 struct Answer {
     addresses: Vec<IpAddr>,
@@ -230,7 +229,7 @@ impl Answer {
     };
 }
 
-/// The answers for all names of a list, indexed so that neither a check nor a refresh walks them.
+/// The answers for all names of a list, indexed so that neither a check nor a refresh scans them.
 #[derive(Default)]
 pub(super) struct Answers {
     by_host: BTreeMap<HostName, Answer>,
@@ -239,7 +238,7 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Makes these the names, and keeps the answers of those that stay.
+    /// Replaces the names, and keeps the answers of those that remain.
     pub(super) fn relist(&mut self, hosts: BTreeSet<HostName>) {
         let mut old = std::mem::take(self);
         for host in hosts {
@@ -252,7 +251,7 @@ impl Answers {
         self.by_host.keys()
     }
 
-    /// When the name was last resolved whose answer is the oldest: in 1970 where one has none. `None` without names.
+    /// When the name with the oldest answer was last resolved: 1970 if one has none; `None` without names.
     pub(super) fn oldest(&self) -> Option<UnixTime> {
         self.by_host.values().map(|answer| answer.learned_at).min()
     }
@@ -261,25 +260,25 @@ impl Answers {
         self.by_host.is_empty()
     }
 
-    /// Whether some name has this address in an answer that has not ended.
+    /// Whether some name has this address in an unexpired answer.
     pub(super) fn contains(&self, address: IpAddr, now: UnixTime) -> bool {
         let latest = self.by_address.get(&address).and_then(BTreeSet::last);
         latest.is_some_and(|(end, _)| now < *end)
     }
 
-    /// Whether some name has no answer, or one that has ended.
+    /// Whether some name has no answer, or an expired one.
     pub(super) fn any_unresolved(&self, now: UnixTime) -> bool {
         self.by_end.first().is_some_and(|(end, _)| *end <= now)
     }
 
-    /// The names that have no answer, or one that has ended.
+    /// The names that have no answer, or an expired one.
     pub(super) fn unresolved(&self, now: UnixTime) -> impl Iterator<Item = &HostName> {
         let ended = self.by_end.iter().take_while(move |(end, _)| *end <= now);
         ended.map(|(_, host)| host)
     }
 
-    /// Takes the answers of a refresh; without a good one it has failed. A name that is not in the
-    /// list changes nothing.
+    /// Records the answers of a refresh; without a good one it has failed. A name that is not in
+    /// the list changes nothing.
     pub(super) fn learn(
         &mut self,
         host: &HostName,
@@ -308,7 +307,7 @@ impl Answers {
         };
         let not_in = |these: &[IpAddr], those: &[IpAddr]| {
             let mut these = these.to_vec();
-            // Both are sorted: an address is found without a walk.
+            // Both are sorted, so a binary search finds an address.
             these.retain(|ip| those.binary_search(ip).is_err());
             these
         };

@@ -1,15 +1,15 @@
-//! What a hosts file says of a name.
+//! Looks a name up in a hosts file.
 
 use std::net::IpAddr;
 
-/// The addresses that a hosts file gives a name, in its order; none where it does not hold it.
+/// The addresses that a hosts file gives a name, in order; none if it does not have the name.
 ///
 /// ```text
 /// line    = [ address *( blank name ) ] [ "#" comment ]
 /// ```
 ///
-/// As hosts(5) has it: names count in any case, all lines that hold the name count together, and a
-/// line that cannot be read is passed over.
+/// As in hosts(5): names are case-insensitive, all lines with the name count together, and a line
+/// that cannot be read is skipped.
 pub(crate) fn addresses(file: &[u8], name: &str) -> Vec<IpAddr> {
     file.split(|byte| *byte == b'\n')
         .filter_map(|line| address(line, name))
@@ -82,7 +82,7 @@ mod tests {
             let _ = addresses(&file, &name);
         }
 
-        /// Against a reading of whole lines as text.
+        /// Compares with a reading of whole lines as text.
         #[test]
         fn lines_are_read_as_a_person_reads_them(
             lines in prop::collection::vec(

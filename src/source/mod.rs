@@ -1,7 +1,7 @@
-//! Where a delivery comes from: the client's address behind proxies, and the addresses allowed.
+//! The origin of a delivery: the client's address through proxies, and the addresses allowed.
 //!
 //! [`TrustedProxies`] finds the address that a request was sent from; [`Allowlist`] says whether a
-//! sender may have it. Both normalise IPv4-mapped IPv6, so that `::ffff:192.0.2.1` is `192.0.2.1`.
+//! sender may have it. Both normalize IPv4-mapped IPv6, so that `::ffff:192.0.2.1` is `192.0.2.1`.
 
 mod allowlist;
 mod client;
@@ -22,8 +22,8 @@ pub use feeds::FeedChange;
 pub use forwarded::ForwardingHeader;
 pub use hosts::{HostChange, HostName};
 
-/// Whether an address belongs to this machine or its own network, never to a sender out there:
-/// loopback, private (RFC 1918), shared (RFC 6598), link-local and unique local (RFC 4193).
+/// Whether an address belongs to this machine or its own network, and so never to an outside
+/// sender: loopback, private (RFC 1918), shared (RFC 6598), link-local and unique local (RFC 4193).
 pub(crate) fn is_local(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {

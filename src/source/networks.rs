@@ -1,4 +1,4 @@
-//! Entries of a list, and the set of networks they make.
+//! Entries of a list, and the set of networks they form.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -49,7 +49,7 @@ impl Entry {
     }
 }
 
-/// What stands before the port: an IPv4 address, a name, or an IPv6 address in brackets.
+/// The part before the port: an IPv4 address, a name, or an IPv6 address in brackets.
 fn before_port(text: &str) -> Option<&str> {
     let (host, port) = text.rsplit_once(':')?;
     let host = match host.strip_prefix('[') {
@@ -100,7 +100,7 @@ fn unmapped(network: IpNet) -> IpNet {
     v4.map_or(network, IpNet::V4)
 }
 
-/// Networks that neither overlap nor adjoin, sorted: a lookup is a binary search.
+/// Networks that neither overlap nor adjoin, sorted, so that a lookup is a binary search.
 #[derive(Clone, Default)]
 pub(super) struct Networks(Arc<[IpNet]>);
 
@@ -111,7 +111,7 @@ impl Networks {
     )]
     pub(super) fn new(networks: Vec<IpNet>) -> Result<Self, Refusal> {
         let mut merged = IpNet::aggregate(&networks);
-        // IPv4 before IPv6, each by address: what `contains` searches by.
+        // IPv4 before IPv6, each by address: the order that `contains` relies on.
         merged.sort_unstable();
         if merged.iter().any(|network| network.prefix_len() == 0) {
             return Err("the entries together match every address and so prove nothing".into());
@@ -119,22 +119,22 @@ impl Networks {
         Ok(Self(merged.into()))
     }
 
-    /// Each of them, in their order.
+    /// The networks in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &IpNet> {
         self.0.iter()
     }
 
-    /// Whether one of the networks holds this address, which must be normalised.
+    /// Whether one of the networks contains this address, which must be normalized.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         (self.before(address)).is_some_and(|network| network.contains(&address))
     }
 
-    /// Whether one of the networks holds the whole of this one.
+    /// Whether one of the networks contains the whole of this one.
     pub(super) fn covers(&self, other: &IpNet) -> bool {
         (self.before(other.network())).is_some_and(|network| network.contains(other))
     }
 
-    /// The last network that begins at this address or before it.
+    /// The last network that begins at or before this address.
     fn before(&self, address: IpAddr) -> Option<&IpNet> {
         let after = self.0.partition_point(|net| net.network() <= address);
         after.checked_sub(1).and_then(|at| self.0.get(at))

@@ -3,14 +3,14 @@ use http::{Response, StatusCode};
 use crate::reason::Reason;
 use crate::rejection::Rejection;
 
-/// Asserts that a delivery was refused, and why: what the sender is not told.
+/// Asserts that a delivery was refused, and for which reason, which the sender never sees.
 ///
-/// The reason is read from the response's extensions, so it is seen inside the process only. A
-/// failure of the handler is the handler's own answer and no refusal: look at its status.
+/// The reason is read from the response's extensions, so it is visible inside the process only. A
+/// failure of the handler is the handler's own answer, not a refusal: check its status instead.
 ///
 /// # Panics
 ///
-/// Where it was not refused, or for another reason.
+/// If it was not refused, or was refused for another reason.
 #[track_caller]
 pub fn assert_rejected<B>(response: &Response<B>, reason: Reason) {
     let status = response.status();
@@ -22,12 +22,12 @@ pub fn assert_rejected<B>(response: &Response<B>, reason: Reason) {
     );
 }
 
-/// Asserts that a delivery reached its handler and that this answered with success: neither a
-/// refusal nor a duplicate.
+/// Asserts that a delivery reached its handler and got a success from it: neither a refusal nor a
+/// duplicate.
 ///
 /// # Panics
 ///
-/// Where it was not handled, or without success.
+/// If it was not handled, or was handled without success.
 #[track_caller]
 pub fn assert_handled<B>(response: &Response<B>) {
     let status = response.status();
@@ -39,7 +39,7 @@ pub fn assert_handled<B>(response: &Response<B>) {
     );
 }
 
-/// Asserts that a delivery was taken for a duplicate of one that was handled before.
+/// Asserts that a delivery was recognized as a duplicate of a handled delivery.
 ///
 /// # Panics
 ///
@@ -49,7 +49,7 @@ pub fn assert_duplicate<B>(response: &Response<B>) {
     assert_rejected(response, Reason::AlreadyDone);
 }
 
-/// Asserts that a delivery was accepted into the inbox of its webhook, and was new there.
+/// Asserts that a delivery was accepted into its webhook's inbox as a new entry.
 ///
 /// # Panics
 ///
@@ -60,8 +60,8 @@ pub fn assert_queued<B>(response: &Response<B>) {
     assert_rejected(response, Reason::Queued);
 }
 
-/// What a response says of who gave it. A router that finds no route, or none for the method, says
-/// so without any layer.
+/// Describes where a response came from. A router without a matching route or method answers
+/// without any layer.
 fn told(found: Option<&Rejection>, status: StatusCode) -> String {
     match (found, status) {
         (Some(rejection), _) => format!("refused as {}", rejection.reason()),

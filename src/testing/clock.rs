@@ -2,10 +2,10 @@ use tokio::time::Instant;
 
 use crate::clock::{Clock, UnixTime};
 
-/// A clock that goes as Tokio's time goes: where that is paused, it stands, and jumps with it.
+/// A clock that follows Tokio's time: it stops when that is paused, and jumps with it.
 ///
-/// Give the same one to a [`Sender`](super::Sender) and to the webhook that it delivers to, so that
-/// signed times are right in virtual time too. Clones show the same time.
+/// Give the same clock to a [`Sender`](super::Sender) and to the webhook that it delivers to, so
+/// that signed times are also right in virtual time. Clones show the same time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,7 +36,7 @@ impl TokioClock {
 }
 
 impl Default for TokioClock {
-    /// A clock that is right now.
+    /// A clock that starts at the current time.
     fn default() -> Self {
         Self::starting_at(UnixTime::now())
     }

@@ -22,18 +22,18 @@ use crate::layer::PeerAddr;
 use crate::provider::Provider;
 use crate::secret::{KeyId, Material, SigningSecret};
 
-/// Any port will do: addresses are looked at alone.
+/// Any port will do: only the address matters.
 const PORT: u16 = 50_000;
 
-/// A delivery as a provider makes it, to be sent to a handler under test; whatever is not said is
-/// right.
+/// A delivery as a provider makes it, to send to a handler under test. Anything that is not set is
+/// correct.
 ///
-/// It is signed with the first key of the provider's own ring, now, and for the event that its body
-/// holds. Two things the provider does not know, because no secret can be read back and no sender
-/// has one address only: the [token](Self::token) of a secret path, and the address that it comes
-/// [from](Self::from).
+/// It is signed at the current time with the first key of the provider's own ring, for the event
+/// that its body holds. Two things must be given, because a secret cannot be read back and a sender
+/// has more than one address: the [token](Self::token) of a secret path, and the [source
+/// address](Self::from).
 ///
-/// Those that end in `_changed` make it wrong, and so do [`wrong_secret`](Self::wrong_secret),
+/// Methods that end in `_changed` make it wrong, and so do [`wrong_secret`](Self::wrong_secret),
 /// [`wrong_token`](Self::wrong_token), [`header_id`](Self::header_id), [`timestamp`](Self::timestamp),
 /// [`without_signature`](Self::without_signature), [`without_header`](Self::without_header), and
 /// [`aged`](Self::aged) and [`ahead`](Self::ahead) beyond the tolerance.
@@ -51,7 +51,7 @@ const PORT: u16 = 50_000;
 /// let request: Request<Bytes> = delivery.request()?;
 /// assert_eq!(request.headers()["x-blendfi-event-id"], "evt_00000000000000000000000007");
 ///
-/// // The verifier alone: no server, no handler.
+/// // The verifier alone, without a server or handler.
 /// let verify = |delivery: TestDelivery| {
 ///     let (parts, body) = delivery.request::<Bytes>().unwrap().into_parts();
 ///     blendfi.verifier().unwrap().verify(&parts.headers, &body, UnixTime::now())
@@ -112,7 +112,7 @@ impl TestDelivery {
         }
     }
 
-    /// Sends it to this path, or to this URL; a [token](Self::token) is added to it.
+    /// Sends it to this path or URL, to which a [token](Self::token) is added.
     pub fn to(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self
@@ -124,30 +124,30 @@ impl TestDelivery {
         self
     }
 
-    /// Sends it from this address, as [`PeerAddr`] tells it.
+    /// Sends it from this address, given as [`PeerAddr`].
     ///
-    /// Without one the request says nothing of its peer, as where a server does not tell it.
+    /// Without an address the request names no peer, as with a server that does not provide it.
     pub fn from(mut self, peer: IpAddr) -> Self {
         self.peer = Some(peer);
         self
     }
 
-    /// Sends it at this time, which is what is signed. When the request is made, unless set.
+    /// Sends it at this time, which is also the signed time. The default is the time of the
+    /// request.
     pub fn at(mut self, time: UnixTime) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Signs with this secret: during a roll-over, for one, with the old one.
+    /// Signs with this secret, such as the old one during a rollover.
     pub fn signed_by(mut self, secret: SigningSecret) -> Self {
         self.secret = Some(Material::Secret(secret));
         self
     }
 
-    /// Signs with this private key, where the provider's signatures are proved by public ones.
+    /// Signs with this private key, for providers whose signatures are verified with public keys.
     ///
-    /// The key of the provider signs unless set, if it is a
-    /// [private](crate::SigningKey::private) one.
+    /// The default is the provider's own key, if it is a [private](crate::SigningKey::private) one.
     ///
     /// ```
     /// use tower_webhook::provider;
@@ -166,26 +166,26 @@ impl TestDelivery {
         self
     }
 
-    /// Signs a time that lies this far back.
+    /// Signs a time this far in the past.
     pub fn aged(mut self, age: Duration) -> Self {
         self.shift = Some(Shift::Back(age));
         self
     }
 
-    /// Signs a time that lies this far ahead.
+    /// Signs a time this far in the future.
     pub fn ahead(mut self, span: Duration) -> Self {
         self.shift = Some(Shift::Ahead(span));
         self
     }
 
-    /// Signs this text as time, whatever it is: the signature is right, the timestamp may not be.
+    /// Signs this text as the timestamp: the signature is correct, but the timestamp may not be.
     pub fn timestamp(mut self, text: &str) -> Self {
         self.timestamp = Some(text.to_owned());
         self
     }
 
-    /// Tells another time than was signed: one second later, or one more digit where it is no
-    /// number.
+    /// Sends another time than the signed one: one second later, or with a digit appended if it is
+    /// not a number.
     pub fn timestamp_changed(mut self) -> Self {
         self.tampers.timestamp = true;
         self
@@ -197,7 +197,7 @@ impl TestDelivery {
         self
     }
 
-    /// Changes one bit of the signature: it is written as it should be, and is not the right one.
+    /// Changes one bit of the signature: it is well-formed but not correct.
     pub fn signature_changed(mut self) -> Self {
         self.tampers.signature = true;
         self
@@ -209,37 +209,37 @@ impl TestDelivery {
         self
     }
 
-    /// Adds a space to the body after it was signed: the same JSON, other bytes.
+    /// Adds a space to the body after signing: the same JSON in other bytes.
     pub fn body_changed(mut self) -> Self {
         self.tampers.body = true;
         self
     }
 
-    /// Tells this id in the header for it, whatever was signed and whatever the body says.
+    /// Puts this id in its header, whatever was signed and whatever the body says.
     pub fn header_id(mut self, id: &str) -> Self {
         self.tampers.header_id = Some(id.to_owned());
         self
     }
 
-    /// Leaves out every header that the scheme has.
+    /// Leaves out every header of the scheme.
     pub fn without_signature(mut self) -> Self {
         self.tampers.unsigned = true;
         self
     }
 
-    /// Uses another method than its provider delivers with first.
+    /// Uses a method other than the provider's first delivery method.
     pub fn method(mut self, method: Method) -> Self {
         self.method = method;
         self
     }
 
-    /// Sets this header instead of what would stand there.
+    /// Sets this header, replacing its present value.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         (self.edits).push(Edit::Set(name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
-    /// Adds a line of this header to what stands there.
+    /// Adds another line of this header.
     pub fn another_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         (self.edits).push(Edit::Add(name.to_owned(), value.as_ref().to_vec()));
         self
@@ -255,10 +255,10 @@ impl TestDelivery {
     ///
     /// # Errors
     ///
-    /// What can be in no request: a path or a header that is none, a timestamp or id that no
-    /// header can hold. A secret path without its token. And what would change nothing, so that a
-    /// test proves nothing: something of a signature, a time or an id that the provider does not
-    /// sign or tell.
+    /// If it cannot be a request: an invalid path or header, or a timestamp or id that no header
+    /// can hold. If a secret path lacks its token. And if a setting would change nothing, so that
+    /// the test would prove nothing: a part of a signature, a time or an id that the provider does
+    /// not sign or send.
     pub fn request<B: From<Bytes>>(&self) -> Result<Request<B>, ConfigError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -289,11 +289,11 @@ impl TestDelivery {
         Ok(request)
     }
 
-    /// Sends it over HTTP to this URL, instead of the path that it has, and waits for the answer as
-    /// long as its provider would.
+    /// Sends it over HTTP to this URL instead of its path, and waits for the answer as long as its
+    /// provider would.
     ///
-    /// A [token](Self::token) is added to the URL. An address that it comes [from](Self::from) must
-    /// be one of this machine's; on Linux each `127.x.y.z` is.
+    /// A [token](Self::token) is added to the URL. A [source address](Self::from) must belong to
+    /// this machine; on Linux each `127.x.y.z` does.
     ///
     /// ```
     /// use axum::{Router, http::StatusCode, routing::post};
@@ -322,8 +322,8 @@ impl TestDelivery {
     ///
     /// # Errors
     ///
-    /// What [`TestDelivery::request`] refuses, a URL that is none of plain HTTP, and no whole answer
-    /// in time; the answer's status is none.
+    /// Whatever [`TestDelivery::request`] refuses, a URL that is not plain HTTP, and an answer that
+    /// is not complete in time. The status of the answer is never an error.
     pub async fn send_to(&self, url: &str) -> Result<Response<Bytes>, SendError> {
         let refused = |error| SendError::new(SendErrorKind::Delivery, error);
         let delivery = self.clone().to(url);

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// A change of the headers that comes last.
+/// A change to the headers that is applied last.
 #[derive(Clone)]
 pub(super) enum Edit {
     Set(String, Vec<u8>),
@@ -37,7 +37,7 @@ impl Edit {
 }
 
 impl fmt::Debug for Edit {
-    /// A value may be a signature: only the name is shown.
+    /// A value may be a signature, so only the name is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Set(name, _) => write!(f, "Set({name})"),

@@ -13,10 +13,11 @@ use crate::store::{
     StoreError, StoreErrorKind, StoreIdentity,
 };
 
-/// A store that fails, stalls, loses replies or forgets, on command; else it is the one inside.
+/// A store that fails, stalls, loses replies or forgets on command, and otherwise is the store
+/// inside it.
 ///
-/// Clones are the same store: one goes to the webhook, the other stays with the test.
-/// [`Store::wait`] meets no fault, as it grants nothing and cannot fail. Nor does what is written with the effect of a
+/// Clones are the same store: one goes to the webhook, the other stays with the test. No fault
+/// affects [`Store::wait`], as it grants nothing and cannot fail. Nor does what is written with the effect of a
 /// handler in a `Tx`: that is the database's own.
 ///
 /// ```
@@ -74,7 +75,7 @@ enum Way {
 }
 
 impl FaultyStore {
-    /// This store, without a fault so far.
+    /// Wraps this store, without a fault so far.
     pub fn new(store: impl Store) -> Self {
         let shared = Arc::new(Shared {
             inner: RwLock::new(Inner::of(SharedStore::new(store))),
@@ -86,19 +87,18 @@ impl FaultyStore {
         }
     }
 
-    /// Lets this go wrong from now on. Of several faults that fit a call, it meets the one that was
-    /// injected first.
+    /// Injects this fault from now on. If several faults fit a call, the one injected first
+    /// applies.
     pub fn inject(&self, fault: Fault) {
         self.plan().faults.push(fault);
     }
 
-    /// Everything works again.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.plan().faults.clear();
     }
 
-    /// Puts another store in the place of the one inside: an empty one is a store that has lost
-    /// everything. Transactions that a webhook was built with stay those of the store before.
+    /// Replaces the store inside. An empty replacement is a store that has lost everything. Transactions that a webhook was built with stay those of the store before.
     pub fn replace(&self, store: impl Store) {
         let mut inner = (self.shared.inner.write()).unwrap_or_else(PoisonError::into_inner);
         let new = Inner::of(SharedStore::new(store));
@@ -111,7 +111,7 @@ impl FaultyStore {
         };
     }
 
-    /// How often this was asked, whatever became of it.
+    /// The number of calls of this operation, whatever their result.
     pub fn calls(&self, operation: Operation) -> u64 {
         self.plan().calls.get(&operation).copied().unwrap_or(0)
     }
@@ -139,7 +139,7 @@ impl FaultyStore {
         SharedStore::new(Self { shared, way })
     }
 
-    /// Does `work` on `store`, as far as the fault that befalls it lets it.
+    /// Runs `work` on `store`, as far as the fault that affects it allows.
     async fn meet<T>(
         &self,
         operation: Operation,

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::clock::UnixTime;
 
-/// What became of one event, as its sender saw it.
+/// The outcome of one event, as its sender saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
     pub(super) attempts: Vec<Attempt>,
@@ -17,11 +17,11 @@ pub struct History {
 pub struct Attempt {
     /// When it was sent, by the sender's clock.
     pub sent_at: UnixTime,
-    /// How long after the first attempt that was.
+    /// The time since the first attempt.
     pub after: Duration,
-    /// How long the answer took, or how long it was waited for.
+    /// How long the answer took, or how long the sender waited for it.
     pub took: Duration,
-    /// The answer; `None` where none came in time.
+    /// The answer; `None` if none arrived in time.
     pub status: Option<StatusCode>,
 }
 
@@ -29,21 +29,21 @@ pub struct Attempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum End {
-    /// An answer of 2xx: the event was taken.
+    /// An answer of 2xx: the event was accepted.
     Acknowledged,
     /// An answer that this sender does not retry.
     Final,
-    /// As many attempts as this sender makes.
+    /// The sender has made all of its attempts.
     UsedUp,
 }
 
 impl History {
-    /// The attempts in their order; one at least.
+    /// The attempts in order; there is at least one.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// The answers in their order, without the attempts that got none.
+    /// The answers in order, without the attempts that got none.
     pub fn statuses(&self) -> impl Iterator<Item = StatusCode> {
         self.attempts.iter().filter_map(|attempt| attempt.status)
     }
@@ -59,8 +59,8 @@ impl History {
         (self.end == End::Acknowledged).then(|| last.after.saturating_add(last.took))
     }
 
-    /// Whether the sender gave up: the event comes again only if somebody fetches it or has it sent
-    /// again by hand.
+    /// Whether the sender gave up: the event arrives again only if somebody fetches it or requests
+    /// its redelivery by hand.
     pub fn is_lost(&self) -> bool {
         self.end != End::Acknowledged
     }

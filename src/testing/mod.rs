@@ -1,4 +1,4 @@
-//! The testing kit: a webhook handler tested as its senders and its store will treat it.
+//! The testing kit: tests a webhook handler the way its senders and its store will treat it.
 //!
 //! ```
 //! use axum::{Router, body::Body, http::StatusCode, routing::post};
@@ -24,16 +24,15 @@
 //! # }
 //! ```
 //!
-//! - [`TestDelivery`] is a delivery of any [`Provider`](crate::Provider), right in everything until
-//!   it is told what to do wrong; [`Sample`] has bodies of the known senders. It becomes a request,
-//!   or goes [to a URL](TestDelivery::send_to).
-//! - [`assert_handled`], [`assert_duplicate`] and [`assert_rejected`] look at the response from inside
-//!   the process, where the reason of a refusal can be read.
+//! - [`TestDelivery`] is a delivery of any [`Provider`](crate::Provider), correct unless you make it wrong;
+//!   [`Sample`] has bodies of the known senders. It becomes a request, or is sent [to a URL](TestDelivery::send_to).
+//! - [`assert_handled`], [`assert_duplicate`] and [`assert_rejected`] check the response inside the
+//!   process, where the reason for a refusal is readable.
 //! - [`ManualClock`] moves the receiver's time, and with it the window for signed times.
 //! - [`FaultyStore`] is a store that fails, stalls, loses replies or forgets.
-//! - [`check_store`] holds a store of your own to the contract.
-//! - [`Sender`] delivers many events as a real sender does, with its retries, and tells what became
-//!   of each: to a service in virtual time with a [`TokioClock`], or to a URL in a hurry.
+//! - [`check_store`] checks a store of your own against the contract.
+//! - [`Sender`] delivers many events as a real sender does, with its retries, and reports the outcome of each. It
+//!   delivers to a service in virtual time with a [`TokioClock`], or to a URL at a faster pace.
 //!
 //! Every way to make a delivery wrong is one call:
 //!
@@ -72,7 +71,7 @@
 //! # }
 //! ```
 //!
-//! Of senders that are known otherwise, and of one of your own:
+//! Deliveries of senders that are recognized in other ways, and of a sender of your own:
 //!
 //! ```
 //! use axum::{Router, body::Body, http::StatusCode, routing::post};
@@ -101,13 +100,13 @@
 //! assert_handled(&answer(&bloque, right.clone()).await?);
 //! assert_rejected(&answer(&bloque, right.wrong_token()).await?, Reason::UnknownPath);
 //!
-//! // By its address.
+//! // By its source address.
 //! let bloquo = provider::bloquo(Allowlist::parse(["192.0.2.7"])?);
 //! let from = |last| TestDelivery::new(&bloquo, Sample::Bloquo.body(1)).from([192, 0, 2, last].into());
 //! assert_handled(&answer(&bloquo, from(7)).await?);
 //! assert_rejected(&answer(&bloquo, from(8)).await?, Reason::SourceRefused);
 //!
-//! // By a scheme of your own, that signs an id too.
+//! // By a scheme of your own that also signs an id.
 //! let scheme = Scheme::builder("x-acme-signature")
 //!     .single("sha256=", Encoding::Hex)
 //!     .id_header("x-acme-id")
@@ -126,7 +125,7 @@
 //! # }
 //! ```
 //!
-//! A delivery that was right five minutes ago, by a clock that only the test moves:
+//! A delivery that was correct five minutes ago, by a clock that only the test moves:
 //!
 //! ```
 //! use axum::{Router, body::Body, http::StatusCode, routing::post};
@@ -155,7 +154,7 @@
 //! # }
 //! ```
 //!
-//! What a handler makes of a store that loses a reply:
+//! How a handler fares with a store that loses a reply:
 //!
 //! ```
 //! use axum::{Router, body::Body, http::StatusCode, routing::post};
@@ -175,7 +174,7 @@
 //! let app: Router = Router::new().route("/", post(on_event).layer(webhook.build()?));
 //! let delivery = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
 //!
-//! // Handled, but the store cannot be told: "not now", and the outcome is sent until it arrives.
+//! // Handled, but the store does not know: "not now", and the outcome is resent until it arrives.
 //! store.inject(Fault::lose_reply().on(Operation::Complete));
 //! assert_rejected(&app.clone().oneshot(delivery.request::<Body>()?).await?, Reason::NotRecorded);
 //! store.heal();

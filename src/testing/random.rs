@@ -1,4 +1,4 @@
-/// Numbers that look random and are the same for the same seed. Not for secrets.
+/// Pseudorandom numbers that are the same for the same seed. Not for secrets.
 ///
 /// It is SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
 ///
@@ -13,7 +13,7 @@
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers of this seed.
+    /// Starts the sequence of this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -27,7 +27,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// True in so many of a hundred cases.
+    /// True in this many of a hundred cases.
     pub fn chance(&mut self, percent: u8) -> bool {
         self.number() % 100 < u64::from(percent)
     }

@@ -5,11 +5,11 @@ use crate::clock::UnixTime;
 
 /// A body as one of the known senders writes it.
 ///
-/// It hangs on a number and a time alone: the same number is the same event, another number
-/// another one. GitHub, Shopify and Standard Webhooks get no time in it: their events, or the ids
-/// that [`TestDelivery`](super::TestDelivery) gives them, are told apart by the whole body.
+/// It depends only on a number and a time: the same number is the same event, and another number is
+/// another event. Bodies of GitHub, Shopify and Standard Webhooks contain no time: the whole body
+/// distinguishes their events, or the ids that [`TestDelivery`](super::TestDelivery) gives them.
 ///
-/// Of a sender of your own, any bytes are a body.
+/// For a sender of your own, any bytes can be a body.
 ///
 /// ```
 /// use tower_webhook::testing::Sample;
@@ -64,12 +64,12 @@ impl Sample {
         Self::Stripe,
     ];
 
-    /// The event of this number, which has happened just now.
+    /// The event of this number, which happened just now.
     pub fn body(self, number: u64) -> Bytes {
         self.body_at(number, UnixTime::now())
     }
 
-    /// The event of this number, which happened at this time where its sender tells one.
+    /// The event of this number, which happened at this time if its sender states one.
     pub fn body_at(self, number: u64, time: UnixTime) -> Bytes {
         let secs = time.as_secs();
         let time = rfc3339(time);
@@ -116,7 +116,7 @@ impl Sample {
     }
 }
 
-/// A time as JSON bodies tell it; the epoch where the year has more than four digits.
+/// A time as written in JSON bodies; the epoch if the year has more than four digits.
 fn rfc3339(time: UnixTime) -> String {
     let moment = i64::try_from(time.as_secs())
         .ok()

@@ -21,20 +21,20 @@ use crate::clock::Clock;
 use crate::contract::SenderContract;
 use crate::error::ConfigError;
 
-/// A sender that delivers and retries as its [`SenderContract`] says, to any Tower service or to a
+/// A sender that delivers and retries as its [`SenderContract`] says, to any Tower service or
 /// [URL](Self::deliver_to).
 ///
-/// It sends the first attempt of each event, [so far apart](Self::every) as is said, signs every
-/// attempt anew, hangs up when its time to answer is over, and tries again after no answer and
-/// after each status that the real sender retries. A `Retry-After` is not heeded: no provider says
-/// that it heeds one.
+/// It sends the first attempts of the events at a [set interval](Self::every) and signs every
+/// attempt anew. It hangs up when its time to answer is over, and retries if there is no answer or
+/// a status that the real sender retries. It ignores `Retry-After`, because no provider documents
+/// that it heeds it.
 ///
 /// A doubling schedule gets jitter: each wait grows by up to a half, which is as much as the
-/// retention of 1.5 times the horizon allows for. An unstated one is taken as doubling too, from
-/// its shortest wait on and for as long as its horizon lasts.
+/// retention of 1.5 times the horizon allows for. An unstated schedule is treated as doubling too,
+/// starting at its shortest wait and lasting for its horizon.
 ///
-/// Time is Tokio's. Paused (`#[tokio::test(start_paused = true)]`), seventeen hours of retries take
-/// a moment; one seed on one thread then always gives the same history.
+/// It runs in Tokio's time. If that is paused (`#[tokio::test(start_paused = true)]`), seventeen
+/// hours of retries take a moment, and one seed on one thread always gives the same history.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -84,7 +84,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender that delivers so. Its events all begin at once, and its clock is right now.
+    /// A sender with this contract. Its events all begin at once, and its clock is correct.
     pub fn new(contract: SenderContract) -> Self {
         Self {
             limit: contract.time_to_answer(),
@@ -96,44 +96,45 @@ impl Sender {
         }
     }
 
-    /// Signs the time of this clock: in virtual time that of the receiver.
+    /// Signs the time of this clock: in virtual time, the receiver's clock.
     pub fn clock(mut self, clock: TokioClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Takes other jitter.
+    /// Sets another seed for the jitter.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The time from one event's first attempt to the next one's.
+    /// Sets the time from one event's first attempt to that of the next event.
     pub fn every(mut self, span: Duration) -> Self {
         self.every = span;
         self
     }
 
-    /// Waits so many times less between attempts: for a receiver in real time. The time to answer
-    /// stays as it is unless it is [set](Self::time_to_answer), and so do the receiver's leases.
+    /// Divides the waits between attempts by this number, for a receiver in real time. The time to
+    /// answer stays as it is unless it is [set](Self::time_to_answer), and so do the receiver's
+    /// leases.
     ///
-    /// The times in a [`History`] are those that passed.
+    /// The times in a [`History`] are the actual ones.
     pub fn hurry(mut self, times: u32) -> Self {
         self.haste = times.max(1);
         self
     }
 
-    /// Waits this long for an answer, not as long as its contract says.
+    /// Waits this long for an answer, overriding its contract.
     pub fn time_to_answer(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Delivers these events, each until it is acknowledged or given up, and tells what became of
-    /// each, in their order.
+    /// Delivers these events, each until it is acknowledged or given up, and returns their
+    /// histories in order.
     ///
-    /// An error of the service counts as a connection that broke. An axum router is such a service;
-    /// one that takes another body gets it by `map_request` of `tower::ServiceExt`.
+    /// An error of the service counts as a broken connection. An axum router is such a service; a
+    /// service with another body type needs `map_request` of `tower::ServiceExt`.
     ///
     /// ```
     /// use axum::{Router, http::StatusCode, routing::post};
@@ -157,7 +158,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// A delivery of which no request can be made: see [`TestDelivery::request`].
+    /// If no request can be made of a delivery: see [`TestDelivery::request`].
     pub async fn deliver<S, RB>(
         &self,
         service: S,
@@ -181,7 +182,7 @@ impl Sender {
 
     /// Delivers these events over HTTP to this URL, as [`TestDelivery::send_to`] sends each.
     ///
-    /// Time is real there: [hurry](Self::hurry). Each attempt has a connection of its own.
+    /// This runs in real time: see [hurry](Self::hurry). Each attempt has its own connection.
     ///
     /// ```
     /// use axum::{Router, http::StatusCode, routing::post};
@@ -220,14 +221,14 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As [`Sender::deliver`]; and a URL that is none of plain HTTP.
+    /// As [`Sender::deliver`], and if the URL is not plain HTTP.
     pub async fn deliver_to(
         &self,
         url: &str,
         events: impl IntoIterator<Item = TestDelivery>,
     ) -> Result<Vec<History>, ConfigError> {
         let events: Vec<_> = events.into_iter().map(|event| event.to(url)).collect();
-        // Once is enough: an attempt that cannot be sent would look like a broken connection.
+        // One check is enough: an attempt that cannot be sent would look like a broken connection.
         if let Some(event) = events.first() {
             Target::of(event.request::<Full<Bytes>>()?.uri())?;
         }
@@ -278,10 +279,10 @@ impl Sender {
         }
     }
 
-    /// Tries again after what is no success, and no answer.
+    /// Whether to retry after this answer, or after none.
     fn tries_again(&self, answer: Option<&Answered>) -> bool {
         match answer {
-            // A success without its body is none.
+            // A success without its required body does not count.
             Some(Answered { status, .. }) if self.contract.success().has_status(*status) => {
                 self.contract.retries_other_bodies()
             }
@@ -290,8 +291,8 @@ impl Sender {
         }
     }
 
-    /// Sends this delivery signed with a secret that no receiver has, as a sender does that tests its
-    /// receivers, and tells whether the answer is what such a one wants: 401, with no body where its
+    /// Sends this delivery signed with a secret that no receiver has, as some senders do to test
+    /// their receivers. Returns whether the answer is the expected one: 401, without a body if its
     /// contract [says so](SenderContract::wants_empty_401).
     ///
     /// ```
@@ -310,7 +311,7 @@ impl Sender {
     /// let sender = Sender::new(blendfi.contract().clone()).time_to_answer(Duration::from_secs(2));
     /// let event = TestDelivery::new(&blendfi, Sample::BlendFi.body(1));
     /// assert!(sender.is_refused_forgery(app.clone(), event.clone()).await?);
-    /// // BlendFi probes with no method, so that there is nothing to be missed.
+    /// // BlendFi probes with no method, so no probe can fail.
     /// assert!(sender.finds_receiver(app, event).await?);
     /// # Ok(())
     /// # }
@@ -318,7 +319,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As [`Sender::deliver`]; and a delivery of a provider that signs nothing.
+    /// As [`Sender::deliver`], and if the provider of the delivery signs nothing.
     pub async fn is_refused_forgery<S, RB>(
         &self,
         service: S,
@@ -337,7 +338,7 @@ impl Sender {
     }
 
     /// Sends this delivery with each method that its contract [probes
-    /// with](SenderContract::probes_with), without signature or body, and tells whether each was
+    /// with](SenderContract::probes_with), without signature or body. Returns whether each was
     /// answered with success.
     ///
     /// # Errors
@@ -365,13 +366,13 @@ impl Sender {
     }
 }
 
-/// What a receiver has answered.
+/// The answer of a receiver.
 struct Answered {
     status: StatusCode,
     body: Bytes,
 }
 
-/// The answer; `None` where the connection broke.
+/// The answer; `None` if the connection broke.
 async fn send<S, B, RB>(mut service: S, request: Request<B>) -> Option<Answered>
 where
     S: Service<Request<B>, Response = Response<RB>>,

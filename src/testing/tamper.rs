@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::UnixTime;
 
-/// How far the signed time lies from the delivery's own.
+/// How far the signed time is from the delivery's own.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shift {
     Back(Duration),
@@ -21,7 +21,7 @@ impl Shift {
     }
 }
 
-/// What is made wrong after everything was signed.
+/// The parts that are falsified after signing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tampers {
     pub(super) secret: bool,
@@ -33,14 +33,14 @@ pub(super) struct Tampers {
     pub(super) unsigned: bool,
 }
 
-/// An id for the event that this body holds.
+/// An id for the event in this body.
 pub(super) fn digest(body: &[u8]) -> String {
     let hex = HEXLOWER.encode(&Sha256::digest(body));
     let short: String = hex.chars().take(26).collect();
     format!("msg_{short}")
 }
 
-/// The same timestamp one second later; where it is no number, with a digit more.
+/// The same timestamp one second later, or with another digit if it is not a number.
 pub(super) fn later(timestamp: &str) -> String {
     match timestamp.parse::<u64>() {
         Ok(secs) => secs.saturating_add(1).to_string(),

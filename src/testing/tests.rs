@@ -1,4 +1,4 @@
-//! The kit against the whole way of a delivery.
+//! The kit, tested on the full path of a delivery.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ fn provider(sample: Sample) -> Provider {
     }
 }
 
-/// A right delivery of this sample.
+/// A correct delivery of this sample.
 fn delivery(sample: Sample) -> TestDelivery {
     numbered(sample, 1)
 }
@@ -66,7 +66,7 @@ fn numbered(sample: Sample, number: u64) -> TestDelivery {
     }
 }
 
-/// A sender of one's own, which signs `{id}.{time}.{body}`, each from a header.
+/// A sender of one's own that signs `{id}.{time}.{body}`, with id and time from headers.
 fn acme() -> Provider {
     let scheme = Scheme::builder("x-acme-signature")
         .single("sha256=", Encoding::Hex)
@@ -89,7 +89,7 @@ fn acme() -> Provider {
     Provider::signed(name, Verifier::new(scheme, secret), rule, contract)
 }
 
-/// A handler of this sample's sender, which counts how often it has run.
+/// A handler for this sample's sender that counts its runs.
 struct Receiver {
     store: FaultyStore,
     runs: Arc<AtomicU32>,
@@ -274,7 +274,8 @@ async fn a_store_in_trouble_is_told_to_the_sender_and_costs_no_event() {
     // The claim whose reply was lost is given back in the background.
     assert_handled(&receiver.take(&delivery).await);
     assert_duplicate(&receiver.take(&delivery).await);
-    // What the store has lost runs again: only a sink that is unique on the key stops that.
+    // Events that the store has lost run again: only a sink that is unique on the key prevents
+    // that.
     inject(Fault::forget());
     assert_handled(&receiver.take(&delivery).await);
     assert_eq!(receiver.runs(), 2);

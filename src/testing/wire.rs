@@ -1,4 +1,4 @@
-//! One request over one connection of its own, in plain HTTP/1.1.
+//! A single request over its own connection, in plain HTTP/1.1.
 
 use std::error::Error;
 use std::fmt;
@@ -22,30 +22,30 @@ use super::edit::refused;
 use crate::error::ConfigError;
 use crate::layer::PeerAddr;
 
-/// Of an answer, no more than this is read.
+/// An answer is read up to this length.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-/// Where a URL leads.
+/// The target of a URL.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
-    /// Without the brackets of an IPv6 address.
+    /// Without brackets if it is an IPv6 address.
     host: String,
     port: u16,
-    /// What the `Host` header says.
+    /// The value of the `Host` header.
     authority: HeaderValue,
 }
 
 impl Target {
     /// # Errors
     ///
-    /// What is no URL of plain HTTP. The text does not show it: it may hold a token.
+    /// If the URL is not plain HTTP. The error text does not show the URL, which may hold a token.
     pub(super) fn of(uri: &Uri) -> Result<Self, ConfigError> {
         if uri.scheme() != Some(&Scheme::HTTP) {
             return Err(refused("it is sent only to a URL that begins with http://"));
         }
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| refused("the URL names no host"))?;
-        // Without the name and password that may stand before the host.
+        // Without a name and password that may precede the host.
         let authority = match uri.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
@@ -97,7 +97,7 @@ pub(super) async fn send(request: Request<Full<Bytes>>) -> Result<Response<Bytes
     let path = parts.uri.path_and_query().cloned();
     let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
     parts.uri = Uri::from(path);
-    // Unless the delivery was given another one.
+    // Unless the delivery sets it.
     if !parts.headers.contains_key(HOST) {
         parts.headers.insert(HOST, target.authority);
     }
@@ -114,7 +114,7 @@ pub(super) async fn send(request: Request<Full<Bytes>>) -> Result<Response<Bytes
             .to_bytes();
         Ok(Response::from_parts(parts, body))
     };
-    // The connection goes no further than its one exchange, and ends where that is given up.
+    // The connection serves this one exchange, and ends when that is given up.
     tokio::pin!(connection);
     tokio::select! {
         biased;
@@ -134,7 +134,7 @@ pub(super) async fn send_within(
     answer.unwrap_or_else(|late| Err(SendError::new(SendErrorKind::TimedOut, late)))
 }
 
-/// The way to a URL as a Tower service.
+/// Sending to a URL, as a Tower service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ToUrl;
 
@@ -192,15 +192,15 @@ impl Error for SendError {
     }
 }
 
-/// The kind of failure that a [`SendError`] tells of.
+/// The kind of a [`SendError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// Nothing was sent: no request can be made of the delivery, or the URL is none of plain HTTP.
+    /// Nothing was sent: no request can be made of the delivery, or the URL is not plain HTTP.
     Delivery,
     /// There was no connection.
     Unreachable,
-    /// The connection ended or broke before the whole answer was there, or what came is no HTTP.
+    /// The connection ended or broke before the answer was complete, or the response is not HTTP.
     Unanswered,
     /// The sender's time to answer was over.
     TimedOut,

@@ -3,11 +3,11 @@ use std::time::Duration;
 use super::Webhook;
 
 impl<S> Webhook<S> {
-    /// Finds out why signatures are refused, for the operator: of no more than one refusal in this time,
-    /// behind its answer and on a thread of its own. The observer's
-    /// [`diagnosed`](crate::Observer::diagnosed) is told, which is a line of the log unless set.
+    /// Diagnoses refused signatures for the operator: at most one refusal per `every`, after it has
+    /// been answered and on a separate thread. The result goes to the observer's
+    /// [`diagnosed`](crate::Observer::diagnosed), which by default logs a line.
     ///
-    /// Off unless set. The sender learns nothing of it. Where the provider signs nothing, nothing is done.
+    /// Off by default. The sender learns nothing of it. It has no effect if the provider signs nothing.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What an operator is shown of a webhook.
+//! The facts about a webhook that an operator is shown.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use crate::secret::KeyRing;
 use crate::signature::diagnosis::Diagnose;
 use crate::store::SharedStore;
 
-/// A webhook as it is set up, and what its deliveries have left behind.
+/// A webhook's settings, and the traces that its deliveries have left.
 pub(crate) struct EndpointFacts {
     pub(crate) provider: Name,
     pub(crate) consumer: Option<Name>,
     pub(crate) contract: SenderContract,
     pub(crate) max_body_bytes: usize,
     pub(crate) proofs: Vec<&'static str>,
-    /// The keys of a sender that signs; none where they are looked up elsewhere.
+    /// The keys of a sender that signs; `None` if the keys are looked up elsewhere.
     pub(crate) keys: Option<Vec<KeyFacts>>,
-    /// By how many seconds deliveries are off, above zero where they are old.
+    /// By how many seconds deliveries are off; positive if they are old.
     pub(crate) skew: Option<i64>,
-    /// Failed ones, and all, of the sender's window.
+    /// Failed deliveries and all deliveries in the sender's window.
     pub(crate) failures: (u64, u64),
     pub(crate) kept_in: KeptIn,
 }
@@ -42,7 +42,7 @@ pub(crate) struct KeyFacts {
 /// Where a webhook keeps its records.
 pub(crate) enum KeptIn {
     Store(SharedStore),
-    /// With how long an event is known once it is done.
+    /// The duration is how long an event is known once it is done.
     Inbox(SharedInbox, Duration, Route),
 }
 
@@ -55,7 +55,7 @@ impl<M> WebhookLayer<M> {
         self.steps.steps.core.drain().has_begun()
     }
 
-    /// What it is now.
+    /// Its present state.
     pub(crate) fn facts(&self) -> EndpointFacts {
         let authenticator = &self.steps.steps.authenticator;
         let (endpoint, checks) = (&authenticator.endpoint, &authenticator.checks);
@@ -85,8 +85,8 @@ impl<M> WebhookLayer<M> {
         }
     }
 
-    /// Why this request, as a journal has kept it, was refused, if its signature was; `None` where that cannot be
-    /// found out. It takes up to a second of a processor.
+    /// Why this journaled request was refused, if its signature was the reason; `None` if that
+    /// cannot be determined. Takes up to a second of processor time.
     pub(crate) fn diagnose(&self, line: &JournalLine) -> Option<String> {
         let checks = &self.steps.steps.authenticator.checks;
         let verifier = checks.signature.as_ref()?;

@@ -3,7 +3,7 @@ use crate::inbox::SharedInbox;
 use crate::layer::KeptIn;
 use crate::store::SharedStore;
 
-/// In place of the store of a [`Webhook`](crate::Webhook) that has not been given one.
+/// Placeholder for the store of a [`Webhook`](crate::Webhook) that has none yet.
 #[derive(Debug, Clone)]
 pub struct NoStore(());
 
@@ -13,7 +13,7 @@ impl NoStore {
     }
 }
 
-/// A store that a webhook was given.
+/// A store given to a webhook.
 #[diagnostic::on_unimplemented(
     message = "this webhook has no store to keep its records in",
     label = "no store was given before `build()`",

@@ -1,4 +1,4 @@
-//! What is asked and read for the health of a webhook.
+//! Collects the health of a webhook.
 
 use std::time::Duration;
 
@@ -16,15 +16,15 @@ use crate::store::{Store, StoreError, StoreErrorKind};
 
 /// How long the store may take to answer.
 const ASK_LIMIT: Duration = Duration::from_secs(1);
-/// Where a delivery used the store so short a while ago, it is not asked.
+/// The store is not queried if a delivery used it this recently.
 const USED_LATELY: Duration = Duration::from_secs(1);
 
 impl<M> WebhookLayer<M> {
-    /// How well the webhook is: whether its store answers, its keys and addresses are good, and its deliveries
-    /// succeed. See [`health`](crate::health).
+    /// The health of the webhook: whether its store answers, its keys and addresses are good, and
+    /// its deliveries succeed. See [`health`](crate::health).
     ///
-    /// It reads counters that deliveries leave behind, and asks the store for one record unless a delivery has
-    /// used it within the last second: within a second there is an answer.
+    /// It reads counters that deliveries update, and queries the store for one record unless a
+    /// delivery has used it within the last second. The answer takes at most a second.
     ///
     /// ```
     /// use tower_webhook::health::HealthStatus;
@@ -78,7 +78,7 @@ impl NamedSteps {
         #[cfg(not(feature = "inbox"))]
         let is_asked = false;
         if !is_asked && !worked.is_some_and(is_used) {
-            // Any key will do: nothing is made of what is found.
+            // Any key will do: the result is ignored.
             let key = EventKey::new(endpoint.provider.clone(), ["tower_webhook", "health"]);
             if let Ok(key) = key {
                 store_error = asked(core.store().lookup(&key)).await.err();
@@ -122,7 +122,7 @@ async fn asked<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result
     }
 }
 
-/// When the last of the keys expires; `None` where one never does.
+/// When the last of the keys expires; `None` if any key never does.
 fn last_end(keys: &KeyRing) -> Option<UnixTime> {
     let ends: Option<Vec<_>> = keys.keys().iter().map(SigningKey::end).collect();
     ends?.into_iter().max()

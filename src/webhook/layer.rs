@@ -29,10 +29,12 @@ impl WebhookLayer {
         }
     }
 
-    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
-    /// type that came, which must then be one that bytes make, such as axum's `Body`.
+    /// Calls the inner service with a body of this type, whatever the request's body type is. By
+    /// default the body keeps the request's type, which must then be convertible from `Bytes`, such
+    /// as axum's `Body`.
     ///
-    /// A hyper server's requests have a body of `Incoming`, and layers outside make bodies of their own:
+    /// Requests of a hyper server have a body of type `Incoming`, and outer layers add body types
+    /// of their own:
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -68,16 +70,16 @@ impl WebhookLayer {
 }
 
 impl<M> WebhookLayer<M> {
-    /// Sends a request out of a [journal](crate::journal) through again, behind its proof, to this service, which
-    /// is the one that the layer is put around: a handler, or a router whose handler stands at the request's path. With
-    /// an inbox it is called for what wants its answer at once alone.
+    /// Replays a request from a [journal](crate::journal), skipping its proof, to this service: the service that the
+    /// layer wraps, which is a handler, or a router that has a handler at the request's path. With an inbox, the
+    /// service is called only for requests that need their answer at once.
     ///
-    /// The answer is what the sender would have been told: no longer than a sender is it waited for.
-    /// Nobody is asked but the store and what confirms events.
+    /// The answer is the one that the sender would have got, and is awaited no longer than a sender
+    /// would wait. Only the store and whatever confirms events are queried.
     ///
     /// # Errors
     ///
-    /// A request that is not to be sent through again; [`ReplayErrorKind`] says why.
+    /// The request cannot be replayed; [`ReplayErrorKind`] says why.
     pub async fn replay<S, B, RB>(
         &self,
         replay: &Replay<'_>,
@@ -101,14 +103,14 @@ impl<M> WebhookLayer<M> {
 
 #[cfg(feature = "axum")]
 impl WebhookLayer {
-    /// What proves its sender by the end of the path.
+    /// The gate that proves the sender by the end of the path.
     pub(crate) fn secret_path(&self) -> Option<&crate::layer::SecretPathGate> {
         self.steps.steps.authenticator.checks.path.as_ref()
     }
 }
 
 impl<M> WebhookLayer<M> {
-    /// What its events are named, kept and observed by.
+    /// The state that its events are named, kept and observed by.
     pub(crate) fn events(&self) -> Arc<DedupeState> {
         Arc::clone(&self.steps.steps.core)
     }

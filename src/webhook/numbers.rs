@@ -7,9 +7,9 @@ use crate::secret::KeyRing;
 use crate::source::Allowlist;
 
 impl<M> WebhookLayer<M> {
-    /// Sets the gauges of this webhook: when each key last signed a delivery and when it expires, how old the
-    /// answers for its allowlist are, by how much the clock is suspected, and the share of failures that its
-    /// sender sees. Call it when the numbers are read.
+    /// Sets the gauges of this webhook: when each key last signed a delivery and when it expires,
+    /// how old the answers for its allowlist are, by how much the clock is suspected to be off, and
+    /// the share of failures that its sender sees. Call it whenever the metrics are collected.
     pub fn record_metrics(&self) {
         let authenticator = &self.steps.steps.authenticator;
         let (endpoint, checks) = (&authenticator.endpoint, &authenticator.checks);

@@ -1,4 +1,4 @@
-//! What an inbox is asked for, in a task of its own: whoever waits may be dropped, and what was taken is not.
+//! Queries an inbox in a separate task: the waiting caller may be dropped, but taken entries are not lost.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::inbox::{Inbox, SharedInbox, Take, Taken};
 use crate::runtime::Hold;
 use crate::store::{StoreError, StoreErrorKind, Token};
 
-/// An inbox that has not answered by then is said not to answer. It is waited for all the same, for a lease and no longer
-/// than the second of these.
+/// An inbox that has not answered by then is reported as unresponsive. The answer is still awaited,
+/// for one lease or the second of these, whichever is shorter.
 const LIMIT: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Entries that an inbox was asked for.
+/// Entries that were requested from an inbox.
 pub(super) struct Asked {
     hold: Hold,
     until: Instant,
     given: oneshot::Receiver<Result<Given, StoreError>>,
 }
 
-/// Entries that an inbox has given. What nobody takes from here is given back.
+/// Entries that an inbox has given. Those that nobody takes from here are given back.
 struct Given {
     inbox: SharedInbox,
     token: Token,
@@ -36,7 +36,7 @@ impl Asked {
         let until = since + take.lease.min(LONGEST);
         let (tell, given) = oneshot::channel();
         tokio::spawn(async move {
-            // Behind that it is somebody else's.
+            // After that, another worker may have the entries.
             let taken = timeout(take.lease, inbox.take(&take)).await;
             let taken = taken.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::TimedOut)));
             let given = taken.map(|entries| Given {
@@ -44,14 +44,14 @@ impl Asked {
                 token,
                 entries,
             });
-            // Where nobody waits any more, it is given back.
+            // If nobody waits any more, they are given back.
             let _ = tell.send(given);
         });
         let hold = Hold { token, since };
         Self { hold, until, given }
     }
 
-    /// What it was given, and how that is held; nothing where it is to be waited for again.
+    /// The answer and its hold; `None` if it must be awaited again.
     pub(super) async fn answer(&mut self) -> Option<Result<(Hold, Vec<Taken>), StoreError>> {
         let Ok(answer) = timeout(LIMIT, &mut self.given).await else {
             let is_over = Instant::now() >= self.until;
@@ -59,7 +59,7 @@ impl Asked {
         };
         Some(match answer {
             Ok(given) => given.map(|mut given| (self.hold, std::mem::take(&mut given.entries))),
-            // Its task has panicked, or the runtime has gone down.
+            // Its task has panicked, or the runtime has shut down.
             Err(_) => Err(StoreError::new(StoreErrorKind::Unavailable)),
         })
     }
@@ -67,7 +67,7 @@ impl Asked {
 
 impl Drop for Given {
     fn drop(&mut self) {
-        // Without a runtime nobody can be told: their leases end.
+        // Without a runtime, they cannot be given back: their leases end.
         if Handle::try_current().is_err() {
             return;
         }

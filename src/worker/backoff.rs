@@ -5,7 +5,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 /// How long a worker leaves an event alone after a failed attempt: a random time between zero and a
 /// limit that doubles from one attempt to the next, up to the longest.
 ///
-/// That is "full jitter": of many events that fail together, as few as can be come back together
+/// This is "full jitter": of many events that fail together, as few as possible return together
 /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 ///
 /// ```
@@ -24,7 +24,7 @@ pub struct Backoff {
     longest: Duration,
 }
 
-/// Beyond this no doubling is told from the longest.
+/// Beyond this, doubling always exceeds the longest delay.
 const MOST_DOUBLINGS: u32 = 64;
 /// A delay that a handler asks for is no longer either.
 pub(super) const LONGEST: Duration = Duration::from_secs(7 * 86_400);
@@ -44,7 +44,7 @@ impl Backoff {
     ///
     /// # Errors
     ///
-    /// A first limit of zero, one that is longer than the longest, and a longest of more than a week.
+    /// The first limit is zero or longer than the longest, or the longest is more than a week.
     pub fn new(first: Duration, longest: Duration) -> Result<Self, ConfigError> {
         if first.is_zero() || first > longest || longest > LONGEST {
             return Err(ConfigError::new(
@@ -68,10 +68,10 @@ impl Backoff {
         })
     }
 
-    /// The delay after this attempt, by a random number.
+    /// The delay after this attempt, for a random number.
     pub(super) fn delay(&self, attempt: u32, random: u64) -> Duration {
         let limit = self.limit(attempt).as_nanos();
-        // A part of the limit, of 2^64 parts.
+        // This fraction of the limit, in units of 2^-64.
         let nanos = limit.saturating_mul(u128::from(random)) >> 64;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }

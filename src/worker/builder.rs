@@ -29,13 +29,13 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const SHORTEST_POLL: Duration = Duration::from_millis(1);
 
-/// Makes workers of an inbox.
+/// Starts workers of an inbox.
 pub trait InboxExt {
-    /// Starts a worker of this inbox, to be told by [`WorkerBuilder::on`] what it serves.
+    /// Starts building a worker of this inbox; [`WorkerBuilder::on`] sets what it serves.
     fn worker(&self) -> WorkerBuilder;
 
-    /// How well this inbox is: whether it answers within two seconds, what is paused, and how many events are
-    /// in the dead letters. See [`health`](crate::health).
+    /// The health of this inbox: whether it answers within two seconds, what is paused, and how
+    /// many events are in the dead letters. See [`health`](crate::health).
     ///
     /// ```
     /// use tower_webhook::inbox::{Inbox, MemoryInbox};
@@ -150,8 +150,8 @@ impl WorkerBuilder {
 }
 
 impl<S: Clone + Send + Sync + 'static> WorkerBuilder<S> {
-    /// Runs this handler for the events of this webhook, which must keep them in this inbox. In a
-    /// process that only works the webhook is built all the same, and not mounted.
+    /// Runs this handler for the events of this webhook, which must keep them in this inbox. A
+    /// process that is only a worker still builds the webhook, but does not mount it.
     pub fn on<H, Args>(mut self, webhook: &impl Serves, handler: H) -> Self
     where
         H: EventHandler<S, Args>,
@@ -164,34 +164,34 @@ impl<S: Clone + Send + Sync + 'static> WorkerBuilder<S> {
 }
 
 impl<S> WorkerBuilder<S> {
-    /// How many handlers run at once; 16 unless set, at most 10,000. No more entries are taken than
+    /// How many handlers run at once; 16 by default, at most 10,000. No more entries are taken than
     /// can begin.
     pub fn concurrency(mut self, runs: usize) -> Self {
         self.concurrency = runs;
         self
     }
 
-    /// How many bytes of bodies and envelopes they hold in all; 64 MiB unless set. While any of it is
-    /// left an entry may begin, however large: they hold at most one entry more.
+    /// How many bytes of bodies and envelopes they hold in all; 64 MiB by default. While any of it
+    /// is left, an entry of any size may begin, so they may exceed it by one entry.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// How many attempts an event has before it is dead; 30 unless set, and at least one.
+    /// How many attempts an event has before it is dead; 30 by default, and at least one.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.attempts.most = attempts;
         self
     }
 
-    /// How long an event is left alone after a failed attempt; [`Backoff::default`] unless set.
+    /// How long an event is left alone after a failed attempt; [`Backoff::default`] by default.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.attempts.backoff = backoff;
         self
     }
 
-    /// How long an attempt may take; 15 minutes unless set, from a second to a week. One that takes
-    /// longer is dropped where it waits, and counts as failed.
+    /// How long an attempt may take; 15 minutes by default, from a second to a week. A longer one
+    /// is dropped at its next await, and counts as failed.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.attempts.time_limit = limit;
         self
@@ -204,15 +204,15 @@ impl<S> WorkerBuilder<S> {
         self
     }
 
-    /// How often the inbox is asked while nothing is due; every 250 ms unless set, from a millisecond to
-    /// an hour. What this process itself accepts is taken at once; what comes due later, as a retry or
-    /// what a dead worker held, may wait until the next look.
+    /// How often the inbox is polled while nothing is due; every 250 ms by default, from a millisecond
+    /// to an hour. Events that this process itself accepts are taken at once. Entries that become due
+    /// later, such as retries or those of a dead worker, may wait until the next poll.
     pub fn poll_every(mut self, interval: Duration) -> Self {
         self.poll_every = interval;
         self
     }
 
-    /// Stops when this drain begins, which may be that of the webhooks of the process too.
+    /// Stops when this drain begins; it may be shared with the webhooks of the process.
     pub fn drain(mut self, drain: Drain) -> Self {
         self.drain = drain;
         self
@@ -222,8 +222,8 @@ impl<S> WorkerBuilder<S> {
     ///
     /// # Errors
     ///
-    /// No handler; two for one webhook; a webhook that keeps its events in a store, or in another inbox;
-    /// a setting outside of its bounds.
+    /// No handler; two for one webhook; a webhook that keeps its events in a store, or in another
+    /// inbox; a setting out of bounds.
     pub fn build(self) -> Result<Worker, ConfigError> {
         self.check()?;
         let id = WorkerId::random();

@@ -12,15 +12,15 @@ use crate::reason::Reason;
 use crate::runtime::{Caller, Outcome};
 use crate::store::{Held, Token};
 
-/// An entry that could not begin, for another reason than the worker's end, is left alone for so long.
+/// How long an entry that could not begin is left alone, unless the worker is ending.
 const LEFT_ALONE: Duration = Duration::from_secs(1);
-/// How often, and how far apart, an entry is given back that the inbox does not take back.
+/// How often, and how far apart, the worker tries to give an entry back.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long the inbox may take to hear it each time.
+/// How long the inbox may take each time.
 const TRY_LIMIT: Duration = Duration::from_secs(5);
 
-/// Who has taken an entry, and is told how its attempt has ended.
+/// The caller that has taken an entry, and learns how its attempt has ended.
 pub(super) struct EntryCaller {
     pub(super) entries: EntryStore,
     pub(super) inbox: SharedInbox,
@@ -28,7 +28,7 @@ pub(super) struct EntryCaller {
     pub(super) taken: Token,
     #[cfg(feature = "metrics")]
     pub(super) started: tokio::time::Instant,
-    /// Kept until it is over, or given back.
+    /// Held until the attempt is over, or the entry is given back.
     pub(super) place: Option<OwnedSemaphorePermit>,
     pub(super) has_ended: bool,
     pub(super) _bytes: BytesInFlight,
@@ -89,7 +89,7 @@ impl Caller<()> for EntryCaller {
                 worker = %self.entries.worker,
                 "a queued event is handled"
             ),
-            // What ran has said so.
+            // The run has reported it.
             Outcome::Failed(..) | Outcome::Duplicate(_) => {}
         }
     }
@@ -114,7 +114,7 @@ impl EntryCaller {
             Outcome::Refused(_) => AttemptEnd::GivenBack,
             Outcome::Failed(..) if self.entries.dies(&self.key) => AttemptEnd::Dead,
             Outcome::Failed(..) => AttemptEnd::Retried,
-            // Another worker's, or over: no attempt was made here.
+            // Another worker has it, or it has ended: no attempt was made here.
             Outcome::Duplicate(_) => return,
         };
         let took = (!matches!(end, AttemptEnd::GivenBack)).then(|| self.started.elapsed());
@@ -122,8 +122,9 @@ impl EntryCaller {
     }
 }
 
-/// Gives an entry back that was taken and does not run. Where the inbox does not hear it, the entry is another's once its
-/// lease is over, and what has begun with the take counts. A place that it has is kept until then: a worker ends behind it.
+/// Gives back a taken entry that does not run. If the inbox does not respond, another worker may
+/// take the entry once its lease is over, and an attempt begun with the take counts. Its place is
+/// held until then, so that the worker does not end before.
 pub(super) fn give_back(
     inbox: SharedInbox,
     key: EventKey,
@@ -134,7 +135,7 @@ pub(super) fn give_back(
     finish_later(inbox, key, taken, Verdict::GiveBack { after }, place);
 }
 
-/// Says what became of an entry that was taken and does not run.
+/// Reports the outcome of a taken entry that does not run.
 pub(super) fn finish_later(
     inbox: SharedInbox,
     key: EventKey,
@@ -149,7 +150,7 @@ pub(super) fn finish_later(
     });
 }
 
-/// The same, until the inbox has heard it or does not answer.
+/// The same, until the inbox has taken it or does not answer.
 pub(super) async fn finish_now(inbox: &SharedInbox, finish: &Finish) {
     for _ in 0..TRIES {
         match timeout(TRY_LIMIT, inbox.finish(finish)).await {

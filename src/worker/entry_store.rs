@@ -1,4 +1,4 @@
-//! Entries that a worker has taken, as the records that the runtime claims and finishes.
+//! The entries that a worker has taken, as the records that the runtime claims and finishes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,19 +14,19 @@ use crate::store::{
 
 /// The entries of one worker. Clones share them.
 ///
-/// A claim begins the attempt at an entry that was taken. What its handler said goes with its release.
+/// A claim begins the attempt at a taken entry. Its release carries the outcome of the handler.
 #[derive(Clone)]
 pub(super) struct EntryStore {
     inbox: SharedInbox,
     runs: Arc<Mutex<Runs>>,
-    /// Whose they are.
+    /// The worker that has them.
     pub(super) worker: WorkerId,
 }
 
 #[derive(Default)]
 struct Runs {
     now: HashMap<EventKey, EntryRun>,
-    /// What was said of runs that are over, for releases that are sent again in the background.
+    /// The verdicts on runs that are over, for releases that are resent in the background.
     over: VecDeque<Over>,
 }
 
@@ -38,14 +38,14 @@ struct Over {
     verdict: Verdict,
 }
 
-/// More than are sent again in the background at once.
+/// More than are resent in the background at once.
 const MOST_OVER: usize = 1_024;
 
 /// An entry that this worker has.
 #[derive(Debug)]
 struct EntryRun {
     hold: Hold,
-    /// What its attempt was granted where that has begun with the take, under the same token.
+    /// The grant of its attempt, if that began with the take, under the same token.
     begun: Option<Grant>,
     /// The token of the attempt, once it has begun.
     token: Option<Token>,
@@ -53,9 +53,9 @@ struct EntryRun {
     now_as: Option<Token>,
     /// The one that the inbox was told of its end by, once it was.
     ended_as: Option<Token>,
-    /// What became of it, as far as that is known.
+    /// Its outcome, as far as it is known.
     verdict: Option<Verdict>,
-    /// Whether that is death.
+    /// Whether the outcome is death.
     #[cfg(feature = "metrics")]
     dies: bool,
 }
@@ -73,8 +73,8 @@ impl EntryStore {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an entry that was taken; `false` where this worker has an earlier hold of it that is not
-    /// over yet, as where it was cut off for longer than a lease.
+    /// Records a taken entry; `false` if this worker's earlier hold of it is not over yet, as after
+    /// being cut off for longer than a lease.
     pub(super) fn enter(&self, key: &EventKey, hold: Hold, begun: Option<Grant>) -> bool {
         let mut runs = self.runs();
         if runs.now.contains_key(key) {
@@ -167,7 +167,7 @@ impl EntryStore {
         }
     }
 
-    /// The inbox has heard how the attempt with this token has ended: nothing is to be sent again.
+    /// The inbox knows how the attempt with this token has ended: nothing must be resent.
     fn told(&self, key: &EventKey, token: Token, known_as: Token) {
         let mut runs = self.runs();
         match runs.now.get_mut(key) {
@@ -178,14 +178,14 @@ impl EntryStore {
         }
     }
 
-    /// The same of an attempt whose end was written in a transaction of its handler, if it was.
+    /// The same for an attempt whose end was written in its handler's transaction, if it was.
     pub(super) fn ended(&self, key: &EventKey) {
         if let Some(run) = self.runs().now.get_mut(key) {
             run.verdict = None;
         }
     }
 
-    /// Notes what becomes of an entry unless it is completed.
+    /// Records the outcome of an entry unless it is completed.
     pub(super) fn say(&self, key: &EventKey, verdict: Verdict) {
         if let Some(run) = self.runs().now.get_mut(key) {
             #[cfg(feature = "metrics")]
@@ -196,13 +196,13 @@ impl EntryStore {
         }
     }
 
-    /// Whether it is dead unless it is completed.
+    /// Whether it will be dead unless it is completed.
     #[cfg(feature = "metrics")]
     pub(super) fn dies(&self, key: &EventKey) -> bool {
         self.runs().now.get(key).is_some_and(|run| run.dies)
     }
 
-    /// What became of the attempt with this token. Nothing was said where no handler has begun.
+    /// The outcome of the attempt with this token. There is none if no handler has begun.
     fn verdict(&self, key: &EventKey, token: Token) -> Verdict {
         let runs = self.runs();
         let run = runs.now.get(key).filter(|run| run.token == Some(token));
@@ -244,7 +244,7 @@ impl Store for EntryStore {
         let begin = Begin::new(claim.key.clone(), taken, claim.token, claim.lease);
         Ok(match self.inbox.begin(&begin).await? {
             Begun::Granted(grant) => ClaimOutcome::Claimed(grant),
-            // It is another worker's, or over: nothing is left to do here.
+            // Another worker has it, or it has ended: nothing is left to do here.
             Begun::Fenced => ClaimOutcome::Done(StoredResponse::new(200)),
         })
     }
@@ -377,7 +377,7 @@ mod tests {
         (token, grant)
     }
 
-    /// As where the inbox is out of reach for a moment when an attempt ends, and busy behind it.
+    /// The inbox is out of reach for a moment when an attempt ends, and busy afterwards.
     #[tokio::test]
     async fn what_a_handler_said_outlasts_thousands_of_others_until_the_inbox_hears_it() {
         let inbox = MemoryInbox::new();
@@ -421,10 +421,10 @@ mod tests {
         assert_eq!(entries.leave(&key(2)), Some(again));
     }
 
-    /// As where all threads were busy for longer than the lease, or the process stood still.
+    /// All threads were busy for longer than the lease, or the process was stopped.
     #[tokio::test(start_paused = true)]
     async fn a_hold_that_is_old_is_asked_for_before_its_handler_runs() {
-        // Nobody is asked for a young one.
+        // A young hold is not checked.
         for (waited, is_over, runs) in [
             (LEASE / 4, true, true),
             (LEASE / 2, false, true),

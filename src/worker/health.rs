@@ -1,4 +1,4 @@
-//! How well a worker and its inbox are.
+//! The health of a worker and its inbox.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::store::{StoreError, StoreErrorKind};
 
 /// How long the inbox may take to answer.
 const ASK_LIMIT: Duration = Duration::from_secs(2);
-/// A worker that has taken nothing for so long, since every place was taken, is told.
+/// A worker that has taken nothing for this long because every place was taken is reported.
 const BUSY_FOR: Duration = Duration::from_secs(60);
 
 impl Worker {
-    /// How well it is: whether it is at work, reaches its inbox and has places left. See
-    /// [`health`](crate::health). It asks nobody.
+    /// Its health: whether it is at work, reaches its inbox and has places left. See
+    /// [`health`](crate::health). It queries nothing.
     ///
     /// ```
     /// use tower_webhook::inbox::MemoryInbox;
@@ -53,8 +53,8 @@ impl Worker {
 
 #[cfg(feature = "metrics")]
 impl Worker {
-    /// Sets the gauges of a worker: how many handlers run, how many may, and how often in a row the inbox was
-    /// asked in vain. Call it when the numbers are read; one worker of a process has them.
+    /// Sets the gauges of a worker: how many handlers run, how many may, and how many consecutive polls of
+    /// the inbox have failed. Call it whenever the metrics are collected, for only one worker per process.
     ///
     /// ```
     /// # fn read(worker: &tower_webhook::worker::Worker) {
@@ -69,7 +69,7 @@ impl Worker {
     }
 }
 
-/// What the health of a worker is judged by.
+/// The facts by which the health of a worker is judged.
 struct WorkerFacts {
     is_draining: bool,
     is_at_work: bool,
@@ -123,7 +123,7 @@ impl WorkerFacts {
 pub(super) async fn of_inbox(inbox: &impl Inbox) -> Health {
     let mut health = Health::default();
     let mut add = |code, status, detail: String| health.add(code, status, "inbox", detail);
-    // Not all entries are counted: those that are done can be millions.
+    // Not all entries are counted: there can be millions that are done.
     let list = List::of(EntryStatus::Dead);
     let most = list.limit;
     let asked = async { Ok((inbox.paused().await?, inbox.list(&list).await?.len())) };
@@ -158,7 +158,7 @@ mod tests {
         Duration::from_secs(secs)
     }
 
-    /// A worker that is well.
+    /// A healthy worker.
     fn well() -> WorkerFacts {
         WorkerFacts {
             is_draining: false,

@@ -13,7 +13,7 @@ pub(super) struct ByteBudget {
 #[derive(Debug, Default)]
 struct Used {
     bytes: AtomicUsize,
-    /// Told when there are fewer.
+    /// Notified when there are fewer.
     fewer: Notify,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct BytesInFlight {
 impl ByteBudget {
     pub(super) fn new(most: usize) -> Self {
         Self {
-            // Without any, nothing would ever begin.
+            // With a limit of zero, nothing would ever begin.
             most: most.max(1),
             used: Arc::default(),
         }
@@ -38,7 +38,7 @@ impl ByteBudget {
         self.most.saturating_sub(used)
     }
 
-    /// Waits until there are some left.
+    /// Waits until some bytes are left.
     pub(super) async fn some_left(&self) {
         while self.left() == 0 {
             self.used.fewer.notified().await;

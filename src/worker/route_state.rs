@@ -11,13 +11,13 @@ pub(super) struct RouteState {
     pub(super) route: Route,
     pub(super) handler: Arc<dyn AnyHandler>,
     pub(super) runs: Arc<RunState>,
-    /// What of the route is to be confirmed, and how; none where nothing is.
+    /// How content of the route is confirmed; `None` if no confirmation is needed.
     pub(super) unconfirmed: Option<Arc<UnconfirmedRoute>>,
 }
 
-/// Where content of a route waits until it is confirmed.
+/// The route on which content waits until it is confirmed.
 pub(super) struct UnconfirmedRoute {
-    /// The route of what is confirmed.
+    /// The route of confirmed content.
     pub(super) confirmed: Route,
     pub(super) route: Route,
     pub(super) confirms: Vec<SharedConfirm>,

@@ -21,10 +21,10 @@ use crate::rejection_cause::Chain;
 use crate::runtime::Drain;
 use crate::store::StoreError;
 
-/// After an error the inbox is left alone for so long at first, and then for twice as long each time.
+/// How long the inbox is left alone after an error at first, then twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// So often a busy worker looks for entries that are to run alone.
+/// How often a busy worker looks for entries that must run alone.
 const LONE_EVERY: Duration = Duration::from_secs(10);
 
 /// Takes entries from an inbox and runs their handlers; the [module](super) says how. Clones are the
@@ -41,9 +41,9 @@ pub(super) struct Shared {
     /// One for each handler that may run.
     pub(super) places: Arc<Semaphore>,
     pub(super) bytes: ByteBudget,
-    /// When the inbox was last asked with success, in microseconds.
+    /// When the inbox last answered, in microseconds.
     pub(super) last_asked: AtomicU64,
-    /// How often it was asked in vain since.
+    /// How many queries have failed since then.
     pub(super) failures: AtomicU32,
     /// How many calls of [`Worker::run`] take entries.
     pub(super) at_work: AtomicUsize,
@@ -54,19 +54,19 @@ pub(super) struct Settings {
     pub(super) concurrency: usize,
     pub(super) attempts: Attempts,
     pub(super) lease: Duration,
-    /// How long what is stale is known: the longest of what it serves.
+    /// How long a stale entry is known: the longest time among the served routes.
     pub(super) retention: Duration,
     pub(super) poll_every: Duration,
 }
 
-/// How a worker fares.
+/// The state of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerStatus {
     /// How many handlers run, or are about to.
     pub running: usize,
-    /// When the inbox was last asked for entries with success. Where that is long ago, the inbox is out
-    /// of reach, or all handlers are busy.
+    /// When the inbox last answered a request for entries. If that is long ago, the inbox is out of
+    /// reach, or all handlers are busy.
     pub last_asked: Option<UnixTime>,
 }
 
@@ -93,10 +93,10 @@ impl Worker {
         }))
     }
 
-    /// Works until the [drain](Worker::drain) begins, and then waits for what runs.
+    /// Works until the [drain](Worker::drain) begins, and then waits for the running handlers.
     ///
-    /// An error of the inbox is logged and costs a pause, never the loop. Dropped half-way, it takes
-    /// nothing more, and what runs goes on in tasks of its own.
+    /// An error of the inbox is logged and causes a pause, but never ends the loop. If the future
+    /// is dropped, the worker takes nothing more, and running handlers continue in separate tasks.
     pub async fn run(&self) {
         let shared = &*self.0;
         tracing::info!(
@@ -111,27 +111,27 @@ impl Worker {
             shared.work().await;
         }
         let all = u32::try_from(shared.settings.concurrency).unwrap_or(u32::MAX);
-        // Whoever ends gives its place back.
+        // Every run that ends returns its place.
         let _ = shared.places.acquire_many(all).await;
         tracing::info!(target: "tower_webhook", worker = %self.id(), "a worker has ended");
     }
 
-    /// Whose beginning ends [`Worker::run`].
+    /// The drain that ends [`Worker::run`] when it begins.
     pub fn drain(&self) -> &Drain {
         &self.0.drain
     }
 
-    /// By which it is known in the log, and in the [entries](crate::inbox::Entry::worker) that it has or has ended.
+    /// The worker's id in the log, and in the [entries](crate::inbox::Entry::worker) that it has or has ended.
     pub fn id(&self) -> WorkerId {
         self.0.entries.worker
     }
 
-    /// What it serves.
+    /// The routes that it serves.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.0.routes.iter().map(|state| &state.route)
     }
 
-    /// How it fares.
+    /// Its present state.
     pub fn status(&self) -> WorkerStatus {
         let shared = &*self.0;
         let free = shared.places.available_permits();
@@ -149,8 +149,8 @@ impl Shared {
         let mut lone_at = Instant::now();
         let (mut some, mut lone, mut size) = (None, None, TakeSize::default());
         loop {
-            // Nothing is taken that could not begin. What was asked for is waited for before anything else: what
-            // it brings is held already.
+            // Nothing is taken that could not begin. An outstanding answer is awaited first,
+            // because the entries in it are held already.
             let can_begin = async {
                 self.bytes.some_left().await;
                 let _ = self.places.acquire().await;
@@ -167,7 +167,7 @@ impl Shared {
                 self.take_some(&mut some, &mut size).await
             };
             match asked {
-                // It says nothing of the others, which may be too many to be read in time.
+                // This says nothing about the other entries, which may be too many to read in time.
                 Ok(_) if is_lone => {}
                 Ok(may_have_more) => {
                     if failures > 0 {
@@ -201,7 +201,7 @@ impl Shared {
         join(self.end(some), self.end(lone)).await;
     }
 
-    /// Waits for this unless the drain begins, and says whether it has not.
+    /// Waits for this future unless the drain begins. Returns `false` if it has begun.
     async fn unless_draining(&self, waited_for: impl Future) -> bool {
         tokio::select! {
             biased;

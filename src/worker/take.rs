@@ -1,4 +1,4 @@
-//! From an entry that is due to the run of its handler.
+//! The way from an entry that is due to the run of its handler.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,13 +22,13 @@ use crate::request_clock::RequestClock;
 use crate::runtime::{Around, DeliveredItem, Hold, IdentifiedEvent, RunContext, spawn};
 use crate::store::{Held, StoreError, StoreErrorKind, Token};
 
-/// Who waits for an answer to a delivery has none: nothing of a run ends by a deadline but its limits.
+/// Nobody waits for an answer to the delivery, so only the limits of a run end any of it.
 const NO_DEADLINE: Duration = Duration::from_secs(30 * 86_400);
-/// So many entries are taken at once at most.
+/// The most entries that are taken at once.
 const MOST_AT_ONCE: usize = 256;
 
 impl Shared {
-    /// Takes as many as can begin, and come in time. Says whether there may be more.
+    /// Takes as many entries as can begin and arrive in time. Returns whether there may be more.
     pub(super) async fn take_some(
         &self,
         asked: &mut Option<Asked>,
@@ -37,7 +37,7 @@ impl Shared {
         let free = self.places.available_permits().min(MOST_AT_ONCE);
         let (limit, max_bytes) = (size.of(free), size.of(self.bytes.left()));
         let taken = self.take(asked, (limit, max_bytes), false).await;
-        // One that is waited for still is asked for once more, and no other.
+        // An outstanding request is polled once more; no second one is sent.
         if asked.is_none()
             && taken
                 .as_ref()
@@ -49,10 +49,11 @@ impl Shared {
         if !taken.is_empty() {
             size.was_in_time();
         }
-        // That nothing is to run alone is no sign that the rest can be read.
+        // That nothing must run alone does not show that the other entries can be read.
         let now = UnixTime::now().as_micros();
         self.last_asked.store(now, Ordering::Relaxed);
-        // One is always given, however large: where none is, none was found that may run now.
+        // One entry is always given, however large; if there is none, none was found that may run
+        // now.
         let may_have_more = !taken.is_empty();
         let mut back = Vec::new();
         for entry in taken {
@@ -68,8 +69,8 @@ impl Shared {
         Ok(may_have_more)
     }
 
-    /// Takes one whose workers died again and again, if there is one, waits until nothing else runs here,
-    /// and starts it with nothing beside it.
+    /// Takes an entry whose workers died repeatedly, if there is one, waits until nothing else runs
+    /// here, and runs it alone.
     pub(super) async fn take_alone(&self, asked: &mut Option<Asked>) -> Result<(), StoreError> {
         let (hold, taken) = self.take(asked, (1, self.bytes.left()), true).await?;
         let Some(entry) = taken.into_iter().next() else {
@@ -93,7 +94,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Renews the hold of an entry that has not begun, for as long as it can.
+    /// Renews the hold of an entry that has not begun, for as long as possible.
     async fn hold(&self, entry: &Taken, token: Token) {
         let extend = Extend::new(entry.key.clone(), token, self.settings.lease);
         loop {
@@ -136,8 +137,8 @@ impl Shared {
         true
     }
 
-    /// What the inbox gives, and how it is held: what it was asked for and has not answered, or this. It is run at once,
-    /// for its first attempt begins with this.
+    /// The entries from the inbox and their hold: the answer to the outstanding request, or to this
+    /// one. They must run at once, because their first attempts begin with the take.
     async fn take(
         &self,
         asked: &mut Option<Asked>,
@@ -170,7 +171,7 @@ impl Shared {
         })
     }
 
-    /// Gives back what comes of what was asked for, if it comes soon.
+    /// Gives back the entries of an outstanding request, if its answer arrives soon.
     pub(super) async fn end(&self, asked: Option<Asked>) {
         let Some(mut asked) = asked else { return };
         let Some(Ok((hold, taken))) = asked.answer().await else {
@@ -179,7 +180,7 @@ impl Shared {
         self.give_all_back(hold, taken).await;
     }
 
-    /// Returns once the inbox has heard it, or does not answer.
+    /// Returns once the inbox has taken it, or does not answer.
     async fn give_all_back(&self, hold: Hold, entries: Vec<Taken>) {
         let after = Duration::ZERO;
         let back = entries.into_iter().map(|entry| {

@@ -1,14 +1,14 @@
-//! How much a worker asks its inbox for at once.
+//! Decides how many entries a worker requests at once.
 
-/// So many takes that came in time have the next one ask for twice as much, at first and at the most.
+/// After this many takes in time, the next one requests twice as many; at first and at most.
 const FIRST_PROBE: u32 = 4;
 const LATEST_PROBE: u32 = 256;
 
-/// How much is asked for: half as much where the last take did not come in time, down to one entry, and more again once
-/// some have come.
+/// How many entries are requested: half as many if the last take was not in time, down to one, and
+/// more again once some have arrived.
 ///
-/// What a worker cannot read within the deadline of its inbox it could never read otherwise: it would ask for the same
-/// for ever. Each time that more turns out to be too much it asks for that less often.
+/// A worker could never read a batch that is too large for its inbox's deadline: it would repeat the same request for
+/// ever. Each time that a larger request turns out to be too large, it is tried less often.
 #[derive(Debug)]
 pub(super) struct TakeSize {
     halvings: u32,
@@ -29,13 +29,13 @@ impl Default for TakeSize {
 }
 
 impl TakeSize {
-    /// So much where this much could be taken.
+    /// The size of a request when up to `most` could be taken.
     pub(super) fn of(&self, most: usize) -> usize {
         let part = most.checked_shr(self.halvings).unwrap_or(0);
         part.max(most.min(1))
     }
 
-    /// A take of so many entries at the most had no answer in time.
+    /// A take of at most this many entries was not answered in time.
     pub(super) fn was_too_slow(&mut self, asked: usize) {
         if self.has_grown {
             self.grows_after = self.grows_after.saturating_mul(2).min(LATEST_PROBE);

@@ -15,10 +15,10 @@ use crate::inbox::{Accept, Accepted, Finish, Inbox, SharedInbox, Verdict, later,
 use crate::runtime::{Confirmation, Drain, Unconfirmed, judged};
 use crate::store::{StoreError, Token};
 
-/// The longest that is asked about content in one go.
+/// The longest time for one round of questions about content.
 const ASKED_FOR: Duration = Duration::from_secs(10);
-/// Content that was accepted under the key of its event has its place for no longer than it takes to say so
-/// again.
+/// Content that was accepted under the key of its event keeps its place only until that can be
+/// reported again.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// Content that a worker has taken to have it confirmed.
@@ -31,20 +31,21 @@ pub(super) struct UnconfirmedContent {
     pub(super) key: EventKey,
     pub(super) token: Token,
     pub(super) lease: Duration,
-    /// Since when it is held, at least.
+    /// Since when it is held, at the latest.
     pub(super) since: Instant,
     /// For how long it was here when it was taken, by the clock of the inbox.
     pub(super) waited: Duration,
-    /// What it is once it is confirmed.
+    /// The command that accepts it once it is confirmed.
     pub(super) accept: Accept,
     pub(super) _place: OwnedSemaphorePermit,
     pub(super) _bytes: BytesInFlight,
 }
 
 impl UnconfirmedContent {
-    /// Finds out what becomes of it, and says so. Each step may be made again by who takes it over.
+    /// Determines and reports its outcome. Each step may be repeated by a worker that takes it
+    /// over.
     pub(super) async fn settle(self) {
-        // Within the lease: it is not renewed.
+        // Within the lease, because it is not renewed.
         let until = self.since + ASKED_FOR.min(self.lease / 2);
         let verdict = tokio::select! {
             biased;
@@ -95,13 +96,13 @@ impl UnconfirmedContent {
             | Accepted::Duplicate { differs: false } => Ok(Verdict::Done),
             Accepted::Dead | Accepted::HeldInline => Ok(later(waited)),
             Accepted::Duplicate { differs: true } | Accepted::Conflict => {
-                // Other content was accepted meanwhile, or handled inline before.
+                // Other content was accepted in the meantime, or handled inline before.
                 Ok(self.settled(waited).await?.unwrap_or(Verdict::Mismatched))
             }
         }
     }
 
-    /// What becomes of it without being asked about.
+    /// Its outcome without asking about it.
     async fn settled(&self, waited: Duration) -> Result<Option<Verdict>, StoreError> {
         let known = self.inbox.lookup(&self.accept.key).await?;
         let verdict = known.and_then(|view| settled(&self.accept, &view, waited));

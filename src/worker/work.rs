@@ -14,12 +14,12 @@ use crate::reason::Reason;
 use crate::runtime::{AnyHandler, Delivery, Ended, Failure, FailureKind, Ran, Work, caught};
 use crate::store::{StoredResponse, Token};
 
-/// What may be set of the attempts at an entry.
+/// The settings for attempts at an entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempts {
     pub(super) most: u32,
     pub(super) backoff: Backoff,
-    /// How long one may take.
+    /// How long an attempt may take.
     pub(super) time_limit: Duration,
 }
 
@@ -29,7 +29,7 @@ impl Attempts {
         self.time_limit.saturating_add(lease.saturating_mul(2))
     }
 
-    /// What becomes of an entry whose attempt has failed so.
+    /// The outcome of an entry whose attempt has failed for this reason.
     fn failed(&self, attempt: u32, reason: String, after: Option<Duration>) -> Verdict {
         if attempt >= self.most {
             return Verdict::Bury { reason };
@@ -41,10 +41,10 @@ impl Attempts {
         Verdict::Retry { after, reason }
     }
 
-    /// The same, by what its handler said.
+    /// The same, for the handler's failure.
     fn verdict(&self, attempt: u32, failure: &Failure) -> Verdict {
         let reason = Printable(failure).to_string();
-        // No attempt makes another body of it.
+        // Another attempt would get the same body.
         let is_final = failure.kind() == FailureKind::Permanent
             || failure.error().downcast_ref::<PayloadError>().is_some();
         if is_final {
@@ -54,7 +54,7 @@ impl Attempts {
     }
 }
 
-/// A random number; where the system gives none, the middle.
+/// A random number; the middle of the range if the system gives none.
 fn random() -> u64 {
     let Ok(token) = Token::random() else {
         return u64::MAX / 2;
@@ -80,7 +80,7 @@ impl Work for EntryWork {
             attempts,
         } = self;
         let (key, attempt) = (delivery.key(), delivery.attempt());
-        // What stands if it panics.
+        // The outcome if it panics.
         let panicked = attempts.failed(attempt, "the handler panicked".to_owned(), None);
         let after_panic = match &panicked {
             Verdict::Retry { after, .. } => Some(*after),
@@ -90,7 +90,7 @@ impl Work for EntryWork {
         let running = timeout(attempts.time_limit, caught(|| handler.call(&delivery)));
         let verdict = match running.await {
             Ok(Ok(Ok(()))) => {
-                // What stands if its transaction cannot be committed.
+                // The outcome if its transaction cannot be committed.
                 let reason = "its transaction was not committed".to_owned();
                 entries.say(key, attempts.failed(attempt, reason, None));
                 return Ok(Ended::Done(StoredResponse::new(200), ()));
@@ -134,7 +134,7 @@ impl Work for EntryWork {
     }
 }
 
-/// What is told of a panic, and what becomes of its entry.
+/// Logs a panic and the outcome of its entry.
 fn tell_panicked(delivery: &Delivery, worker: WorkerId, after: Option<Duration>) {
     tracing::error!(
         target: "tower_webhook",

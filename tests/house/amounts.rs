@@ -1,17 +1,17 @@
-//! Tests that do more in the second part of the checks are run there.
+//! Tests that do more in the second part of the checks must be run there.
 
 use crate::source::files_beside;
 
 const SCRIPT: &str = include_str!("../../scripts/test");
 
-/// What the paths of the tests begin with that the script runs in their long form.
+/// The path prefixes of the tests that the script runs in their long form.
 fn run_long() -> Vec<&'static str> {
     let (_, rest) = SCRIPT.split_once("test(/^(").expect("a choice of tests");
     let (names, _) = rest.split_once(")::/").expect("its end");
     names.split('|').collect()
 }
 
-/// The path that tests of a file have; none where all tests of its program are run.
+/// The path of the tests in a file; `None` if all tests of its program are run.
 fn path(file: &str) -> Option<String> {
     let is_run_whole = file.split('/').any(|part| part.ends_with("_faults"));
     let short = file.strip_prefix("tests/it/").or(file.strip_prefix("src/"));

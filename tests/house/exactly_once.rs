@@ -1,9 +1,9 @@
-//! What `docs/exactly-once.md` names as shown is shown.
+//! Everything that `docs/exactly-once.md` says is shown must be shown.
 
 use std::fs;
 use std::path::Path;
 
-/// The tests that a page names in its table: functions, and trials by their sentence.
+/// The tests that a page names in its table: functions, and trials by their description.
 fn named(page: &str) -> Vec<String> {
     let rows = page.lines().filter(|line| line.starts_with("| "));
     let last = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next());

@@ -1,9 +1,9 @@
-//! A feature that is off builds no crate of its own.
+//! A feature that is off must build none of its crates.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// The crates that are built with these features, and no others.
+/// The crates that are built with exactly these features.
 fn built(features: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args([

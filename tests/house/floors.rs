@@ -1,13 +1,14 @@
-//! Which floor a file stands on. It imports from its own floor and those below, never in a circle.
+//! The floor of each file: a file imports only from its own floor and those below, and never in a
+//! cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{Crate, files};
 
-/// The page with the table of floors, of which this is a row: ``| F6 | `testing/*`, `guide/*` | … |``.
+/// The page with the table of floors; this is a row of it: ``| F6 | `testing/*`, `guide/*` | … |``.
 const PAGE: &str = include_str!("../../CONTRIBUTING.md");
 
-/// What the table says: the number of a floor, and what the path of a file on it begins with.
+/// The content of the table: the number of a floor, and the path prefix of a file on it.
 fn floors() -> Vec<(usize, &'static str)> {
     let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| F"));
     let floors: Vec<_> = rows
@@ -23,7 +24,7 @@ fn floors() -> Vec<(usize, &'static str)> {
     floors
 }
 
-/// The map of the crate, which stands beside the floors.
+/// The map of the crate, which is not on any floor.
 const MAP: &str = "lib.rs";
 
 fn floor(file: &str, floors: &[(usize, &str)]) -> usize {
@@ -36,9 +37,9 @@ fn floor(file: &str, floors: &[(usize, &str)]) -> usize {
         .0
 }
 
-/// Every circle of files, each once, from its first file in the order of names.
+/// Every cycle of files, each once, starting at its first file by name.
 fn circles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<Vec<&'a str>> {
-    // What can be reached from each file.
+    // The files that can be reached from each file.
     let mut reach = imports.clone();
     loop {
         let before: usize = reach.values().map(BTreeSet::len).sum();

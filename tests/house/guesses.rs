@@ -1,5 +1,5 @@
-//! `docs/wrong-guesses.md` names tests and scripts that are there, and all scripts; `docs/interop.md` is of the
-//! versions that `interop` installs.
+//! Checks that the tests and scripts named in `docs/wrong-guesses.md` exist, that it names all
+//! scripts, and that `docs/interop.md` covers the versions that `interop` installs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,11 +8,11 @@ use crate::source::{files, files_beside};
 
 const GUESSES: &str = include_str!("../../docs/wrong-guesses.md");
 const INTEROP: &str = include_str!("../../docs/interop.md");
-/// Fewer senders are no comparison.
+/// A comparison needs at least this many senders.
 const FEWEST_SENDERS: usize = 35;
 const FEWEST_GUESSES: usize = 20;
 
-/// The cells of a page's rows that have so many, but for headings.
+/// The cells of a page's rows with this many cells, without headings.
 fn rows(page: &str, cells: usize) -> Vec<Vec<&str>> {
     page.lines()
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))

@@ -1,4 +1,4 @@
-//! The structure of `src`: which floor a file stands on, what it imports, how long it is.
+//! Checks the structure of `src`: the floor of each file, its imports and its length.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,13 +1,13 @@
-//! The map of the rules: `docs/map.md` says where each one stands, and is right about it.
+//! Checks the map of the rules: `docs/map.md` says where each rule is, and must be correct.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 const MAP: &str = include_str!("../../docs/map.md");
-/// Fewer are no map.
+/// A map needs at least this many rules.
 const FEWEST_RULES: usize = 20;
 
-/// The rules of a page, each with the files that its row names.
+/// The rules on a page, each with the files in its row.
 fn rules(page: &str) -> Vec<(&str, Vec<&str>)> {
     page.lines()
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"))

@@ -1,12 +1,12 @@
-//! The oldest Rust that each feature needs: nothing that it pulls in asks for a newer one than this
-//! crate promises.
+//! The oldest Rust that each feature needs: no dependency may require a newer one than this crate
+//! promises.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Features that need a newer Rust than `rust-version` says, with what they need.
+/// Features that need a newer Rust than `rust-version`, with the version.
 const NEWER: [(&str, Version); 4] = [
     ("cli", (1, 94, 0)),
     ("postgres", (1, 94, 0)),
@@ -16,7 +16,7 @@ const NEWER: [(&str, Version); 4] = [
 
 type Version = (u64, u64, u64);
 
-/// `1.88` is 1.88.0.
+/// Parses a version: `1.88` is 1.88.0.
 fn version(text: &str) -> Version {
     let mut parts = text.split('.').map(|part| part.parse().unwrap());
     let mut next = || parts.next().unwrap_or(0);
@@ -35,7 +35,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Every package that the lock file knows.
+/// Every package in the lock file.
 fn packages() -> Vec<Value> {
     let metadata: Value = serde_json::from_str(&cargo(&[
         "metadata",
@@ -47,8 +47,8 @@ fn packages() -> Vec<Value> {
     metadata["packages"].as_array().unwrap().clone()
 }
 
-/// What a user of the library with this feature builds, as `name vVERSION`: without what only tests
-/// need.
+/// The packages that a library user with this feature builds, as `name vVERSION`, without those for
+/// tests only.
 fn pulled_in(feature: &str) -> BTreeSet<String> {
     let tree = [
         "tree",
@@ -64,7 +64,7 @@ fn pulled_in(feature: &str) -> BTreeSet<String> {
     ];
     (cargo(&tree).lines())
         .filter_map(|line| {
-            // What follows is a path, or says that the line stands there a second time.
+            // The rest is a path, or a mark that the line is repeated.
             let mut words = line.split(' ');
             let (name, version) = (words.next()?, words.next()?);
             version
@@ -74,7 +74,7 @@ fn pulled_in(feature: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// What asks for a newer Rust than `allowed`, with what it asks for.
+/// The packages that need a newer Rust than `allowed`, with their requirement.
 fn too_new(packages: &[Value], feature: &str, allowed: Version) -> Vec<String> {
     let pulled_in = pulled_in(feature);
     assert!(pulled_in.len() > 20, "the whole tree: {pulled_in:?}");
@@ -115,7 +115,7 @@ fn no_feature_pulls_in_what_needs_a_newer_rust() {
 
 #[test]
 fn a_dependency_that_asks_for_more_is_found() {
-    // The tree with `redis` holds a crate that asks for more than Rust 1.0.
+    // The tree with `redis` has a crate that needs more than Rust 1.0.
     let wrong = too_new(&packages(), "redis", (1, 0, 0));
     assert!(
         wrong

@@ -1,12 +1,12 @@
-//! What the pages name in code is there: a name that was changed is changed on them too.
+//! Checks that code names on the pages exist, so that a renamed item is renamed there too.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::source::{files, files_beside};
 
-/// Pages that are to name only what there is. The changelog names what is gone, `docs/mutants.md` what was
-/// judged, and `docs/by-hand.md` other crates.
+/// Pages that may name only what exists. The changelog names removed items, `docs/mutants.md` names
+/// what was judged, and `docs/by-hand.md` names other crates.
 const PAGES: [&str; 15] = [
     "README.md",
     "SECURITY.md",
@@ -29,7 +29,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
 }
 
-/// The names in a page's prose that stand in backticks: words with a capital inside or an underscore.
+/// The names in backticks in a page's prose: words with an inner capital or an underscore.
 fn named(page: &str) -> BTreeSet<&str> {
     let code = page
         .lines()
@@ -42,7 +42,7 @@ fn is_name(word: &str) -> bool {
     word.contains('_') || (inner.any(char::is_uppercase) && word.contains(char::is_lowercase))
 }
 
-/// Those names that are words of the code, of its files' names, or of what is beside them.
+/// The names that are words in the code, in its file names, or in the files around it.
 fn there(names: &BTreeSet<&str>) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let beside = [
@@ -60,7 +60,7 @@ fn there(names: &BTreeSet<&str>) -> BTreeSet<String> {
         }));
     for (file, text) in texts {
         let found = words(&file).chain(words(&text));
-        // Most words are short and no names: they need not be looked up.
+        // Most words are short and not names, so they need not be looked up.
         let found = found.filter(|word| is_name(word) && names.contains(word));
         all.extend(found.map(str::to_owned));
     }

@@ -1,9 +1,10 @@
-//! What a reader is shown: links that lead somewhere, examples that hide nothing and stay short.
+//! Checks what readers see: links must lead somewhere, and examples must be complete and short.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Lines of the README's first example, and of what is Stripe's in `examples/stripe.rs`.
+/// The lines of the README's first example, and of the Stripe-specific part of
+/// `examples/stripe.rs`.
 const FIRST_EXAMPLE: usize = 12;
 const STRIPE_PART: usize = 22;
 
@@ -23,7 +24,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The lines of a page, without those of its code.
+/// The lines of a page without its code blocks.
 fn prose(page: &str) -> impl Iterator<Item = &str> {
     let mut in_code = false;
     page.lines().filter(move |line| {
@@ -33,7 +34,7 @@ fn prose(page: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What the links of a page lead to.
+/// The targets of a page's links.
 fn links(page: &str) -> Vec<&str> {
     prose(page)
         .flat_map(|line| line.split("](").skip(1))
@@ -42,7 +43,7 @@ fn links(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The name by which a heading is linked to on GitHub: letters and digits, with dashes between.
+/// The anchor of a heading on GitHub: letters and digits, with dashes in between.
 fn anchor(heading: &str) -> String {
     (heading
         .trim_start_matches('#')
@@ -64,7 +65,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Links of this page that lead nowhere.
+/// Links on this page with no target.
 fn dead_links(path: &Path, page: &str) -> Vec<String> {
     let is_dead = |link: &&str| {
         let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
@@ -120,7 +121,7 @@ fn a_dead_link_is_found() {
 fn the_examples_of_the_guides_are_shown_whole() {
     let mut guides = files("src/guide", "rs");
     assert!(guides.len() > 8, "{}", guides.len());
-    // And that of the front page.
+    // The front page is checked too.
     guides.push(root().join("src/lib.rs"));
     for guide in guides {
         let hidden: Vec<_> = (read(&guide).lines())
@@ -132,7 +133,7 @@ fn the_examples_of_the_guides_are_shown_whole() {
     }
 }
 
-/// A heading begins with a capital, a hidden line of Rust with none.
+/// A heading begins with a capital letter, a hidden line of Rust does not.
 fn is_heading(line: &str) -> bool {
     (line.trim_start_matches("//! # ").chars().next()).is_some_and(char::is_uppercase)
         && !line.contains(['(', ';', '{'])

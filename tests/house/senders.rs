@@ -1,12 +1,12 @@
-//! Each sender is one file of data: it imports from the prelude of senders alone.
+//! Each sender is a single file of data that imports only from the prelude of senders.
 
 use crate::source::files;
 
 const FOLDER: &str = "provider/senders/";
-/// What the files of senders are made of and listed by.
+/// The files that senders are built on and listed by.
 const FRAME: [&str; 4] = ["facts.rs", "mod.rs", "page.rs", "prelude.rs"];
 
-/// Lines by which a file reaches beyond itself.
+/// Lines in which a file reaches outside itself.
 fn reaches_out(text: &str) -> Vec<&str> {
     let code = text
         .lines()

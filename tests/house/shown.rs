@@ -1,4 +1,5 @@
-//! Public items stand in an example: of their own page, of another's, of a guide or of `examples`.
+//! Checks that public items appear in an example: on their own page or another, in a guide, or in
+//! `examples`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +10,7 @@ use syn::{Attribute, ImplItemFn, ItemFn, ItemImpl, ItemMod, ItemStruct, TraitIte
 
 use crate::source::{files, files_beside};
 
-/// Files that only fuzz targets see.
+/// A file that only fuzz targets use.
 const FOR_FUZZING: &str = "fuzzing.rs";
 
 fn words(text: &str) -> impl Iterator<Item = &str> {
@@ -17,7 +18,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// The code in the documentation of a file.
+/// The code in a file's documentation.
 fn examples(text: &str) -> String {
     let mut code = String::new();
     let mut in_code = false;
@@ -34,7 +35,7 @@ fn examples(text: &str) -> String {
     code
 }
 
-/// What a reader is shown, word by word.
+/// All words in the code that readers see.
 fn shown() -> BTreeSet<String> {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let mut all = std::fs::read_to_string(readme).expect("a README");
@@ -57,10 +58,11 @@ fn shown() -> BTreeSet<String> {
 /// The public functions and types of a file, each with the words of its signature or fields.
 #[derive(Default)]
 struct Public {
-    /// Of one name all signatures.
+    /// All signatures of each name.
     functions: BTreeMap<String, String>,
     types: BTreeMap<String, String>,
-    /// What traits of other crates give names to, such as a layer's service.
+    /// Words of associated types, which are named by traits of other crates, such as a layer's
+    /// service.
     associated: String,
     /// The type whose functions are being read.
     of: String,
@@ -133,7 +135,7 @@ impl Visit<'_> for Public {
         if is_public(&item.vis, &item.attrs) {
             let text = item.items.iter().map(|it| it.to_token_stream().to_string());
             self.types.insert(item.ident.to_string(), text.collect());
-            // What a user may have to write is shown as well.
+            // Items that a user may have to implement must be shown as well.
             for method in &item.items {
                 if let TraitItem::Fn(method) = method
                     && !is_hidden(&method.attrs)
@@ -146,7 +148,8 @@ impl Visit<'_> for Public {
     }
 }
 
-/// What of this is in no example. A type is shown as well where something gives it that is.
+/// The items that no example shows. A type also counts as shown if a shown item returns or contains
+/// it.
 fn missing(public: &Public, shown: &BTreeSet<String>) -> Vec<String> {
     let given = (public.functions.iter().chain(&public.types))
         .filter(|(name, _)| shown.contains(*name))
@@ -162,7 +165,7 @@ fn missing(public: &Public, shown: &BTreeSet<String>) -> Vec<String> {
     functions.chain(types).cloned().collect()
 }
 
-/// Rustdoc compiles all examples as one program, and each alone where that fails: then they take minutes.
+/// Rustdoc compiles all examples as one program, or each alone if that fails: they then take minutes.
 #[test]
 fn examples_name_no_file_beside_them() {
     for (file, text) in files() {
@@ -177,7 +180,7 @@ fn examples_name_no_file_beside_them() {
     }
 }
 
-/// Who copies an example has what it uses: only a `main` around it, and what ends that, is left out.
+/// An example can be copied as is: only `main` and its ending may be hidden.
 #[test]
 fn no_example_hides_what_it_uses() {
     let hides = |line: &&str| {

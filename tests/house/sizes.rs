@@ -1,13 +1,13 @@
-//! How long files are.
+//! Checks the length of files.
 
 use crate::source::{files, files_beside};
 
-/// A longer file is two things.
+/// A longer file should be split.
 const MOST_LINES: usize = 400;
-/// Half of all files have no more.
+/// Half of all files must have no more lines than this.
 const MEDIAN: usize = 140;
 
-/// Lines of a file before its tests.
+/// The number of lines in a file before its tests.
 fn lines(text: &str) -> usize {
     text.lines()
         .take_while(|line| !line.starts_with("#[cfg(test)]"))

@@ -1,4 +1,4 @@
-//! Reads `src`: its files, and which of them each one imports from.
+//! Reads `src`: its files, and the imports of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Item, ItemUse, UseTree, Visibility};
 
-/// Where the code of the library is.
+/// The folder of the library's code.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// Folders beside `src` that hold Rust files.
+/// Other folders with Rust files.
 const BESIDE: [&str; 6] = ["benches", "examples", "fuzz", "interop", "peers", "tests"];
 
-/// Every Rust file of the library but for tests, by its path from `src`.
+/// Every Rust file of the library except tests, by its path relative to `src`.
 pub(crate) fn files() -> BTreeMap<String, String> {
     let mut found = below(&root());
     found.retain(|file, _| !is_of_tests(file));
@@ -23,7 +23,8 @@ pub(crate) fn files() -> BTreeMap<String, String> {
     found
 }
 
-/// Every other Rust file: tests, benches, fuzz targets and examples, by its path from the crate.
+/// Every other Rust file: tests, benches, fuzz targets and examples, by its path relative to the
+/// crate.
 pub(crate) fn files_beside() -> BTreeMap<String, String> {
     let mut found = below(&root());
     found.retain(|file, _| is_of_tests(file));
@@ -43,7 +44,7 @@ fn is_of_tests(file: &str) -> bool {
         .any(|part| matches!(part, "tests" | "tests.rs"))
 }
 
-/// Every Rust file below a folder, by its path from there, but for what was built there.
+/// Every Rust file below a folder, by its relative path, except build output.
 fn below(top: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut open = vec![top.to_owned()];
@@ -64,16 +65,16 @@ fn below(top: &Path) -> BTreeMap<String, String> {
     found
 }
 
-/// The modules of a crate, and what each of them makes known under which name.
+/// The modules of a crate, and the names that each re-exports.
 pub(crate) struct Crate {
     modules: BTreeMap<String, Module>,
 }
 
 struct Module {
     file: String,
-    /// Names that it passes on from elsewhere, with where they come from.
+    /// Names re-exported from elsewhere, with their origins.
     passed_on: BTreeMap<String, Vec<String>>,
-    /// Paths that its code mentions, each from the root of the crate.
+    /// Paths mentioned in its code, each from the crate root.
     mentioned: BTreeSet<Vec<String>>,
 }
 
@@ -105,7 +106,7 @@ impl Crate {
         Self { modules }
     }
 
-    /// Which other files each file imports from.
+    /// The other files that each file imports from.
     pub(crate) fn imports(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         self.modules
             .values()
@@ -119,10 +120,10 @@ impl Crate {
             .collect()
     }
 
-    /// The file that defines what this path names.
+    /// The file that defines the item at this path.
     fn file_of(&self, path: &[String], depth: usize) -> Option<&str> {
         assert!(depth < 32, "{path:?} is passed on in a circle");
-        // The longest module that the path begins with; what follows is a name in it.
+        // The longest prefix that is a module; the rest is a name in it.
         let (module, rest) = (0..=path.len()).rev().find_map(|len| {
             let module = self.modules.get(&path[..len].join("::"))?;
             Some((module, &path[len..]))
@@ -130,7 +131,7 @@ impl Crate {
         let Some((name, rest)) = rest.split_first() else {
             return Some(&module.file);
         };
-        // A macro is made known by a `use` of itself.
+        // A macro is exported by a `use` of itself.
         match (module.passed_on.get(name)).filter(|origin| *origin != path) {
             Some(origin) => {
                 let whole: Vec<_> = origin.iter().chain(rest).cloned().collect();
@@ -159,7 +160,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The path from the root of the crate; none where it leads out of the crate.
+    /// The path from the crate root; `None` if it leads out of the crate.
     fn absolute(&self, path: &[String]) -> Option<Vec<String>> {
         let (first, mut rest) = path.split_first()?;
         let mut whole = match &**first {

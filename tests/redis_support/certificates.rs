@@ -1,4 +1,4 @@
-//! Certificates for TLS, of an authority of the test's own.
+//! TLS certificates from a test's own authority.
 
 use std::fs;
 use std::path::{Path, PathBuf};

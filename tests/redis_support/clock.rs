@@ -1,19 +1,19 @@
-//! A clock that a test sets while a program runs.
+//! A clock that a test can set while a program runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What sets the clock of a program, in a folder that whoever made it removes.
+/// Sets the clock of a program, through files in a folder that its creator removes.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
     dir: PathBuf,
-    /// The file of the seconds.
+    /// The file with the offset in seconds.
     ahead: &'static str,
 }
 
 impl Clock {
-    /// Compiles what is preloaded into this folder; the clock goes right.
+    /// Compiles the preloaded library into this folder; the clock starts out correct.
     pub(crate) fn new(dir: PathBuf) -> Self {
         let source = dir.join("clock.c");
         fs::write(&source, include_str!("clock.c")).unwrap();
@@ -24,7 +24,7 @@ impl Clock {
         Self::at(dir, "ahead")
     }
 
-    /// A clock of this name that goes right, where the folder has what is preloaded.
+    /// A correct clock of this name, in a folder that already has the preloaded library.
     pub(crate) fn at(dir: PathBuf, ahead: &'static str) -> Self {
         let clock = Self { dir, ahead };
         clock.set(0);
@@ -35,7 +35,7 @@ impl Clock {
         &self.dir
     }
 
-    /// The environment of a program that has this clock.
+    /// The environment variables for a program with this clock.
     pub(crate) fn environment(&self) -> [(&'static str, PathBuf); 2] {
         [
             ("LD_PRELOAD", self.dir.join("clock.so")),
@@ -43,9 +43,9 @@ impl Clock {
         ]
     }
 
-    /// Sets it to so many seconds ahead of the system's, or behind.
+    /// Sets it to so many seconds ahead of the system's, or behind if negative.
     pub(crate) fn set(&self, ahead: i64) {
-        // In one step, whenever a program reads it.
+        // Atomically, as a program may read it at any time.
         let next = self.dir.join(format!("{}.next", self.ahead));
         fs::write(&next, ahead.to_string()).unwrap();
         fs::rename(next, self.dir.join(self.ahead)).unwrap();

@@ -1,4 +1,4 @@
-//! Commands for stores, and what is expected of most of them.
+//! Commands for stores, and the usual expectations of them.
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
@@ -48,13 +48,13 @@ pub(crate) fn granted(outcome: ClaimOutcome) -> Grant {
     }
 }
 
-/// A store whose calls may take as long as they need.
+/// A store with a long time limit for calls.
 pub(crate) async fn patient(url: impl Into<String>) -> RedisStore {
     let store = RedisStore::builder(url).deadline(LONG);
     store.connect().await.unwrap()
 }
 
-/// Claims again until the store answers.
+/// Repeats the claim until the store answers.
 pub(crate) async fn claim_at_last(store: &RedisStore, claim: &Claim) -> ClaimOutcome {
     let begun = Instant::now();
     loop {

@@ -1,12 +1,12 @@
-//! Chance that can be repeated.
+//! Repeatable randomness.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Xorshift: the same seed, the same history.
+/// Xorshift: the same seed gives the same history.
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// The seed is that of `TOWER_WEBHOOK_SEED`, or another each time; it is printed.
+    /// Takes the seed from `TOWER_WEBHOOK_SEED`, or a new one each time, and prints it.
     pub(crate) fn seeded() -> Self {
         let seed = match std::env::var("TOWER_WEBHOOK_SEED") {
             Ok(seed) => seed.parse().unwrap(),

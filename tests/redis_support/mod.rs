@@ -1,5 +1,5 @@
-//! Real servers for tests: each on free ports of the loopback, with a folder of its own, killed by
-//! its process id when it is dropped.
+//! Real servers for tests: each on free loopback ports with its own folder, killed by its process
+//! id when dropped.
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
@@ -32,18 +32,18 @@ pub(crate) use {
     several::{Cluster, Sentinel},
 };
 
-/// Nothing here takes as long as this unless it never happens.
+/// Nothing here takes this long unless it never happens.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The server programs to test with: Redis, and Valkey where it is installed.
+/// The server programs to test with: Redis, and Valkey if it is installed.
 pub(crate) fn programs() -> Vec<&'static str> {
     let mut programs = vec!["redis-server"];
     programs.extend(valkey());
     programs
 }
 
-/// Valkey's server program. Where there is none, that is said, past what the test harness keeps to
-/// itself.
+/// Valkey's server program. If there is none, this is reported past the test harness's output
+/// capture.
 pub(crate) fn valkey() -> Option<&'static str> {
     let program = "valkey-server";
     let mut version = Command::new(program);
@@ -58,7 +58,7 @@ pub(crate) fn valkey() -> Option<&'static str> {
     None
 }
 
-/// Asks until it is so.
+/// Polls until the condition holds.
 #[track_caller]
 pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();

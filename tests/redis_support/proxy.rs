@@ -1,8 +1,8 @@
-//! A proxy before a server that spoils what passes, request by request.
+//! A proxy in front of a server that disturbs traffic, request by request.
 //!
-//! A client that shares one connection tells replies apart by their order. So a reply is never
-//! left out and the next one passed: whatever spoils one ends the connection, or all that comes
-//! after it on the same way.
+//! A client that shares one connection matches replies by their order. A single reply is therefore
+//! never left out: every fault ends the connection, or everything that follows in the same
+//! direction.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -26,12 +26,12 @@ pub(crate) enum Script {
     Complete,
     Release,
     Renew,
-    /// Claims and completions that go together.
+    /// Claims and completions that are sent together.
     Each,
 }
 
 impl Script {
-    /// Those that a delivery alone calls.
+    /// The scripts that a single delivery calls.
     pub(crate) const ALL: [Self; 4] = [Self::Claim, Self::Complete, Self::Release, Self::Renew];
     const KNOWN: [Self; 5] = [
         Self::Claim,
@@ -52,7 +52,7 @@ impl Script {
         }
     }
 
-    /// What a request calls, by the script's hash or by its code.
+    /// The script that a request calls, by hash or code.
     fn of(request: &[u8]) -> Option<Self> {
         static HASHES: LazyLock<[String; 5]> = LazyLock::new(|| {
             Script::KNOWN.map(|it| redis::Script::new(it.code()).get_hash().into())
@@ -65,39 +65,39 @@ impl Script {
     }
 }
 
-/// What becomes of a request and its reply.
+/// The treatment of a request and its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Passes,
     /// The connection breaks before the server sees the request.
     CutsBefore,
-    /// The server sees half of it.
+    /// The server gets half of the request.
     CutsInRequest,
-    /// The server carries it out, and the connection breaks with the reply on it.
+    /// The server executes it, and the connection breaks before the reply gets through.
     CutsAfter,
     /// The same with half of the reply.
     CutsInReply,
-    /// The server carries it out; neither this reply nor another comes over this connection.
+    /// The server executes it, but no more replies get through on this connection.
     Stalls,
-    /// Neither this request nor another is taken further, and no reply comes.
+    /// No more requests get through on this connection, and no replies.
     Swallows,
-    /// The reply comes so long after the request.
+    /// The reply arrives this long after the request.
     Late(Duration),
-    /// Request and reply go byte by byte.
+    /// Request and reply are passed on byte by byte.
     Drips,
 }
 
 type Plan = Box<dyn FnMut(Option<Script>) -> Fault + Send>;
 
-/// What has passed so far.
+/// The traffic so far.
 #[derive(Debug, Default)]
 struct Log {
-    /// Bytes that clients have sent.
+    /// The bytes that clients have sent.
     bytes: usize,
     arrived: Vec<Script>,
-    /// Faults that have taken their effect; a late reply has come, and is being held back.
+    /// Faults that have happened; for a late reply, it has arrived and is being held back.
     struck: Vec<Script>,
-    /// Replies that clients were sent in whole.
+    /// Replies that were passed on completely.
     answered: Vec<Script>,
 }
 
@@ -106,7 +106,7 @@ struct Shared {
     log: watch::Sender<Log>,
 }
 
-/// Stands before a server on this machine until it is dropped.
+/// Runs in front of a server on this machine until it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -114,7 +114,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy that passes everything, before the server on this port.
+    /// A proxy in front of the server on this port, without faults.
     pub(crate) async fn before(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -140,12 +140,13 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
-    /// From now on each request is treated as `plan` says; `None` is one that calls no script.
+    /// From now on `plan` decides the treatment of each request; `None` is one that calls no
+    /// script.
     pub(crate) fn plan(&self, plan: impl FnMut(Option<Script>) -> Fault + Send + 'static) {
         *self.shared.plan.lock().unwrap() = Box::new(plan);
     }
 
-    /// The next requests of this kind are treated so, one after the other, and all others pass.
+    /// The next requests of this kind get these faults, one after another; all others pass.
     pub(crate) fn next(&self, script: Script, faults: impl IntoIterator<Item = Fault>) {
         let mut faults: VecDeque<_> = faults.into_iter().collect();
         self.plan(move |called| match called {
@@ -154,22 +155,22 @@ impl Proxy {
         });
     }
 
-    /// Every request is treated so.
+    /// Every request gets this fault.
     pub(crate) fn always(&self, fault: Fault) {
         self.plan(move |_| fault);
     }
 
-    /// Connections that stall or swallow stay as they are.
+    /// Removes all faults. Connections that stall or swallow stay as they are.
     pub(crate) fn heal(&self) {
         self.always(Fault::Passes);
     }
 
-    /// How many bytes have come from clients.
+    /// The number of bytes received from clients.
     pub(crate) fn bytes(&self) -> usize {
         self.shared.log.borrow().bytes
     }
 
-    /// How many requests of this kind have come.
+    /// The number of requests of this kind received.
     pub(crate) fn arrived(&self, script: Script) -> usize {
         count(&self.shared.log.borrow().arrived, script)
     }
@@ -179,7 +180,7 @@ impl Proxy {
             .await;
     }
 
-    /// How many replies to requests of this kind have gone out in whole.
+    /// The number of replies to requests of this kind that were passed on completely.
     pub(crate) fn answered(&self, script: Script) -> usize {
         count(&self.shared.log.borrow().answered, script)
     }
@@ -189,12 +190,12 @@ impl Proxy {
             .await;
     }
 
-    /// On how many requests of this kind faults have taken effect.
+    /// The number of faults that have happened to requests of this kind.
     pub(crate) fn struck(&self, script: Script) -> usize {
         count(&self.shared.log.borrow().struck, script)
     }
 
-    /// Waits until faults have taken effect on so many requests of this kind.
+    /// Waits until so many faults have happened to requests of this kind.
     pub(crate) async fn until_struck(&self, script: Script, times: usize) {
         self.until("faults", |log| count(&log.struck, script) >= times)
             .await;
@@ -227,14 +228,14 @@ impl Shared {
     }
 }
 
-/// A request that was passed on, and what becomes of its reply.
+/// A request that was passed on, and the treatment of its reply.
 struct Passed {
     script: Option<Script>,
     fault: Fault,
     at: Instant,
 }
 
-/// Whatever ends one way ends both, and closes both connections.
+/// An end in either direction ends both, and closes both connections.
 async fn pass(client: TcpStream, port: u16, shared: Arc<Shared>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
         return;
@@ -336,7 +337,7 @@ async fn replies(
     }
 }
 
-/// Other tasks run between two bytes: whoever reads them finds one after the other.
+/// Yields between bytes, so that the reader receives them one by one.
 async fn drip(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
     for byte in bytes {
         to.write_all(&[*byte]).await?;
@@ -345,7 +346,7 @@ async fn drip(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Resu
     Ok(())
 }
 
-/// How long the first whole value of RESP 2 is, which requests and replies are written in.
+/// The length of the first complete RESP 2 value, the format of requests and replies.
 fn frame(bytes: &[u8]) -> Option<usize> {
     let line = bytes.windows(2).position(|it| it == b"\r\n")?;
     let number = || -> i64 {
@@ -355,7 +356,7 @@ fn frame(bytes: &[u8]) -> Option<usize> {
     let mut end = line + 2;
     match bytes[0] {
         b'+' | b'-' | b':' => {}
-        // A null has no bytes after its line.
+        // A null has no bytes after its length line.
         b'$' => {
             if let Ok(length) = usize::try_from(number()) {
                 end += length + 2;

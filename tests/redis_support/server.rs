@@ -21,12 +21,12 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     tls_port: Option<u16>,
     password: Option<String>,
-    /// What sets its clock.
+    /// The clock of the server, if a test can set it.
     clock: Option<Clock>,
 }
 
 impl Server {
-    /// A server that keeps nothing on disk.
+    /// A server that stores nothing on disk.
     pub(crate) fn start() -> Self {
         Self::with(&[])
     }
@@ -40,12 +40,12 @@ impl Server {
         Self::plain(program, options, free_port(), None, None)
     }
 
-    /// A server at a certain port.
+    /// A server on a given port.
     pub(crate) fn at(port: u16) -> Self {
         Self::plain("redis-server", &[], port, None, None)
     }
 
-    /// A server whose clock is set by [`Server::set_clock`] while it runs.
+    /// A server whose clock can be set by [`Server::set_clock`] while it runs.
     pub(crate) fn with_clock() -> Self {
         let clock = Clock::new(folder());
         let set = clock.environment();
@@ -55,7 +55,7 @@ impl Server {
         server
     }
 
-    /// A server that was started in a locale of the system.
+    /// A server that runs in a locale of the system.
     pub(crate) fn in_locale(name: &str) -> Self {
         Self::in_environment([format!("LC_ALL={name}")])
     }
@@ -86,7 +86,7 @@ impl Server {
         )
     }
 
-    /// A server that speaks TLS only, and plain text on a port that only this module knows.
+    /// A server that speaks only TLS, except on a plain-text port that only this module knows.
     pub(crate) fn with_tls(certificates: &Certificates) -> Self {
         let tls_port = free_port();
         let port = tls_port.to_string();
@@ -179,28 +179,29 @@ impl Server {
         format!("rediss://127.0.0.1:{}", self.tls_port.unwrap())
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it, as a power cut would.
     pub(crate) fn kill(&mut self) {
-        // The watcher first: once the server is waited for, its process id may be another's.
+        // Kills the watcher first: after waiting for the server, its process id may belong to
+        // another.
         for child in [&mut self.watcher, &mut self.child] {
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// Starts it again after [`Server::kill`], on the same port and folder.
+    /// Restarts it after [`Server::kill`], on the same port and folder.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(&self.program, &self.arguments);
         self.watcher = watch(&self.child);
         self.wait_until_up();
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has stopped by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Becomes a replica of that server, and has what that one has.
+    /// Becomes a replica of that server, and waits until it has all of its data.
     pub(crate) fn follow(&self, master: &Self) {
         self.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]);
         until("it is in step", || {
@@ -208,7 +209,7 @@ impl Server {
         });
     }
 
-    /// It stays connected and answers nothing.
+    /// Stays connected but answers nothing.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
     }
@@ -223,7 +224,7 @@ impl Server {
         assert!(sent.success());
     }
 
-    /// What it answers to a command, an array's elements line by line.
+    /// Its answer to a command, with the elements of an array line by line.
     #[track_caller]
     pub(crate) fn ask(&self, words: &[&str]) -> String {
         self.try_ask(words).expect("the server answers")
@@ -233,7 +234,7 @@ impl Server {
         self.try_ask_each(&[words])?.pop()
     }
 
-    /// What it answers to several commands over one connection.
+    /// Its answers to several commands over one connection.
     pub(crate) fn try_ask_each(&self, commands: &[&[&str]]) -> Option<Vec<String>> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
@@ -246,7 +247,7 @@ impl Server {
             .collect()
     }
 
-    /// Bytes in use, once it has ended what it does in the background.
+    /// The bytes in use, once its background work is done.
     pub(crate) fn steadily_used(&self) -> f64 {
         let read = || self.info("used_memory").unwrap();
         let mut last = read();
@@ -260,7 +261,7 @@ impl Server {
         last.parse().unwrap()
     }
 
-    /// One line of `INFO`.
+    /// A line of `INFO`.
     pub(crate) fn info(&self, name: &str) -> Option<String> {
         let info = self.try_ask(&["INFO"])?;
         let line = info
@@ -288,7 +289,7 @@ fn spawn(program: &str, arguments: &[String]) -> Child {
         .unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
-/// Ends the server when this process has ended, however it did: then its standard input ends.
+/// Ends the server when this process has ended in whatever way: its standard input then ends.
 fn watch(server: &Child) -> Child {
     Command::new("sh")
         .args([

@@ -1,10 +1,10 @@
-//! Servers that stand in for each other, or share the keys among them.
+//! Servers that replace each other, or share the keys.
 
 use std::collections::BTreeMap;
 
 use super::*;
 
-/// A master, its replica, and a Sentinel that lets the replica take over within a second or two.
+/// A master, its replica, and a Sentinel that promotes the replica within a second or two.
 pub(crate) struct Sentinel {
     pub(crate) master: Server,
     pub(crate) replica: Server,
@@ -48,8 +48,8 @@ impl Sentinel {
         }
     }
 
-    /// Kills the master and waits until the replica is in its place; then the old one comes back as the
-    /// replica of the new one.
+    /// Kills the master and waits until the replica has replaced it. Then the old master returns as
+    /// the replica of the new one.
     pub(crate) fn fail_over(&mut self) {
         self.master.kill();
         let port = self.replica.port.to_string();
@@ -65,13 +65,14 @@ impl Sentinel {
         until("one of them follows the other", || {
             follows(&self.replica) || follows(&self.master)
         });
-        // The sentinel has named the old one again, for the new one has not answered for long enough.
+        // The Sentinel has switched back to the old master, as the new one had not answered for
+        // long enough.
         if follows(&self.master) {
             std::mem::swap(&mut self.master, &mut self.replica);
         }
     }
 
-    /// From now on a master that does not answer for so long is replaced.
+    /// Sets how long a master may be unresponsive before it is replaced.
     pub(crate) fn set_patience(&self, millis: u32) {
         let millis = millis.to_string();
         let set = [
@@ -84,7 +85,7 @@ impl Sentinel {
         assert_eq!(self.sentinel.ask(&set), "OK");
     }
 
-    /// Waits until the replica has all that the master was told.
+    /// Waits until the replica has all of the master's data.
     pub(crate) fn until_in_step(&self) {
         until("the replica has it all", || {
             let told = self.master.info("master_repl_offset");
@@ -92,7 +93,7 @@ impl Sentinel {
         });
     }
 
-    /// The address of a Sentinel that is gone comes first.
+    /// The URL, which lists the address of a dead Sentinel first.
     pub(crate) fn url(&self) -> String {
         format!(
             "redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main",
@@ -102,10 +103,10 @@ impl Sentinel {
     }
 }
 
-/// Masters that share the slots, three unless said.
+/// Masters that share the slots; three by default.
 pub(crate) struct Cluster {
     pub(crate) masters: Vec<Server>,
-    /// The first one's.
+    /// The replica of the first master.
     pub(crate) replica: Option<Server>,
 }
 
@@ -119,7 +120,7 @@ impl Cluster {
         Self::of(3, options)
     }
 
-    /// So many masters, each with an equal share.
+    /// So many masters with equal shares.
     pub(crate) fn of(count: u32, options: &[&str]) -> Self {
         let masters: Vec<_> = (0..count).map(|_| Self::node(options)).collect();
         for (number, master) in (0..).zip(&masters) {
@@ -154,7 +155,7 @@ impl Cluster {
         });
     }
 
-    /// Masters with more options, and a replica that takes the first one's place when it is dead.
+    /// Masters with more options, and a replica that replaces the first one when it is dead.
     pub(crate) fn with_replica(options: &[&str]) -> Self {
         let mut cluster = Self::with(options);
         let masters = &cluster.masters;
@@ -178,7 +179,8 @@ impl Cluster {
         cluster
     }
 
-    /// Moves a slot with all that is in it to the next master, so many keys at a time: others come in between.
+    /// Moves a slot with its keys to the next master, so many keys at a time, so that commands can
+    /// come in between.
     pub(crate) fn move_slot(&self, slot: u32, keys_at_once: u32) {
         let keys_at_once = keys_at_once.to_string();
         let id = |server: &Server| server.ask(&["CLUSTER", "MYID"]);
@@ -213,8 +215,8 @@ impl Cluster {
             }
             masters.iter().all(|server| knows(server, &to_id, slot))
         });
-        // One that has not heard of the other's last epoch would not outdo it when the slot comes back, and
-        // lose it again.
+        // A master that does not know the other's last epoch would not exceed it when the slot
+        // moves back, and would lose the slot again.
         until("all know each other's epochs", || {
             let all: Vec<_> = masters.iter().map(epochs).collect();
             all.iter().all(|one| *one == all[0])
@@ -253,7 +255,7 @@ impl Cluster {
 }
 
 impl Server {
-    /// Makes it and another one nodes of one cluster.
+    /// Joins it and another one into one cluster.
     fn meet(&self, other: &Self) {
         let (port, bus) = (other.port.to_string(), other.bus_port());
         self.ask(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
@@ -268,7 +270,7 @@ impl Server {
     }
 }
 
-/// Whether a server knows another one, by its id, to have this slot.
+/// Whether a server knows that the server with this id has this slot.
 fn knows(server: &Server, id: &str, slot: u32) -> bool {
     let nodes = server.ask(&["CLUSTER", "NODES"]);
     let line = nodes.lines().find(|line| line.starts_with(id));
@@ -281,7 +283,7 @@ fn knows(server: &Server, id: &str, slot: u32) -> bool {
     })
 }
 
-/// The configuration epoch of each node, as this server knows it.
+/// The configuration epoch of each node, as known by this server.
 fn epochs(server: &Server) -> BTreeMap<String, String> {
     let nodes = server.ask(&["CLUSTER", "NODES"]);
     (nodes.lines())

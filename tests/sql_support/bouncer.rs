@@ -6,7 +6,7 @@ use std::process::{Child, Command};
 
 use super::{Postgres, as_nobody, folder, free_port, program, quiet, until, watch};
 
-/// PgBouncer in transaction mode before a Postgres, with so many connections to it.
+/// PgBouncer in transaction mode in front of a Postgres, with so many connections to it.
 pub(crate) struct PgBouncer {
     dir: PathBuf,
     pub(crate) port: u16,
@@ -31,7 +31,7 @@ impl PgBouncer {
         );
         fs::write(dir.join("settings"), settings).unwrap();
         fs::write(dir.join("users"), "\"app\" \"\"\n").unwrap();
-        // Debian has it where not everybody's path leads.
+        // Debian installs it in a folder that is not on every user's path.
         let debian = Path::new("/usr/sbin/pgbouncer");
         let bouncer = if debian.exists() {
             debian

@@ -1,5 +1,5 @@
-//! Real servers for tests: Postgres and PgBouncer, each on a free port of the loopback, with a folder of
-//! its own, ended by its process id when it is dropped.
+//! Real servers for tests: Postgres and PgBouncer, each on a free loopback port with its own
+//! folder, ended by its process id when dropped.
 
 #![allow(dead_code, reason = "each test binary uses its share")]
 
@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 #[allow(unused_imports, reason = "each test binary uses its share")]
 pub(crate) use bouncer::PgBouncer;
 
-/// Nothing here takes as long as this unless it never happens.
+/// Nothing here takes this long unless it never happens.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Asks until it is so.
+/// Polls until the condition holds.
 #[track_caller]
 pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -38,7 +38,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// A folder in memory where there is such a place, and else among the temporary ones.
+/// A folder in memory if the system has one, otherwise among the temporary ones.
 fn folder() -> PathBuf {
     let shared = Path::new("/dev/shm");
     match shared.is_dir() {
@@ -68,7 +68,7 @@ fn is_root() -> bool {
     id.stdout.trim_ascii() == b"0"
 }
 
-/// A program that refuses to run as root: it keeps the process id.
+/// A command for a program that refuses to run as root; the process id stays the same.
 fn as_nobody(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
@@ -87,7 +87,7 @@ fn quiet(command: &mut Command) -> &mut Command {
         .stderr(Stdio::null())
 }
 
-/// A program of Postgres, where Debian has them and else on the path.
+/// A program of Postgres, from Debian's folder or else the path.
 fn program(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let mut found: Vec<_> = versions
@@ -99,7 +99,7 @@ fn program(name: &str) -> PathBuf {
     found.pop().unwrap_or_else(|| name.into())
 }
 
-/// Ends a process when this one has ended, however it did: then its standard input ends.
+/// Ends the server when this process has ended in whatever way: its standard input then ends.
 fn watch(server: &Child, signal: &str) -> Child {
     let script = format!("read -r _; kill -{signal} \"$0\"");
     Command::new("sh")
@@ -111,7 +111,7 @@ fn watch(server: &Child, signal: &str) -> Child {
         .unwrap()
 }
 
-/// One Postgres; its superuser is `app`, without a password.
+/// A Postgres server; its superuser is `app`, without a password.
 pub(crate) struct Postgres {
     dir: PathBuf,
     pub(crate) port: u16,
@@ -130,13 +130,13 @@ impl Postgres {
         Self::in_folder(folder(), settings)
     }
 
-    /// The same among the temporary files: what is in it may be more than memory has.
+    /// The same among the temporary files, for data that may be larger than memory.
     pub(crate) fn on_disk(settings: &[&str]) -> Self {
         Self::in_folder(folder_in(&std::env::temp_dir()), settings)
     }
 
-    /// A server that is asked how it would go about a statement, and beside how many rows: enough to tell, or as
-    /// many as `PLANNED_ROWS` says.
+    /// A server for checking query plans, and the number of rows to plan with: enough to see the
+    /// plan, or as many as `PLANNED_ROWS` says.
     pub(crate) fn for_plans() -> (Self, u32) {
         match std::env::var("PLANNED_ROWS") {
             Ok(rows) => (Self::on_disk(&["max_wal_size=8GB"]), rows.parse().unwrap()),
@@ -176,7 +176,7 @@ impl Postgres {
     }
 
     pub(crate) fn until_it_answers(&self) {
-        // Whether somebody listens is cheaper to ask than `psql` is to start.
+        // Trying to connect is cheaper than starting `psql`.
         let listens = || TcpStream::connect(("127.0.0.1", self.port)).is_ok();
         until("Postgres answers", || {
             listens() && self.try_ask("SELECT 1").is_some()
@@ -187,7 +187,7 @@ impl Postgres {
         format!("postgres://app@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// As another role.
+    /// The URL for another role.
     pub(crate) fn url_of(&self, role: &str) -> String {
         format!("postgres://{role}@127.0.0.1:{}/postgres", self.port)
     }
@@ -216,8 +216,8 @@ impl Postgres {
         out.status.success().then_some(text)
     }
 
-    /// A role `hostile`, with all that a role and a schema of its own can set against the store, and the
-    /// least that it may be allowed. The tables are there.
+    /// A role `hostile`, with everything that a role and a schema of its own can set against the
+    /// store, and with the fewest permissions that it can have. The tables exist.
     pub(crate) fn make_hostile_role(&self) {
         let languages = Command::new("locale").arg("-a").output().unwrap();
         let languages = String::from_utf8_lossy(&languages.stdout);
@@ -257,14 +257,14 @@ impl Postgres {
         }
     }
 
-    /// What `psql` says of an error, as this user.
+    /// The error that `psql` reports for this user.
     pub(crate) fn told(&self, url: &str, sql: &str) -> String {
         let mut psql = Command::new(program("psql"));
         let out = psql.args(["-X", "-c", sql, url]).output().unwrap();
         String::from_utf8_lossy(&out.stderr).into_owned()
     }
 
-    /// A session beside, which runs this and stays until it is dropped.
+    /// A concurrent session that runs this and stays open until it is dropped.
     pub(crate) fn session(&self, script: &str) -> Session {
         let mut child = Command::new(program("psql"))
             .args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", &self.url()])
@@ -280,7 +280,7 @@ impl Postgres {
         session
     }
 
-    /// Ends it at once, as a power cut would.
+    /// Kills it, as a power cut would.
     pub(crate) fn kill(&mut self) {
         let _ = self.watcher.kill();
         let _ = self.watcher.wait();
@@ -288,7 +288,7 @@ impl Postgres {
         let _ = self.child.wait();
     }
 
-    /// Starts it again after [`Postgres::kill`], on the same port and folder. Those who served
+    /// Restarts it after [`Postgres::kill`], on the same port and folder. The processes that served
     /// connections may still be ending.
     pub(crate) fn restart(&mut self) {
         until("Postgres starts again", || {
@@ -308,7 +308,7 @@ impl Postgres {
         self.watcher = watch(&self.child, "QUIT");
     }
 
-    /// Ends it, fills one of its files with zeros, as a broken disk may, and starts it again.
+    /// Stops it, fills one of its files with zeros, as a broken disk may, and restarts it.
     pub(crate) fn damage(&mut self, file: &str) {
         self.ask("CHECKPOINT");
         self.kill();
@@ -318,7 +318,7 @@ impl Postgres {
         self.restart();
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has stopped by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
@@ -332,7 +332,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // Those who serve connections end with it.
+        // The processes that serve connections end with it.
         let _ = Command::new("kill")
             .args(["-QUIT", &self.child.id().to_string()])
             .status();
@@ -370,7 +370,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Its transaction ends with it.
+        // Its transaction ends with the process.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

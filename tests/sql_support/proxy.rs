@@ -1,4 +1,4 @@
-//! A proxy before Postgres that counts what clients send and cuts connections there.
+//! A proxy in front of Postgres that counts clients' messages and cuts connections at them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,21 +11,21 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-/// What becomes of a message and of what follows it.
+/// The treatment of a message and of what follows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Passes,
     /// The connection breaks before the server sees it.
     CutsBefore,
-    /// The server carries it out, and the connection breaks with its answer on it.
+    /// The server executes it, and the connection breaks before its answer gets through.
     CutsAfter,
-    /// The server carries it out, and no answer comes any more.
+    /// The server executes it, but no more answers get through.
     Stalls,
 }
 
 type Plan = Box<dyn FnMut(usize, &[u8]) -> Fault + Send>;
 
-/// Stands before a server on this machine until it is dropped.
+/// Runs in front of a server on this machine until it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     plan: Arc<Mutex<Plan>>,
@@ -33,10 +33,10 @@ pub(crate) struct Proxy {
     task: JoinHandle<()>,
 }
 
-/// What the answers of all connections come over.
+/// The link that the answers of all connections share.
 #[derive(Default)]
 struct SlowLink {
-    /// So many bytes a second; 0 is as many as there are.
+    /// The bytes per second; 0 means unlimited.
     rate: AtomicU32,
     busy: tokio::sync::Mutex<()>,
 }
@@ -79,17 +79,17 @@ impl Proxy {
         }
     }
 
-    /// From now on this says what becomes of each message.
+    /// From now on this decides the treatment of each message.
     pub(crate) fn plan(&self, mut plan: impl FnMut(&[u8]) -> Fault + Send + 'static) {
         self.plan_each(move |_, message| plan(message));
     }
 
-    /// The same, told also of which connection it is.
+    /// The same, with the number of the connection.
     pub(crate) fn plan_each(&self, plan: impl FnMut(usize, &[u8]) -> Fault + Send + 'static) {
         *self.plan.lock().unwrap() = Box::new(plan);
     }
 
-    /// From now on answers come over a link of so many bytes a second.
+    /// From now on answers share a link of so many bytes per second.
     pub(crate) fn slow_down(&self, rate: u32) {
         self.link.rate.store(rate, Ordering::Relaxed);
     }
@@ -108,7 +108,7 @@ impl Drop for Proxy {
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html>
 const SSL_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
 
-/// Until one side ends, or the plan says so.
+/// Runs until one side ends, or the plan ends it.
 async fn pass(
     client: TcpStream,
     port: u16,
@@ -117,12 +117,12 @@ async fn pass(
     link: Arc<SlowLink>,
 ) -> std::io::Result<()> {
     let server = TcpStream::connect(("127.0.0.1", port)).await?;
-    // Each message goes on by itself: they would wait for each other's acknowledgement, 40 ms a statement.
+    // Sends each message at once: otherwise they wait for each other's acknowledgment, 40 ms a statement.
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    // The first messages have no kind: a question for TLS, which is answered by a letter, and the start.
+    // The first messages have no type: a TLS request, which is answered by a letter, and the startup.
     loop {
         let first = body(&mut from_client).await?;
         to_server.write_all(&first).await?;
@@ -141,7 +141,7 @@ async fn pass(
                 fault = stops.recv(), if !held => match fault {
                     Some(Fault::Stalls) => held = true,
                     _ => {
-                        // Its answer, which nobody is told of; some messages have none.
+                        // Its answer, which is passed to nobody; some messages have none.
                         let answer = from_server.read(&mut bytes);
                         let _ = timeout(Duration::from_millis(30), answer).await;
                         return;
@@ -186,7 +186,7 @@ async fn requests(
                 tokio::task::yield_now().await;
                 to.write_all(&message).await?;
                 if fault == Fault::CutsAfter {
-                    // The other side ends it.
+                    // The other direction ends the connection.
                     std::future::pending::<()>().await;
                 }
             }
@@ -194,7 +194,7 @@ async fn requests(
     }
 }
 
-/// A length and as much as it says.
+/// Reads a length and that many bytes.
 async fn body(from: &mut OwnedReadHalf) -> std::io::Result<Vec<u8>> {
     let length = from.read_u32().await?;
     let mut message = length.to_be_bytes().to_vec();

@@ -1,4 +1,4 @@
-//! The data folder that every server of the tests begins with: made once for a build, and copied.
+//! The initial data folder of every test server: made once per build, and copied.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::{as_nobody, folder, program};
 
-/// Puts a copy there, of the same owner. `initdb` takes longer than most tests that want a server.
+/// Copies it there, with the same owner. `initdb` takes longer than most tests that need a server.
 pub(super) fn copy_to(place: &Path) {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     let template = TEMPLATE.get_or_init(|| {
@@ -20,7 +20,7 @@ pub(super) fn copy_to(place: &Path) {
     copy(template, place);
 }
 
-/// Beside what was built, by the version of Postgres.
+/// Next to the build output, by version of Postgres.
 fn path() -> PathBuf {
     let version = Command::new(program("initdb"))
         .arg("--version")
@@ -33,7 +33,7 @@ fn path() -> PathBuf {
     built.join(format!("postgres-{number}"))
 }
 
-/// Makes it elsewhere first: several tests may be at it, and none sees half of one.
+/// Makes it elsewhere first: several tests may do this at once, and none must see a partial one.
 fn make(template: &Path) {
     let dir = folder();
     let made = as_nobody(&program("initdb"))

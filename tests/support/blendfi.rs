@@ -1,4 +1,4 @@
-//! BlendFi, with events of any id and any data, behind a webhook that keeps records.
+//! BlendFi, with events of any id and data, behind a webhook that keeps records.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ pub(crate) fn webhook(store: impl Store) -> Webhook {
         .store(store)
 }
 
-/// The same, but its rule does not say that the id is the sender's own: other content under it is a
-/// conflict.
+/// The same, but its rule does not say that the id is the sender's own, so other content under it
+/// is a conflict.
 pub(crate) fn webhook_with_plain_key(store: impl Store) -> Webhook {
     let shape = Shape::new("event", ["/id"])
         .and_then(|shape| shape.fingerprint(["/type", "/data"]))
@@ -35,7 +35,7 @@ pub(crate) fn webhook_answering_in(time: Duration, store: impl Store) -> Webhook
         .store(store)
 }
 
-/// Serves one handler behind a webhook, where [`event`] goes.
+/// Serves one handler behind a webhook, at the path of [`event`].
 pub(crate) async fn serve<H, T>(webhook: &Webhook, handler: H) -> Server
 where
     H: Handler<T, ()>,

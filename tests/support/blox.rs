@@ -9,12 +9,12 @@ use super::http::Request;
 use super::presets::{Preset, clock, tokens};
 use super::stage::Stage;
 
-/// Believes what arrives, without asking the API.
+/// Accepts what arrives without querying the API.
 pub(crate) fn provider() -> Provider {
     provider::blox(tokens()).without_status_check()
 }
 
-/// Asks an API that stands at this stage, and then says that the checkout is completed.
+/// Queries an API that waits at this stage, and then reports the checkout as completed.
 pub(crate) fn provider_that_asks(api: &Stage) -> Provider {
     let api = api.clone();
     provider::blox(tokens()).status_check(move |id: String| {

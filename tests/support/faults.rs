@@ -1,4 +1,4 @@
-//! A store whose calls go wrong as the test says, around one that works.
+//! A store whose calls fail as the test specifies, around one that works.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -25,21 +25,21 @@ pub(crate) enum Op {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
-    /// Nothing happens, and the store says so.
+    /// Nothing happens, and the store reports this error.
     Fails(StoreErrorKind),
     /// Nothing happens and no answer comes.
     Hangs,
-    /// It happens, and an error comes instead of the answer.
+    /// It happens, but an error is returned instead of the answer.
     LosesReply,
     /// It happens, and no answer comes.
     HangsAfter,
     /// The record is lost first.
     Forgets,
-    /// Nothing happens, and the store says that somebody else holds the event.
+    /// Nothing happens, and the store reports that somebody else holds the event.
     Fences,
     /// It happens once the gate is open.
     Waits,
-    /// The same, and until then the thread stands.
+    /// The same, but the thread is blocked until then.
     Stands,
 }
 
@@ -68,7 +68,7 @@ impl FaultyStore {
         }
     }
 
-    /// A store all of whose calls go wrong like this.
+    /// A store whose calls all fail in this way.
     pub(crate) fn broken(fault: Fault) -> Self {
         let store = Self::new(MemoryStore::new());
         for op in [Op::Claim, Op::Complete, Op::Release, Op::Renew, Op::Lookup] {
@@ -77,13 +77,13 @@ impl FaultyStore {
         store
     }
 
-    /// The next calls go wrong like this, one after the other.
+    /// The next calls fail in these ways, one after another.
     pub(crate) fn next(&self, op: Op, faults: impl IntoIterator<Item = Fault>) {
         let mut plan = self.plan.lock().unwrap();
         plan.next.entry(op).or_default().extend(faults);
     }
 
-    /// Every call goes wrong like this until [`FaultyStore::heal`].
+    /// Every call fails in this way until [`FaultyStore::heal`].
     pub(crate) fn always(&self, op: Op, fault: Fault) {
         self.plan.lock().unwrap().always.insert(op, fault);
     }
@@ -94,17 +94,17 @@ impl FaultyStore {
         plan.next.remove(&op);
     }
 
-    /// Lets all go on that wait or stand, and whoever comes.
+    /// Releases all calls that wait at the gate, now and later.
     pub(crate) fn open_the_gate(&self) {
         self.gate.send_replace(true);
     }
 
-    /// How many calls there were.
+    /// The number of calls.
     pub(crate) fn calls(&self, op: Op) -> usize {
         count(&self.calls.borrow(), op)
     }
 
-    /// Waits until there were this many calls.
+    /// Waits until there have been this many calls.
     pub(crate) async fn called(&self, op: Op, times: usize) {
         let mut news = self.calls.subscribe();
         let what = format!("call {times} of {op:?}");
@@ -148,7 +148,7 @@ impl FaultyStore {
                 work.await
             }
             Some(Fault::Stands) => {
-                // A limit for a test that hangs.
+                // Ends a test that hangs.
                 let until = Instant::now() + LIMIT;
                 while !*self.gate.borrow() && Instant::now() < until {
                     std::thread::sleep(Duration::from_millis(1));

@@ -1,16 +1,16 @@
-//! A folder of a test's own, which goes with it.
+//! A temporary folder of a test, removed with it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A folder that is removed again.
+/// A folder that is removed when dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // In memory, where there is such a place.
+        // In memory, if the system has such a folder.
         let shared = Path::new("/dev/shm");
         let base = match shared.is_dir() {
             true => shared.to_owned(),
@@ -28,7 +28,7 @@ impl Folder {
         &self.0
     }
 
-    /// A file in it, which need not be there.
+    /// A file in it, which need not exist.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }

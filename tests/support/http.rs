@@ -1,4 +1,4 @@
-//! A raw HTTP/1.1 client: it sends exactly the bytes that it is given, and shows those it gets.
+//! A raw HTTP/1.1 client: it sends exactly the given bytes, and shows those it receives.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,14 +45,14 @@ impl Request {
         self
     }
 
-    /// One more header line.
+    /// Adds a header line.
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers
             .push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
-    /// Without any header line of this name.
+    /// Removes all header lines of this name.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.headers.retain(|(other, _)| other != name);
         self
@@ -63,12 +63,12 @@ impl Request {
         self
     }
 
-    /// The head, with the body's length.
+    /// The head, with the correct body length.
     pub(crate) fn head(&self) -> Vec<u8> {
         self.head_announcing(self.body.len())
     }
 
-    /// The head, with any length.
+    /// The head, announcing any length.
     pub(crate) fn head_announcing(&self, length: impl std::fmt::Display) -> Vec<u8> {
         self.head_with("content-length", &length.to_string())
     }
@@ -105,7 +105,7 @@ impl Request {
         bytes
     }
 
-    /// The same for a service that is called without a server.
+    /// The same, for a service that is called without a server.
     pub(crate) fn to_http<B: From<bytes::Bytes>>(&self) -> http::Request<B> {
         let mut request = http::Request::builder()
             .method(self.method.as_str())
@@ -121,12 +121,12 @@ impl Request {
         &self.body
     }
 
-    /// Sends it on a connection of its own and reads the answer.
+    /// Sends it on its own connection and reads the answer.
     pub(crate) async fn send(&self, to: SocketAddr) -> Response {
         Connection::open(to).await.exchange(self).await
     }
 
-    /// The same in a task of its own.
+    /// The same, in a task of its own.
     pub(crate) fn spawn(&self, to: SocketAddr) -> JoinHandle<Response> {
         let request = self.clone();
         tokio::spawn(async move { request.send(to).await })
@@ -146,12 +146,12 @@ pub(crate) struct Response {
     /// In order, with their names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// The head as it came, and the body.
+    /// The head as received, and the body.
     pub(crate) raw: Vec<u8>,
 }
 
 impl Response {
-    /// The value of a header, which stands once at the most.
+    /// The value of a header, which occurs at most once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(other, _)| other == name);
         let first = found.next().map(|(_, value)| value.as_str());
@@ -167,12 +167,12 @@ impl Response {
         self.header("idempotent-replayed") == Some("true")
     }
 
-    /// "Not now": 503, and when to come again.
+    /// "Not now": 503, with the time after which to retry.
     pub(crate) fn is_not_now(&self) -> bool {
         self.status == 503 && self.header("retry-after").is_some()
     }
 
-    /// The raw bytes without the line that tells the time.
+    /// The raw bytes without the `Date` line.
     pub(crate) fn without_date(&self) -> String {
         let text = String::from_utf8_lossy(&self.raw);
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -198,7 +198,7 @@ impl Connection {
         Self::over(stream.unwrap())
     }
 
-    /// A connection from this address, which is one of this machine's.
+    /// A connection from this address, which belongs to this machine.
     pub(crate) async fn open_from(source: SocketAddr, to: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind(source).unwrap();
@@ -221,7 +221,7 @@ impl Connection {
         self.response().await.expect("an answer")
     }
 
-    /// Sends these bytes; a server that has hung up is not an error.
+    /// Sends these bytes; it is not an error if the server has hung up.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         if self.read.is_empty() && bytes.starts_with(b"HEAD ") {
             self.to_head = true;
@@ -229,22 +229,22 @@ impl Connection {
         let _ = within("bytes to be sent", self.stream.write_all(bytes)).await;
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side.
     pub(crate) async fn finish(&mut self) {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Hangs up, without a word and without reading what may have come.
+    /// Hangs up without reading what may have arrived.
     pub(crate) fn hang_up(self) {
         drop(self);
     }
 
-    /// Breaks the connection off with a reset.
+    /// Resets the connection.
     pub(crate) fn reset(self) {
         self.stream.set_zero_linger().unwrap();
     }
 
-    /// Reads one response; `None` where the connection ends without one.
+    /// Reads one response; `None` if the connection ends without one.
     pub(crate) async fn response(&mut self) -> Option<Response> {
         within("an answer", self.read_response()).await
     }
@@ -301,7 +301,7 @@ impl Connection {
     }
 
     async fn fill(&mut self) -> usize {
-        // A reset is an end too.
+        // A reset also counts as the end.
         self.stream.read_buf(&mut self.read).await.unwrap_or(0)
     }
 }

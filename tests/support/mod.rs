@@ -1,4 +1,4 @@
-//! What the tests over real sockets share.
+//! Helpers for the tests over real sockets.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod amount;

@@ -1,4 +1,4 @@
-//! An observer that remembers, and can be waited for.
+//! An observer that remembers, and that tests can wait for.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use tower_webhook::{Observation, Observer, Reason};
 
 use super::wait::within;
 
-/// What is asserted of an observation.
+/// The asserted parts of an observation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) verdict: Verdict,
@@ -26,11 +26,11 @@ pub(crate) struct Seen {
     pub(crate) items: Option<usize>,
 }
 
-/// Remembers every observation, in order. Clones share what they saw.
+/// Remembers every observation, in order. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recorder {
     all: watch::Sender<Vec<Seen>>,
-    /// How many of them were taken.
+    /// The number of observations taken.
     taken: Arc<Mutex<usize>>,
 }
 
@@ -44,7 +44,7 @@ impl Recorder {
         self.all.borrow().clone()
     }
 
-    /// How often this verdict was given for this reason.
+    /// How often this verdict was reported with this reason.
     pub(crate) fn count(&self, verdict: Verdict, reason: Option<Reason>) -> usize {
         let seen = self.all.borrow();
         seen.iter()
@@ -52,7 +52,7 @@ impl Recorder {
             .count()
     }
 
-    /// Waits for the first outcome that is like this.
+    /// Waits for the first observation that matches.
     pub(crate) async fn wait_for(&self, wanted: impl Fn(&Seen) -> bool) -> Seen {
         let mut news = self.all.subscribe();
         let seen = within(
@@ -64,7 +64,7 @@ impl Recorder {
         seen.iter().find(|it| wanted(it)).cloned().unwrap()
     }
 
-    /// The oldest observation that was not taken yet; waits for one if there is none.
+    /// The oldest observation not yet taken; waits if there is none.
     pub(crate) async fn next(&self) -> Seen {
         let mut news = self.all.subscribe();
         let at = *self.taken.lock().unwrap();
@@ -73,7 +73,7 @@ impl Recorder {
         seen.unwrap()[at].clone()
     }
 
-    /// Everything that was not taken yet.
+    /// Everything not yet taken.
     pub(crate) fn take(&self) -> Vec<Seen> {
         let mut taken = self.taken.lock().unwrap();
         let rest = self.all.borrow()[*taken..].to_vec();

@@ -1,4 +1,4 @@
-//! Signatures from the `openssl` program: what this crate believes is never tested against itself.
+//! Signatures by the `openssl` program, so that this crate is not only tested against itself.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

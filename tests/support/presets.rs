@@ -1,4 +1,4 @@
-//! The known senders, and right deliveries of each.
+//! The known senders, with correct deliveries of each.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub(crate) fn tokens() -> PathTokens {
     PathTokens::parse([TOKEN]).unwrap()
 }
 
-/// The same sender, which waits so long for an answer.
+/// The same sender, with this time to answer.
 pub(crate) fn answering_in(time: Duration, provider: Provider) -> Provider {
     let contract = provider.contract().clone();
     provider.replace_contract(contract.waits(time))
@@ -64,7 +64,7 @@ impl Preset {
         Self::BloquePayments,
     ];
 
-    /// The preset, with the API of BLOX always agreeing.
+    /// The preset, with an API of BLOX that always agrees.
     pub(crate) fn provider(self) -> Provider {
         match self {
             Self::BlendFi => provider::blendfi(provider::blendfi::keys([SECRET]).unwrap()),
@@ -108,7 +108,7 @@ impl Preset {
         self.body_with(n, "")
     }
 
-    /// The same, longer by this text in a member that counts for nothing.
+    /// The same, lengthened by this text in an irrelevant member.
     pub(crate) fn body_with(self, n: u32, pad: &str) -> String {
         let members = match self {
             Self::BlendFi => format!(
@@ -149,7 +149,7 @@ impl Preset {
         EventKey::new(Name::new(name).unwrap(), parts).unwrap()
     }
 
-    /// The value of the signature header for this body, where the sender signs.
+    /// The value of the signature header for this body, if the sender signs.
     pub(crate) fn signature(self, body: impl AsRef<[u8]>) -> Option<String> {
         match self {
             Self::BlendFi => Some(blendfi_signature(NOW, SECRET, body)),
@@ -158,7 +158,7 @@ impl Preset {
         }
     }
 
-    /// A right delivery of any body.
+    /// A correct delivery of any body.
     pub(crate) fn deliver(self, body: impl AsRef<[u8]>) -> Request {
         let body = body.as_ref();
         let request = Request::post(&self.path())
@@ -170,12 +170,12 @@ impl Preset {
         }
     }
 
-    /// A right delivery of the event number `n`.
+    /// A correct delivery of event number `n`.
     pub(crate) fn delivery(self, n: u32) -> Request {
         self.deliver(self.body(n))
     }
 
-    /// Serves one handler behind a webhook, where the deliveries go.
+    /// Serves one handler behind a webhook, at the path of the deliveries.
     pub(crate) async fn serve<H, T>(self, webhook: &Webhook, handler: H) -> Server
     where
         H: Handler<T, ()>,

@@ -1,4 +1,4 @@
-//! A preset behind a real socket, and everything that can be seen of it.
+//! A preset behind a real socket, with everything that can be observed of it.
 
 use tower_webhook::{EventKey, MemoryStore, Provider, Reason, Store, Webhook};
 
@@ -18,12 +18,12 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// The preset as it is.
+    /// The unchanged preset.
     pub(crate) async fn start(preset: Preset) -> Self {
         Self::start_with(preset, |provider| provider, |webhook| webhook).await
     }
 
-    /// The preset, with its provider and its webhook changed.
+    /// The preset, with a changed provider and webhook.
     pub(crate) async fn start_with(
         preset: Preset,
         provider: impl FnOnce(Provider) -> Provider,
@@ -47,13 +47,13 @@ impl Receiver {
         request.send(self.server.address).await
     }
 
-    /// Whether nothing at all is recorded of this event.
+    /// Whether there is no record at all of this event.
     pub(crate) async fn knows_nothing_of(&self, key: &EventKey) -> bool {
         self.store.lookup(key).await.unwrap().is_none()
     }
 
-    /// The answer is this refusal and nothing else; no handler ran, and of event 1 nothing is
-    /// recorded.
+    /// Checks that the answer is exactly this refusal, that no handler ran, and that event 1 has no
+    /// record.
     #[track_caller]
     pub(crate) fn assert_refused<'a>(
         &'a self,
@@ -89,7 +89,7 @@ impl Receiver {
         assert!(self.knows_nothing_of(&self.preset.key(1)).await, "{what}");
     }
 
-    /// The next right delivery runs.
+    /// Checks that the next correct delivery runs.
     pub(crate) async fn assert_takes_the_right_one(&self) {
         let response = self.send(&self.preset.delivery(1)).await;
         assert_eq!(response.status, 204, "{:?}: {response:?}", self.preset);

@@ -1,4 +1,4 @@
-//! A server on a port of its own, stopped when it is dropped.
+//! A server on its own port, stopped when it is dropped.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -27,14 +27,14 @@ impl Server {
         Self { address, task }
     }
 
-    /// Serves a router without telling it who connects.
+    /// Serves a router without connect info.
     pub(crate) async fn start_without_connect_info(app: Router) -> Self {
         let (listener, address) = listen().await;
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { address, task }
     }
 
-    /// Serves what is no router, such as one with layers around the whole of it.
+    /// Serves a service that is not a router, such as one with layers around the whole.
     pub(crate) async fn start_service<S, RB>(service: S) -> Self
     where
         S: Service<Request, Response = http::Response<RB>, Error = Infallible>
@@ -62,7 +62,7 @@ impl Drop for Server {
     }
 }
 
-/// Once it is bound it listens: the kernel takes connections from here on.
+/// Once bound, it listens: the kernel accepts connections from now on.
 async fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! Where runs are counted, and stand until the test lets them go on.
+//! Counts runs, and holds them until the test releases them.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -24,20 +24,20 @@ impl Stage {
         }
     }
 
-    /// Counts one more run and says which it is, from 1.
+    /// Counts a run and returns its number, from 1.
     pub(crate) fn enter(&self) -> usize {
         self.entered.send_modify(|runs| *runs += 1);
         *self.entered.borrow()
     }
 
-    /// Counts one more run, and stands until [`Stage::let_go`]. Says which run it is.
+    /// Counts a run, and waits until [`Stage::let_go`]. Returns its number.
     pub(crate) async fn stand(&self) -> usize {
         let run = self.enter();
         self.places.acquire().await.unwrap().forget();
         run
     }
 
-    /// A handler that stands here, and then answers 204.
+    /// A handler that waits here, and then answers 204.
     pub(crate) fn handler(
         &self,
     ) -> impl Fn() -> BoxFuture<'static, StatusCode> + Clone + Send + Sync + use<> {
@@ -60,7 +60,7 @@ impl Stage {
         }
     }
 
-    /// How many runs there were.
+    /// The number of runs.
     pub(crate) fn runs(&self) -> usize {
         *self.entered.borrow()
     }
@@ -71,7 +71,7 @@ impl Stage {
         let _ = within("a handler to begin", news.wait_for(|it| *it >= runs)).await;
     }
 
-    /// Lets this many runs go on.
+    /// Releases this many runs.
     pub(crate) fn let_go(&self, runs: usize) {
         self.places.add_permits(runs);
     }

@@ -1,11 +1,11 @@
-//! Time that stands still until the test moves it, so that a busy machine changes nothing.
+//! Time that does not move until the test moves it, so that a busy machine makes no difference.
 
 use std::sync::mpsc;
 use std::time::Duration;
 
 use super::wait::LIMIT;
 
-/// While it stands, no sleep ends and no limit is reached; sockets work as ever.
+/// While time is paused, no sleep ends and no limit is reached; sockets work as usual.
 pub(crate) struct StillTime {
     _end: mpsc::Sender<()>,
 }
@@ -14,15 +14,15 @@ impl StillTime {
     pub(crate) fn begin() -> Self {
         let (end, ended) = mpsc::channel();
         tokio::time::pause();
-        // tokio lets paused time jump where everybody waits, unless a blocking task is at work.
-        // A test that hangs gets its time back, and so reaches its limits.
+        // Tokio lets paused time jump if everything waits, unless a blocking task is running. A
+        // test that hangs gets its time back after a while, and so reaches its limits.
         tokio::task::spawn_blocking(move || {
             let _: Result<(), _> = ended.recv_timeout(LIMIT);
         });
         Self { _end: end }
     }
 
-    /// Lets this much time pass at once, and a little for what ends at that very moment.
+    /// Advances time at once by this much, and a little more for whatever ends at that very moment.
     pub(crate) async fn pass(&self, span: Duration) {
         tokio::time::advance(span + Duration::from_millis(2)).await;
     }

@@ -1,4 +1,4 @@
-//! Waiting for something to become true, with a limit and never for a fixed time.
+//! Waiting for a condition, with a limit and never for a fixed time.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tower_webhook::{EventKey, MemoryStore, Store};
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Awaits `work`, and fails the test where that takes too long.
+/// Awaits `work`, and fails the test if that takes too long.
 pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     match timeout(LIMIT, work).await {
         Ok(done) => done,
@@ -19,7 +19,7 @@ pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Looks at `condition` until it holds.
+/// Checks `condition` until it holds.
 pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     within(what, async {
         while !condition() {
@@ -34,7 +34,7 @@ pub(crate) async fn record(store: &MemoryStore, key: &EventKey) -> Option<Record
     store.lookup(key).await.unwrap()
 }
 
-/// The record of an event once it is like this.
+/// The record of an event once this holds for it.
 pub(crate) async fn record_that(
     store: &MemoryStore,
     key: &EventKey,
@@ -61,7 +61,7 @@ pub(crate) async fn released(store: &MemoryStore, key: &EventKey) -> RecordView 
     record_that(store, key, |view| view.state == RecordState::Released).await
 }
 
-/// Whether somebody is at work on the event.
+/// Whether somebody is working on the event.
 pub(crate) fn is_claimed(view: &RecordView) -> bool {
     matches!(view.state, RecordState::Claimed { .. })
 }

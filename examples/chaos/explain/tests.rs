@@ -2,7 +2,7 @@ use super::*;
 
 const SECOND: u64 = 1_000_000;
 
-/// A handler of process 7 that had its effect half a second after it began.
+/// A hold by process 7, whose handler had its effect half a second after it began.
 const HELD: Held = Held {
     pid: 7,
     from: 100 * SECOND,
@@ -18,7 +18,7 @@ fn fault(harm: Harm, begin: u64, lasts: u64) -> Fault {
     }
 }
 
-/// Whether these explain that the event of `HELD` ran again ten seconds later.
+/// Whether these faults explain that the event of `HELD` ran again ten seconds later.
 fn explains(faults: &[Fault]) -> bool {
     HELD.ended_by(faults, 110 * SECOND).is_some()
 }
@@ -32,7 +32,8 @@ fn a_death_explains_what_its_own_process_had_at_the_time() {
     assert!(!kills(Some(8), 100 * SECOND + 1), "of another one");
     assert!(!kills(Some(7), 90 * SECOND), "before it began");
     assert!(!kills(Some(7), 102 * SECOND), "the end is recorded");
-    // The store is away when it is to be recorded: until that is over a death leaves it as it was.
+    // The store is away when the end should be recorded: until that is over, a death leaves it
+    // unrecorded.
     let kept = |harm, at| {
         explains(&[
             fault(harm, 101 * SECOND, SECOND / 2),
@@ -55,7 +56,7 @@ fn an_outage_explains_only_what_it_can_have_kept_from_its_renewals() {
     assert!(!lasts(Harm::Away, 105 * SECOND, 9 * SECOND), "too late");
     assert!(lasts(Harm::Away, 101 * SECOND, 3 * SECOND));
     assert!(!lasts(Harm::None, 100 * SECOND, 9 * SECOND), "harmless");
-    // Two that run into each other count together; with time for a renewal between them they do not.
+    // Two adjacent outages count together; with time for a renewal between them they do not.
     let two = |pause| {
         let second = 100 * SECOND + SECOND / 2 + pause;
         explains(&[

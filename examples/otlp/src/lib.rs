@@ -1,8 +1,8 @@
-//! A receiver whose spans go to a collector of OpenTelemetry, by OTLP over HTTP.
+//! A receiver whose spans go to an OpenTelemetry collector, by OTLP over HTTP.
 //!
-//! Each delivery has two spans: `POST {route}` of the HTTP server, made here by `tower-http`, and in it
-//! `process {provider}` of this crate: with the event's key, the attempt, and what became of it. The handler's own
-//! spans stand in that.
+//! Each delivery has two spans: `POST {route}` of the HTTP server, made here by `tower-http`, and
+//! within it `process {provider}` of this crate, with the event's key, attempt and outcome. The
+//! handler's own spans are within that.
 
 use axum::Router;
 use axum::extract::MatchedPath;
@@ -20,8 +20,8 @@ use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Sends spans to this collector, such as `http://localhost:4318`. Whoever ends the process calls `shutdown` on it,
-/// so that the last ones are sent.
+/// Sends spans to this collector, such as `http://localhost:4318`. Call `shutdown` on it before the
+/// process ends, so that the last spans are sent.
 pub fn exporter(collector: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder()
         .with_http()
@@ -36,7 +36,7 @@ pub fn exporter(collector: &str) -> Result<SdkTracerProvider, ExporterBuildError
         .build())
 }
 
-/// What takes spans to the exporter, and lines to the terminal.
+/// Sends spans to the exporter, and log lines to the terminal.
 pub fn subscriber(exporter: &SdkTracerProvider) -> impl tracing::Subscriber + Send + Sync + use<> {
     // The crate's spans are at DEBUG.
     let wanted = Targets::new()
@@ -57,7 +57,8 @@ async fn on_event(delivery: Delivery) {
     );
 }
 
-/// The route, with the span of the HTTP server around it. It holds the route and no path: a path can hold a secret.
+/// The route, with the span of the HTTP server around it. The span has the route but no path,
+/// because a path can contain a secret.
 pub fn app(webhook: WebhookLayer) -> Router {
     let server = TraceLayer::new_for_http()
         .make_span_with(|request: &Request<_>| {

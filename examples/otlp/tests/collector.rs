@@ -1,4 +1,4 @@
-//! What a collector gets, over a real socket.
+//! What a collector receives, over a real socket.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use tower_webhook::{MemoryStore, Webhook};
 const SECRET: &str = "github_test_9f8e7d6c5b4a";
 const BODY: &str = r#"{"action":"opened","number":1}"#;
 
-/// A span as it came: its name, kind, parent, own id and attributes.
+/// A span as received: its name, kind, parent, own id and attributes.
 #[derive(Debug)]
 struct Span {
     name: String,
@@ -98,12 +98,12 @@ async fn a_collector_gets_the_span_of_each_delivery_with_opentelemetrys_names() 
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
-    // What is not sent yet is sent now.
+    // Sends the remaining spans.
     let ended = tokio::task::spawn_blocking(move || exporter.shutdown());
     ended.await.unwrap().unwrap();
 
     let spans = spans(&exported.lock().unwrap());
-    // CONSUMER and SERVER, in the protocol's numbers.
+    // CONSUMER and SERVER, as numbers of the protocol.
     let of = |name: &str, kind: i64| {
         let found = spans
             .iter()

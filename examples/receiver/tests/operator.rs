@@ -1,4 +1,5 @@
-//! What an operator reads from the receiver over its socket: `/metrics` as Prometheus takes it, and `/readyz`.
+//! What an operator reads from the receiver over its socket: `/metrics` in the format of
+//! Prometheus, and `/readyz`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,8 +20,8 @@ use tower_webhook::metrics::{BUCKETS, METRICS, MetricKind};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The program, as it is now. All are built, as `scripts/test` has done: one alone has other features of what it
-/// depends on, and so another build of that.
+/// The program, freshly built. All packages are built, as in `scripts/test`: alone, it would have
+/// other features of its dependencies, and so a separate build of them.
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
@@ -28,7 +29,8 @@ fn program() -> PathBuf {
     static BUILT: OnceLock<bool> = OnceLock::new();
     let is_built = BUILT.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        // What tells this test of its package: the build script of `ring` watches it, and would run anew.
+        // Variables of this test's package are removed: the build script of `ring` watches them and
+        // would run again.
         let own = std::env::vars_os().map(|(name, _)| name);
         let own = own.filter(|name| {
             let name = name.to_string_lossy();
@@ -65,12 +67,12 @@ impl Receiver {
             .strip_prefix("listening on http://")
             .unwrap()
             .to_owned();
-        // What it says further must not fill the pipe.
+        // Drains further output, so that it does not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self { process, address }
     }
 
-    /// The status and the body that a request is answered with.
+    /// The status and body of the answer to a request.
     fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -97,7 +99,7 @@ impl Receiver {
         Numbers::read(&text)
     }
 
-    /// An order of Bloquo's, from an address that is on its list.
+    /// An order of Bloquo, from an address on its list.
     fn order(&self, number: u32, status: &str) -> u16 {
         let body = format!(
             r#"{{"OrderId":{number},"Status":"{status}","OrderType":"Deposit","RequestedAmount":1.5,"TotalAmount":1.5}}"#
@@ -158,7 +160,7 @@ impl Numbers {
         }
     }
 
-    /// The sum of the series of this name that have all these labels.
+    /// The sum of the series with this name and all these labels.
     fn sum(&self, name: &str, labels: &[&str]) -> f64 {
         let of_name = self.series.iter().filter(|(series, _)| {
             let (this, rest) = series.split_once('{').unwrap_or((series, ""));
@@ -199,7 +201,7 @@ fn prometheus_reads_the_numbers_of_deliveries_stores_and_keys() {
     );
     assert!(ends.is_infinite());
 
-    // Each is described, and of the kind that it is said to be: histograms have buckets, and are no summaries.
+    // Each has a description and the stated type: histograms have buckets and are not summaries.
     for (name, kind) in &numbers.kinds {
         let metric = METRICS.iter().find(|metric| metric.name == name);
         let metric = metric.unwrap_or_else(|| panic!("who exports {name}?"));

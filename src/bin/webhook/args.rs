@@ -34,7 +34,7 @@ whsec_test_for_development_only, and says so. A token in a path that is not name
     max_term_width = 100
 )]
 pub(crate) struct Cli {
-    /// Print JSON, one value a line
+    /// Print JSON, one value per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -43,20 +43,20 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the senders that are known, or tell all of one
+    /// List the known senders, or show everything about one
     Providers {
-        /// The sender to tell all of
+        /// The sender to show
         #[arg(value_parser = presets::name)]
         name: Option<String>,
     },
     /// Sign a body as a sender does, and print the headers or a curl line
     Sign(Sign),
-    /// Send deliveries as a sender does, right ones or wrong ones
+    /// Send deliveries as a sender does, correct or wrong ones
     #[command(after_help = DEVELOPMENT)]
     Send(Send),
-    /// Verify a captured request, and say why it is refused
+    /// Verify a captured request, and explain why it is refused
     Verify(Verify),
-    /// Look into the records of a store
+    /// Inspect the records of a store
     Records {
         #[command(flatten)]
         store: StoreArgs,
@@ -70,7 +70,7 @@ pub(crate) enum Command {
         #[arg(required = true, help = KEY)]
         key: Vec<String>,
     },
-    /// Look into an inbox, and set its rates
+    /// Inspect an inbox, and set its rates
     Inbox {
         #[command(flatten)]
         store: StoreArgs,
@@ -84,39 +84,39 @@ pub(crate) enum Command {
         #[command(flatten)]
         filter: Filter,
     },
-    /// Run a dead event again, or all that a filter names
+    /// Run a dead event again, or all that a filter selects
     Redrive(Redrive),
-    /// Give an event up that is dead or waits, or all dead ones that a filter names: it is never run
+    /// Give up a dead or waiting event, or all dead ones that a filter selects: they never run
     Discard(Discard),
-    /// Hold back a provider's events: they are accepted, and wait
+    /// Pause a provider: its events are accepted, but wait
     Pause {
         #[command(flatten)]
         store: StoreArgs,
         /// Whose events
         provider: String,
     },
-    /// Let a provider's events go on
+    /// Resume a paused provider
     Resume {
         #[command(flatten)]
         store: StoreArgs,
         /// Whose events
         provider: String,
     },
-    /// Send deliveries out of a journal again, signed anew, as their sender would: to a URL, through every check
+    /// Resend deliveries from a journal, signed anew as their sender would: to a URL, through every check
     #[command(after_help = DEVELOPMENT)]
     Replay(Replay),
-    /// Show deliveries as a journal takes them down
+    /// Show deliveries as a journal records them
     Watch(Watch),
-    /// Look for what is wrong: store, settings at risk, clock, keys, certificates, allowlist
+    /// Check for problems: store, risky settings, clock, keys, certificates, allowlist
     Doctor(Doctor),
     /// Print completions for a shell
     Completions {
-        /// Whose completions
+        /// The shell
         shell: Shell,
     },
-    /// Print the manual page, or that of one command
+    /// Print the manual page of the program, or of one command
     Man {
-        /// The command, of one word or two
+        /// The command, one or two words
         command: Vec<String>,
     },
 }
@@ -127,16 +127,16 @@ const KEY: &str = "The event: its provider and the parts of its key, or both in 
 /// Where the secrets are.
 #[derive(Debug, Args)]
 pub(crate) struct SecretArgs {
-    /// The variable that holds the secret, or several with commas between (WEBHOOK_SECRET unless set)
+    /// The variable that holds the secret, or several separated by commas (default: WEBHOOK_SECRET)
     #[arg(long, value_name = "NAME")]
     pub(crate) secret_env: Option<String>,
-    /// The file that holds them, one a line; - is the standard input
+    /// The file that holds them, one per line; - is the standard input
     #[arg(long, value_name = "FILE", conflicts_with = "secret_env")]
     pub(crate) secret_file: Option<PathBuf>,
     /// Refused: everybody on the machine can read a command line
     #[arg(long, hide = true, value_name = "SECRET")]
     pub(crate) secret: Option<String>,
-    /// The URL that the sender was given, where it signs that
+    /// The URL that the sender was given, if it signs that
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 }
@@ -144,19 +144,19 @@ pub(crate) struct SecretArgs {
 /// What is delivered.
 #[derive(Debug, Args)]
 pub(crate) struct BodyArgs {
-    /// The event's id; a new one unless set
+    /// The event's id; a new one by default
     #[arg(long)]
     pub(crate) id: Option<String>,
-    /// Sends this instead of a made-up event, as it is
+    /// Send this instead of a made-up event, unchanged
     #[arg(long, value_name = "JSON", conflicts_with = "items")]
     pub(crate) body: Option<String>,
     /// The same, from a file; - is the standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["body", "items"])]
     pub(crate) body_file: Option<PathBuf>,
-    /// How many events a delivery holds, where it holds a list of them (pix)
+    /// How many events a delivery holds, if it holds a list of them (pix)
     #[arg(long, alias = "batch", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) items: Option<u32>,
-    /// Of so many seconds ago; a negative number is of the future
+    /// Date it so many seconds ago; a negative number is in the future
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(crate) age: Option<i64>,
 }
@@ -181,12 +181,12 @@ pub(crate) struct Send {
     /// `webhook providers` lists
     #[arg(value_parser = presets::name, default_value = "blendfi")]
     pub(crate) provider: String,
-    /// Plain HTTP; one without a path gets that of the example receiver
+    /// Plain HTTP; without a path, that of the example receiver is added
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// The variable that holds the secret end of the path (WEBHOOK_TOKEN unless set)
+    /// The variable that holds the secret end of the path (default: WEBHOOK_TOKEN)
     #[arg(long, value_name = "NAME")]
     pub(crate) token_env: Option<String>,
     #[command(flatten)]
@@ -194,36 +194,36 @@ pub(crate) struct Send {
     /// Make one thing wrong
     #[arg(long, value_name = "WHAT")]
     pub(crate) tamper: Option<Tamper>,
-    /// Send it N times, one after the other
+    /// Send it N times, one after another
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) repeat: Option<u32>,
-    /// Send it N times at once, each over a connection of its own
+    /// Send it N times at once, each over its own connection
     #[arg(long, value_name = "N", conflicts_with = "repeat", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) storm: Option<u32>,
     /// Another event each time
     #[arg(long, conflicts_with_all = ["id", "body", "body_file"])]
     pub(crate) fresh: bool,
-    /// Send it again after its Retry-After while it is answered with 503, up to 10 times in all
+    /// Retry after its Retry-After while the answer is 503, up to 10 times in all
     #[arg(long)]
     pub(crate) retry: bool,
-    /// Tell every second how far it is, where the output is no terminal too
+    /// Show progress every second, even if the output is not a terminal
     #[arg(long)]
     pub(crate) progress: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Raw HTTP, a curl line, a HAR, or a journal wherever it stands; - is the standard input
+    /// Raw HTTP, a curl line, a HAR, or a journal in any place; - is the standard input
     pub(crate) file: PathBuf,
-    /// Whose delivery it should be; every sender is tried unless set
+    /// The sender to check against; by default, every sender is tried
     #[arg(long, value_parser = presets::name)]
     pub(crate) provider: Option<String>,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// When it arrived, in Unix seconds or RFC 3339; as the capture or its file's own time says unless set
+    /// When it arrived, in Unix seconds or RFC 3339; by default, as the capture or its file's time says
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
-    /// Also try the secrets in this variable, of another environment
+    /// Also try the secrets in this variable, which belong to another environment
     #[arg(long, value_name = "NAME")]
     pub(crate) other_secret_env: Option<String>,
 }
@@ -239,10 +239,10 @@ pub(crate) struct Redrive {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// Spread them over so many seconds; of one, how long it waits
+    /// Spread them over so many seconds; for a single event, its delay
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(crate) within: u64,
-    /// Run what was overtaken too
+    /// Also run overtaken events
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -258,16 +258,16 @@ pub(crate) struct Discard {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    /// How long their deliveries are duplicates
+    /// How long their deliveries count as duplicates
     #[arg(long = "for", value_name = "SECONDS", default_value_t = 86_400)]
     pub(crate) retention: u64,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// A journal: its folder, a file of its lines or of SQLite, or a URL of Postgres; - is the standard input
+    /// A journal: its folder, a file of its lines or of SQLite, or a Postgres URL; - is the standard input
     pub(crate) file: PathBuf,
-    /// Whose deliveries to send, as `webhook providers` lists it
+    /// The sender whose deliveries to send, as `webhook providers` lists it
     #[arg(long, value_parser = presets::name)]
     pub(crate) provider: String,
     /// The URL of the receiver, in plain HTTP; without a path, that of the example receiver is added
@@ -275,10 +275,10 @@ pub(crate) struct Replay {
     pub(crate) url: String,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// Only the event with this key, in one word
+    /// Only the event with this key, as one word
     #[arg(long)]
     pub(crate) key: Option<String>,
-    /// Only those with this verdict: failed, handled, …
+    /// Only deliveries with this verdict: failed, handled, …
     #[arg(long, value_parser = crate::journal::verdict)]
     pub(crate) verdict: Option<String>,
 }
@@ -287,16 +287,16 @@ pub(crate) struct Replay {
 pub(crate) struct Watch {
     /// A journal: its folder, a file of its lines or of SQLite, or a URL of Postgres
     pub(crate) file: PathBuf,
-    /// Show what stands there already too
+    /// Also show existing lines
     #[arg(long)]
     pub(crate) from_start: bool,
-    /// End at the end of the file
+    /// Stop at the end of the file
     #[arg(long)]
     pub(crate) once: bool,
-    /// Of this provider alone
+    /// Only of this provider
     #[arg(long)]
     pub(crate) provider: Option<String>,
-    /// Only what was refused or failed
+    /// Only refused or failed deliveries
     #[arg(long)]
     pub(crate) trouble: bool,
 }
@@ -305,18 +305,18 @@ pub(crate) struct Watch {
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// Whose secrets to read
+    /// The sender whose secrets to read
     #[arg(long, value_parser = presets::name)]
     pub(crate) provider: Option<String>,
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
-    /// Networks, addresses and host names of an allowlist, with commas between, as they are resolved now
+    /// Networks, addresses and host names of an allowlist, separated by commas; names are resolved now
     #[arg(long, value_name = "LIST")]
     pub(crate) allow: Option<String>,
     /// Certificates in PEM: a client's, an authority's, or those that hold a sender's keys
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Vec<PathBuf>,
-    /// A journal, wherever it stands: tells when each key last matched
+    /// A journal in any place: shows when each key last matched
     #[arg(long, value_name = "FILE", requires = "provider")]
     pub(crate) journal: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! Requests that somebody has captured: raw HTTP, a curl line, a HAR, lines of a journal.
+//! Captured requests: raw HTTP, a curl line, a HAR, lines of a journal.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde_json::Value;
@@ -8,27 +8,27 @@ use crate::curl;
 use crate::failure::Failure;
 use crate::journal;
 
-/// A request as it was captured.
+/// A captured request.
 #[derive(Debug)]
 pub(crate) struct Captured {
-    /// What it was captured as, and which of several it is.
+    /// The format of the capture, and the position in it.
     pub(crate) label: String,
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// When it arrived, where the capture says so.
+    /// When it arrived, if the capture says so.
     pub(crate) at: Option<UnixTime>,
-    /// What the capture lacks, so that the signature cannot be right.
+    /// A missing part without which the signature cannot be correct.
     pub(crate) lacks: Option<&'static str>,
-    /// Whose delivery a journal says that it is.
+    /// The sender named by a journal.
     pub(crate) sender: Option<String>,
-    /// Whether it says so of one that was proved.
+    /// Whether the journal says that its origin was proved.
     pub(crate) is_authenticated: bool,
 }
 
 impl Captured {
-    /// The requests of a capture, whatever it is.
+    /// The requests in a capture of any format.
     pub(crate) fn all(bytes: &[u8]) -> Result<Vec<Self>, Failure> {
         let text = String::from_utf8_lossy(bytes);
         let begin = text.trim_start_matches('\u{feff}').trim_start();
@@ -110,7 +110,7 @@ fn raw(bytes: &[u8]) -> Result<Captured, Failure> {
         }
         _ => rest.to_vec(),
     };
-    // An editor ends a file with a line of its own.
+    // Editors add a line break at the end of a file.
     let announced = headers
         .get("content-length")
         .and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
@@ -137,7 +137,7 @@ fn raw(bytes: &[u8]) -> Result<Captured, Failure> {
     })
 }
 
-/// The body of chunks (RFC 9112 section 7.1).
+/// A chunked body (RFC 9112 section 7.1).
 fn unchunked(mut rest: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
@@ -167,7 +167,7 @@ fn of_har(place: usize, entry: &Value) -> Result<Captured, Failure> {
     let lines = entry.pointer("/request/headers").and_then(Value::as_array);
     for line in lines.into_iter().flatten() {
         let member = |name: &str| line.get(name).and_then(Value::as_str);
-        // HTTP/2 has names with a colon that are no headers.
+        // HTTP/2 has names with a colon that are not headers.
         if let (Some(name), Some(value)) = (member("name"), member("value"))
             && !name.starts_with(':')
         {

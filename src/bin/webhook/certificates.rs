@@ -1,10 +1,10 @@
-//! Certificates in a file: whose they are, and until when.
+//! Certificates in a file: their subjects and expiry.
 
 use std::path::Path;
 
 use crate::failure::Failure;
 
-/// Each certificate of a file, and whether it is valid and stays so for a month.
+/// Each certificate in a file, and whether it is valid for at least another month.
 #[cfg(feature = "asymmetric")]
 pub(crate) fn found(file: &Path) -> Result<Vec<(bool, String)>, Failure> {
     use std::time::Duration;

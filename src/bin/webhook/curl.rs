@@ -1,4 +1,4 @@
-//! A line for curl, as browsers, Postman and people write it.
+//! A curl command line, as written by browsers, Postman and people.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Uri};
 use crate::capture::Captured;
 use crate::failure::Failure;
 
-/// Options that take a value and say nothing of the request.
+/// Options with a value that does not affect the request.
 const PASSED_OVER: [&str; 17] = [
     "-o",
     "--output",
@@ -29,16 +29,16 @@ const PASSED_OVER: [&str; 17] = [
     "--cert",
     "--key",
 ];
-/// Options that are a header.
+/// Options that set a header.
 const HEADERS: [(&str, &str, &str); 3] = [
     ("-b", "--cookie", "cookie"),
     ("-A", "--user-agent", "user-agent"),
     ("-e", "--referer", "referer"),
 ];
-/// Options that make a body which does not stand in the line.
+/// Options for a body that is not on the command line.
 const OTHER_BODIES: [&str; 5] = ["-F", "--form", "--data-urlencode", "-T", "--upload-file"];
 
-/// The request that the line would make.
+/// The request that the command line would make.
 pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
     let refused = |what: String| Failure::usage(format!("capture: curl: {what}"));
     let mut words = words(line)
@@ -71,7 +71,7 @@ pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
                     Some(file) => {
                         let bytes = std::fs::read(file)
                             .map_err(|error| refused(format!("{file}: {error}")))?;
-                        // As curl does: line ends are kept by --data-binary alone.
+                        // As in curl, only these options keep line ends.
                         let keeps = option == "--data-binary" || option == "--json";
                         bytes
                             .into_iter()
@@ -133,7 +133,7 @@ pub(crate) fn parse(line: &str) -> Result<Captured, Failure> {
     })
 }
 
-/// An option, and the value that stands in the same word.
+/// An option, and a value in the same word.
 fn split(word: &str) -> (String, Option<String>) {
     if word.starts_with("--") {
         return match word.split_once('=') {
@@ -152,7 +152,7 @@ fn split(word: &str) -> (String, Option<String>) {
     }
 }
 
-/// The words of a line, as a shell of Unix reads them; none where a quote is not closed.
+/// The words of a command line by the rules of a Unix shell; `None` if a quote is not closed.
 fn words(line: &str) -> Option<Vec<String>> {
     let mut all = Vec::new();
     let mut word: Option<String> = None;
@@ -199,7 +199,7 @@ fn words(line: &str) -> Option<Vec<String>> {
     Some(all)
 }
 
-/// `$'…'`, in which browsers write what has quotes and line ends.
+/// `$'…'`, which browsers use for text with quotes and line ends.
 fn ansi(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Option<()> {
     loop {
         match rest.next()? {
@@ -211,7 +211,7 @@ fn ansi(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Option<()> {
                 'x' => word.push(u8::try_from(code(rest, 2)?).ok()?.into()),
                 'u' => {
                     let first = code(rest, 4)?;
-                    // Firefox writes what is beyond four digits as two halves.
+                    // Firefox writes characters beyond four digits as two halves.
                     let second = match first {
                         0xd800..0xdc00 if rest.next()? == '\\' && rest.next()? == 'u' => {
                             Some(code(rest, 4)?)
@@ -230,7 +230,7 @@ fn ansi(rest: &mut Peekable<Chars<'_>>, word: &mut String) -> Option<()> {
     }
 }
 
-/// A number of so many hex digits at most.
+/// A number with at most this many hex digits.
 fn code(rest: &mut Peekable<Chars<'_>>, most: usize) -> Option<u16> {
     let mut digits = String::new();
     while digits.len() < most

@@ -1,4 +1,4 @@
-//! `webhook doctor`: what is wrong with a receiver's surroundings.
+//! `webhook doctor`: problems in a receiver's environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,15 +19,15 @@ use crate::output::{Ended, Output};
 use crate::presets;
 use crate::sign::preset;
 
-/// More than this between two clocks is told as wrong.
+/// A larger difference between two clocks is reported as a problem.
 const MAX_SKEW: Duration = Duration::from_secs(5);
 const LEASE: Duration = Duration::from_secs(60);
-/// An entry that is queued for longer may be of a route that no worker serves.
+/// An entry that is queued longer may be on a route that no worker serves.
 const UNSERVED: Duration = Duration::from_secs(60);
-/// How many entries or records are looked at.
+/// How many entries or records are checked.
 const MOST_LOOKED_AT: usize = 1_000;
 
-/// What was found, and whether all is well.
+/// The findings, and whether all is well.
 struct Report {
     output: Output,
     is_well: bool,
@@ -50,7 +50,7 @@ pub(crate) async fn run(asked: &Doctor, output: Output) -> Result<Ended, Failure
         is_well: true,
     };
     let mut looked = false;
-    // One that is out of reach keeps nobody from what else was asked for.
+    // A store that is out of reach does not prevent the other checks.
     let mut store_failed = None;
     if asked.store.store.is_some() {
         looked = true;
@@ -93,7 +93,7 @@ async fn store(asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
     if counts.lapsed > 0 || counts.released > 0 {
         unretried(&store, report).await?;
     }
-    // What a server hides is not known to be sound.
+    // A setting that the server hides is not known to be safe.
     for (is_well, line) in settings {
         report.tell("setting", is_well, &line);
     }
@@ -111,7 +111,7 @@ async fn store(asked: &Doctor, report: &mut Report) -> Result<(), Failure> {
     }
 }
 
-/// What waits, and what will not run by itself.
+/// Entries that wait, and those that will not run by themselves.
 async fn inbox(inbox: &SharedInbox, report: &mut Report) -> Result<(), Failure> {
     let counts = inbox.counts().await?;
     let (queued, waiting) = (counts.queued, counts.waiting);
@@ -137,7 +137,7 @@ async fn inbox(inbox: &SharedInbox, report: &mut Report) -> Result<(), Failure> 
     Ok(())
 }
 
-/// When the oldest queued entry came, of so many that are looked at.
+/// When the oldest queued entry arrived, of the first few that are read.
 async fn oldest(inbox: &SharedInbox, queued: u64) -> Result<Option<UnixTime>, Failure> {
     if queued == 0 {
         return Ok(None);
@@ -147,7 +147,7 @@ async fn oldest(inbox: &SharedInbox, queued: u64) -> Result<Option<UnixTime>, Fa
     Ok(found.iter().map(|view| view.entry.accepted_at).min())
 }
 
-/// What is lost: events that failed inline, of senders that do not retry, as far as the program knows them.
+/// Lost events: those that failed inline and whose senders do not retry, as far as the program knows them.
 async fn unretried(store: &SharedStore, report: &mut Report) -> Result<(), Failure> {
     for preset in presets::all() {
         let retries = (preset.contract()).is_none_or(|contract| contract.retries_at_all());
@@ -176,8 +176,8 @@ async fn unretried(store: &SharedStore, report: &mut Report) -> Result<(), Failu
     Ok(())
 }
 
-/// Whether the store's clock is ahead of ours, and by how much: a claim is made, and its lease ends by the
-/// store's clock. It shows that the store can be written too.
+/// Whether the store's clock is ahead of ours, and by how much. It makes a claim, whose lease ends
+/// by the store's clock, which also shows that the store is writable.
 async fn clock(store: &SharedStore) -> Result<Option<(bool, Duration)>, Failure> {
     let unique = UnixTime::now().as_micros().to_string();
     let key = EventKey::new(Name::new("webhook-doctor")?, [unique.as_str()])?;
@@ -251,17 +251,17 @@ async fn last_matches(
     Ok(last)
 }
 
-/// Each entry of the list, names as they are resolved now.
+/// Each entry of the list, with names as they resolve now.
 async fn allowlist(list: &str, report: &mut Report) -> Result<(), Failure> {
     let entries: Vec<&str> = list
         .split(',')
         .map(str::trim)
         .filter(|entry| !entry.is_empty())
         .collect();
-    // What is no entry is told with what to do.
+    // An invalid entry is reported with the remedy.
     let parsed = Allowlist::parse(entries.iter().copied())?;
     for entry in entries {
-        // What is no name is a network or an address, or it had been refused.
+        // An entry that is not a name is a network or an address: others have been refused above.
         let Ok(host) = HostName::new(entry) else {
             report.tell("allowlist", true, entry);
             continue;
@@ -275,7 +275,7 @@ async fn allowlist(list: &str, report: &mut Report) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Which of a name's addresses the list admits: none that no sender out there can have.
+/// The addresses of a name that the list admits: none that an outside sender cannot have.
 fn admitted(list: &Allowlist, host: &HostName, addresses: Vec<IpAddr>) -> (bool, String) {
     let change = list.learn(host, addresses, UnixTime::now());
     let shown = |all: &[IpAddr]| {

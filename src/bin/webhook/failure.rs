@@ -1,4 +1,4 @@
-//! Why the program could not do what it was asked.
+//! The reasons for which the program can fail.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tower_webhook::ConfigError;
 use tower_webhook::store::{StoreError, StoreErrorKind};
 
-/// One line that names the place and the remedy, and what lies beneath.
+/// One line that names the place and the remedy, and the cause.
 #[derive(Debug)]
 pub(crate) struct Failure {
     text: String,
@@ -16,7 +16,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Something that was asked for makes no sense.
+    /// The command line makes no sense.
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -25,12 +25,12 @@ impl Failure {
         }
     }
 
-    /// Something of this place went wrong.
+    /// Something went wrong at this place.
     pub(crate) fn other(place: &str, error: impl fmt::Display) -> Self {
         Self::usage(format!("{place}: {error}"))
     }
 
-    /// Something of this place went wrong, and what lies beneath.
+    /// Something went wrong at this place, with a cause.
     pub(crate) fn caused(place: &str, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             text: place.to_owned(),

@@ -94,7 +94,7 @@ pub(crate) async fn run(
     Ok(Ended::Well)
 }
 
-/// What became of an event, wherever that is kept.
+/// Shows what became of an event, from the inbox or the records.
 pub(crate) async fn show(
     store: &StoreArgs,
     words: &[String],
@@ -131,7 +131,7 @@ pub(crate) async fn show(
     Ok(output.no(&text))
 }
 
-/// The entry under the first of these names that has one.
+/// The entry under the first of these keys that has one.
 async fn found(inbox: &SharedInbox, keys: &[EventKey]) -> Result<Option<EntryView>, Failure> {
     for key in keys {
         if let Some(view) = inbox.lookup(key).await? {
@@ -141,7 +141,7 @@ async fn found(inbox: &SharedInbox, keys: &[EventKey]) -> Result<Option<EntryVie
     Ok(None)
 }
 
-/// The key of the entry that is meant, by either name of its sender; as it was typed where there is none.
+/// The key of the requested entry, under either name of its sender; as typed if there is no entry.
 pub(crate) async fn key_in(inbox: &SharedInbox, words: &[String]) -> Result<EventKey, Failure> {
     let keys = keys(words)?;
     if let [_, _, ..] = &*keys
@@ -153,7 +153,7 @@ pub(crate) async fn key_in(inbox: &SharedInbox, words: &[String]) -> Result<Even
     typed.ok_or_else(|| Failure::usage("which event?"))
 }
 
-/// The name under which events of this provider are here, where it was typed as the program names it.
+/// The name under which this provider's events are stored, if the program's own name was typed.
 pub(crate) async fn provider_in(inbox: &SharedInbox, typed: &str) -> Result<Name, Failure> {
     let name = Name::new(typed.to_owned());
     let Some(stored) = presets::stored(typed) else {
@@ -167,7 +167,7 @@ pub(crate) async fn provider_in(inbox: &SharedInbox, typed: &str) -> Result<Name
     Ok(stored)
 }
 
-/// Whoever names a provider of which nothing is here is told so.
+/// Prints a note if nothing is known of this provider.
 pub(crate) async fn note_unknown(inbox: &SharedInbox, provider: &Name) -> Result<(), Failure> {
     if !is_known(inbox, provider).await? {
         note(format_args!(
@@ -193,7 +193,7 @@ pub(crate) async fn pause(
     })
 }
 
-/// Whether there is an entry of this provider, or something is set for it.
+/// Whether there is an entry or a setting of this provider.
 async fn is_known(inbox: &SharedInbox, provider: &Name) -> Result<bool, Failure> {
     let rates = inbox.rates().await?;
     let is_set = inbox.paused().await?.contains(provider)
@@ -252,7 +252,7 @@ async fn counts(inbox: &SharedInbox, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An entry in one line.
+/// An entry as one line.
 pub(crate) fn line(view: &EntryView) -> String {
     let (key, status, route) = (view.key.escaped(), view.status.code(), &view.route);
     let mut text = format!(
@@ -271,14 +271,14 @@ pub(crate) fn line(view: &EntryView) -> String {
     text
 }
 
-/// When what comes next of an entry comes, or since when nothing does.
+/// When the next step of an entry is due, or since when there is none.
 fn moment(view: &EntryView) -> Option<(&'static str, UnixTime)> {
     match (view.status, &view.entry.state) {
         (EntryStatus::Dead, EntryState::Dead { since, .. }) => Some(("since", *since)),
         (EntryStatus::Lapsed, _) => Some(("its lease ended at", view.entry.due()?)),
         (EntryStatus::Running, _) => Some(("its lease ends at", view.entry.due()?)),
         (EntryStatus::Waiting, _) => Some(("runs next at", view.entry.due()?)),
-        // One that was redriven may be told to wait.
+        // A redriven entry may have been given a delay.
         (EntryStatus::Queued, _) => {
             let due = view.entry.due().filter(|due| *due > UnixTime::now())?;
             Some(("runs at", due))

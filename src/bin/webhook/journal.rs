@@ -1,4 +1,4 @@
-//! Journals of JSON lines: requests out of them, and deliveries that are sent again.
+//! Journals of JSON lines: the requests in them, and deliveries that are sent again.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -21,12 +21,12 @@ use crate::secrets::{note, read};
 use crate::send::whole_url;
 use crate::sign::preset;
 
-/// When the outcome of a line was known.
+/// When the outcome of a line became known.
 pub(crate) fn at(line: &JournalLine) -> UnixTime {
     UnixTime::from_micros(line.at)
 }
 
-/// Whether somebody should look at it.
+/// Whether a person should investigate it.
 pub(crate) fn is_trouble(line: &JournalLine) -> bool {
     matches!(
         line.verdict.as_str(),
@@ -58,8 +58,8 @@ fn captured(request: &RecordedRequest, label: String) -> Result<Captured, Failur
     })
 }
 
-/// The lines of a journal, wherever it stands: in a folder of files, in one file, on the standard input, in a file of
-/// SQLite or in a table of Postgres.
+/// The lines of a journal in any place: a folder of files, one file, the standard input, a SQLite
+/// file or a Postgres table.
 pub(crate) async fn lines(place: &Path, option: &str) -> Result<Vec<JournalLine>, Failure> {
     let Some(pages) = Pages::open(place, option)? else {
         let bytes = read(place, option)?;
@@ -88,7 +88,7 @@ fn unreadable(lines: usize) -> String {
     format!("{lines} line{end} of the journal cannot be read")
 }
 
-/// The lines of a text. Of those that cannot be read it is told how many there are. A last one that has no end is not
+/// Parses the lines of a text. Of those that cannot be read it is told how many there are. A last one that has no end is not
 /// counted: it is being written, or was cut off when its writer died.
 pub(crate) fn parsed(text: &str, option: &str) -> Result<Vec<JournalLine>, Failure> {
     let mut lines = (1_usize..).zip(text.lines()).peekable();
@@ -120,7 +120,7 @@ pub(crate) fn parsed(text: &str, option: &str) -> Result<Vec<JournalLine>, Failu
     Ok(read)
 }
 
-/// The requests of all lines that hold one.
+/// The requests of all lines that have one.
 pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> {
     let mut all = Vec::new();
     for line in lines {
@@ -141,15 +141,15 @@ pub(crate) fn requests(lines: &[JournalLine]) -> Result<Vec<Captured>, Failure> 
     }
 }
 
-/// Whether a line is of this sender: another one's delivery, signed anew as this one's, would be taken for
-/// this one's. Who sends Standard Webhooks has a name of its own.
+/// Whether a line is of this sender: another sender's delivery, signed anew as this one's, would be
+/// taken for this one's. A sender of Standard Webhooks has its own name.
 fn is_of(line: &JournalLine, preset: &Preset, provider: &Provider) -> bool {
     let is_another = || presets::is_known(&line.provider);
     line.provider == provider.name().as_str()
         || (preset.name == "standard-webhooks" && !is_another())
 }
 
-/// What no delivery has from the one before: the connection's own.
+/// Headers of the connection itself, which are not sent again.
 const OF_THE_CONNECTION: [&str; 9] = [
     "host",
     "connection",
@@ -162,7 +162,7 @@ const OF_THE_CONNECTION: [&str; 9] = [
     "expect",
 ];
 
-/// The same event again: its body, the id that was signed and what else stood in its head, signed anew.
+/// The same event again: its body, its signed id and its other headers, signed anew.
 fn delivery(
     line: &JournalLine,
     captured: Captured,
@@ -191,7 +191,7 @@ fn delivery(
     Ok(delivery)
 }
 
-/// A verdict, as a value of the command line.
+/// A verdict from the command line.
 pub(crate) fn verdict(text: &str) -> Result<String, String> {
     let all: Vec<_> = Verdict::ALL.iter().map(|it| it.code()).collect();
     match all.contains(&text) {
@@ -200,7 +200,7 @@ pub(crate) fn verdict(text: &str) -> Result<String, String> {
     }
 }
 
-/// Sends what was proved and is whole again, signed anew, each event once: a handled one is a duplicate.
+/// Resends proved and complete deliveries, signed anew, each event once: a handled one is a duplicate.
 pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended, Failure> {
     let preset = preset(&asked.provider)?;
     preset.check_signs_by_secret()?;
@@ -240,7 +240,7 @@ pub(crate) async fn replay(asked: &args::Replay, output: Output) -> Result<Ended
             left_out = left_out.saturating_add(1);
             continue;
         }
-        // Each delivery of an event has a line.
+        // Each delivery of an event has a line, so an event may repeat.
         if line.key.as_ref().is_some_and(|key| !taken.insert(key)) {
             again = again.saturating_add(1);
             continue;

@@ -1,4 +1,4 @@
-//! Where a journal stands, and its lines page by page.
+//! The place of a journal, and its lines page by page.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -11,12 +11,12 @@ use tower_webhook::journal::{
 
 use crate::failure::Failure;
 
-/// How many lines are read at once.
+/// The number of lines read at once.
 const PAGE: usize = 1_000;
-/// What a file of SQLite begins with: <https://www.sqlite.org/fileformat.html>, section 1.3.
+/// The first bytes of a SQLite file: <https://www.sqlite.org/fileformat.html>, section 1.3.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
-/// A journal that is no plain file of lines.
+/// A journal that is not a plain file of lines.
 pub(crate) enum Pages {
     Folder(JournalFiles),
     Sqlite(SqliteJournal),
@@ -25,7 +25,7 @@ pub(crate) enum Pages {
 }
 
 impl Pages {
-    /// The journal there; `None` where it is one file of lines, or the standard input.
+    /// The journal at this place; `None` if it is one file of lines, or the standard input.
     pub(crate) fn open(place: &Path, option: &str) -> Result<Option<Self>, Failure> {
         let text = place.to_str().unwrap_or_default();
         if matches!(text.split_once("://"), Some(("postgres" | "postgresql", _))) {
@@ -63,7 +63,7 @@ impl Pages {
         )))
     }
 
-    /// The next page, from the beginning or from where another one has ended.
+    /// The next page, from the beginning or from the end of another one.
     pub(crate) async fn read(
         &self,
         after: Option<&JournalPosition>,

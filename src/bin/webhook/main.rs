@@ -1,4 +1,4 @@
-//! `webhook`: sends and verifies deliveries, says why one is refused, and looks after what receivers keep.
+//! `webhook`: sends and verifies deliveries, explains refusals, and manages receivers' stores.
 
 mod args;
 mod capture;
@@ -62,7 +62,7 @@ fn printed(status: ExitCode) -> ExitCode {
     failure.status()
 }
 
-/// Help, or a command line that makes no sense: clap's own words and statuses, 0 for help and 2 else.
+/// Help, or an invalid command line: clap's own text and statuses, 0 for help and otherwise 2.
 fn not_understood(error: &clap::Error) -> ExitCode {
     let is_option = |word: &std::ffi::OsString| word != "--";
     let json = std::env::args_os()
@@ -92,7 +92,7 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     failure.status()
 }
 
-/// A word too many may be a secret that was typed without its option: it is not repeated.
+/// Hides a surplus word in the error: it may be a secret that was typed without its option.
 fn without_value(mut error: clap::Error) -> clap::Error {
     let is_word = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(word)) => !word.starts_with('-'),
@@ -123,7 +123,7 @@ async fn run(command: Command, output: Output) -> Result<Ended, Failure> {
         Command::Watch(asked) => watch::run(&asked, output).await,
         Command::Doctor(asked) => doctor::run(&asked, output).await,
         Command::Completions { shell } => {
-            // Where nobody reads on, what is generated to the output at once panics.
+            // Generating directly to the output panics if its reader is gone.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "webhook", &mut script);
             output::print(&script);
@@ -133,10 +133,10 @@ async fn run(command: Command, output: Output) -> Result<Ended, Failure> {
     }
 }
 
-/// The page of the program, or of one of its commands, which is named by one word or two.
+/// The manual page of the program, or of one of its commands, named by one or two words.
 fn manual(words: &[String]) -> Result<Ended, Failure> {
     let mut command = Cli::command();
-    // Each command learns its whole name.
+    // Gives each command its full name.
     command.build();
     for word in words {
         let found = command.find_subcommand(word).cloned();

@@ -86,7 +86,7 @@ pub(crate) async fn discard(asked: &Discard, output: Output) -> Result<Ended, Fa
     Ok(told(inbox.discard(&discard).await?, output))
 }
 
-/// What is said of an event that has no entry: it may have been handled inline.
+/// The answer for an event without an entry: it may have been handled inline.
 async fn absent(asked: &Redrive, output: Output) -> Result<Ended, Failure> {
     let (records, _) = asked.store.store().await?;
     let Some(view) = records::found(&records, &keys(&asked.key)?).await? else {
@@ -106,7 +106,7 @@ fn limit(filter: &Filter) -> usize {
     filter.limit.unwrap_or(1_000)
 }
 
-/// The provider that is named, as its events are kept here.
+/// The named provider, as its events are stored here.
 async fn provider(inbox: &SharedInbox, filter: &Filter) -> Result<Option<Name>, Failure> {
     match &filter.provider {
         Some(typed) => Ok(Some(provider_in(inbox, typed).await?)),
@@ -132,7 +132,7 @@ fn letters(filter: &Filter, provider: Option<&Name>) -> DeadLetters {
     letters.limit(limit(filter))
 }
 
-/// Whether something was named: nobody means all of them by saying nothing.
+/// Checks that something was named: an empty filter must not select everything.
 fn check_named(filter: &Filter, all: bool) -> Result<(), Failure> {
     let by_time = filter.newer_than.is_some() || filter.older_than.is_some();
     let is_named = filter.provider.is_some() || filter.reason.is_some() || by_time;
@@ -163,7 +163,7 @@ fn told_many(moved: ManyMoved, filter: &Filter, output: Output) -> Ended {
         ..
     } = moved;
     let all = done.saturating_add(stale).saturating_add(changed);
-    // Whoever means all of them is told where these may not be all.
+    // If there may be more than the limit, the output says so.
     let limit = limit(filter);
     let may_have_more = all >= limit;
     let mut text = format!("done {done}\novertaken {stale}\nchanged meanwhile {changed}");

@@ -1,4 +1,4 @@
-//! What is printed, as text or as JSON.
+//! Output as text or as JSON.
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 
-/// Whether what was asked is so.
+/// Whether the answer is positive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
     Well,
@@ -21,14 +21,14 @@ impl Ended {
     }
 }
 
-/// One answer in one of two shapes.
+/// The output in one of two formats.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
 impl Output {
-    /// Prints the text, or the JSON in one line. Whether somebody reads it still.
+    /// Prints the text, or the JSON on one line. Returns whether the output still has a reader.
     pub(crate) fn show(self, text: impl fmt::Display, json: impl FnOnce() -> Value) -> bool {
         match self.json {
             true => say(json()),
@@ -36,13 +36,13 @@ impl Output {
         }
     }
 
-    /// Nothing was found or done, and why.
+    /// Prints that nothing was found or done, and why.
     pub(crate) fn no(self, why: &str) -> Ended {
         self.show(why, || json!({"ok": false, "why": why}));
         Ended::No
     }
 
-    /// It was done.
+    /// Prints that it was done.
     pub(crate) fn done(self, what: &str) -> Ended {
         self.show(what, || json!({"ok": true, "what": what}));
         Ended::Well
@@ -57,7 +57,8 @@ impl Output {
     }
 }
 
-/// `println!` panics where nobody reads any longer, as in `webhook … | head -1`: this says so.
+/// Like `println!`, which panics if the output has no reader, as in `webhook … | head -1`; this
+/// returns false.
 fn say(line: impl fmt::Display) -> bool {
     print(format!("{line}\n").as_bytes())
 }
@@ -89,8 +90,8 @@ pub(crate) fn unwritten() -> Option<&'static std::io::Error> {
     UNWRITTEN.get()
 }
 
-/// Text that strangers wrote, for a terminal: what would move its cursor, change its colours or turn text around is
-/// spelled out, and a line stays a line.
+/// Untrusted text for a terminal. Characters that would move the cursor, change colors or reorder
+/// text are escaped, and a line remains one line.
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -102,7 +103,7 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// Control characters, separators of lines, and what is not seen or turns text around.
+/// Control characters, line separators, and characters that are invisible or reorder text.
 fn is_hidden(c: char) -> bool {
     let formats = matches!(
         c,

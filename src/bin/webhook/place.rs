@@ -18,10 +18,10 @@ use tower_webhook::{Name, SharedStore};
 use crate::args::StoreArgs;
 use crate::failure::Failure;
 
-/// A person waits longer than a sender.
+/// A person is more patient than a sender.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What kind of place it is.
+/// The kind of a store.
 enum Kind {
     Redis,
     #[cfg(feature = "postgres")]
@@ -57,7 +57,7 @@ impl StoreArgs {
                 "--schema and --table-prefix: they are of Postgres alone",
             ));
         }
-        // One that is not there would be made, and be empty.
+        // A missing file would be created empty.
         if matches!(kind, Kind::Sqlite) && !Path::new(place).try_exists().unwrap_or(false) {
             return Err(Failure::usage(match shown(place) {
                 place if place == HIDDEN => format!(
@@ -67,7 +67,7 @@ impl StoreArgs {
             }));
         }
         if matches!(kind, Kind::Redis) {
-            // For `rediss`; an error says that one is installed already.
+            // For `rediss`; an error means that a provider is already installed.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         Ok((place, kind))
@@ -77,8 +77,8 @@ impl StoreArgs {
         self.schema.is_some() || self.table_prefix.is_some()
     }
 
-    /// The tables of a database; `None` of Redis, and of what cannot be opened: that is told by whoever opens it
-    /// next.
+    /// The tables of a database; `None` for Redis, and if it cannot be opened, which the next
+    /// attempt to open it reports.
     async fn tables(&self, place: &str, kind: &Kind) -> Option<Vec<String>> {
         match kind {
             Kind::Redis => None,
@@ -94,7 +94,7 @@ impl StoreArgs {
     #[cfg(feature = "postgres")]
     async fn tables_of_postgres(&self, place: &str) -> Option<Vec<String>> {
         let options: PgConnectOptions = place.parse().ok()?;
-        // Behind a pooler nothing that is prepared is there the next time.
+        // With a connection pooler, prepared statements may be gone the next time.
         let options = options.statement_cache_capacity(0);
         let database = options.disable_statement_logging().connect().await;
         let mut database = database.ok()?;
@@ -118,7 +118,7 @@ impl StoreArgs {
         found.ok()
     }
 
-    /// Refuses another program's database, in which tables would be made.
+    /// Refuses another program's database, in which tables would otherwise be created.
     fn refuse_foreign(&self, place: &str, tables: Option<&[String]>) -> Result<(), Failure> {
         match tables {
             Some(tables) if !self.is_among(tables, "schema") => Err(Failure::usage(format!(
@@ -129,7 +129,7 @@ impl StoreArgs {
         }
     }
 
-    /// Whether the table that a receiver names so is among these.
+    /// Whether the receiver's table of this name is among these.
     fn is_among(&self, tables: &[String], name: &str) -> bool {
         let prefix = self.table_prefix.as_deref().unwrap_or("tower_webhook_");
         let mut names = tables.iter().filter_map(|table| table.strip_prefix(prefix));
@@ -140,7 +140,7 @@ impl StoreArgs {
         Ok(self.namespace.clone().map(Name::new).transpose()?)
     }
 
-    /// The inbox, in which nothing is made that is not there.
+    /// The inbox, without creating anything.
     pub(crate) async fn inbox(&self) -> Result<SharedInbox, Failure> {
         let (place, _) = self.place()?;
         self.inbox_if_any().await?.ok_or_else(|| {
@@ -151,7 +151,7 @@ impl StoreArgs {
         })
     }
 
-    /// The inbox, unless there are records alone.
+    /// The inbox, unless there are only records.
     pub(crate) async fn inbox_if_any(&self) -> Result<Option<SharedInbox>, Failure> {
         let (place, kind) = self.place()?;
         let known = self.tables(place, &kind).await;
@@ -171,7 +171,7 @@ impl StoreArgs {
                 }
                 match builder.join().await.map_err(opened)? {
                     Some(inbox) => SharedInbox::new(inbox),
-                    // Which of the two it is, a store knows.
+                    // The store finds out whether there are records or nothing.
                     None => {
                         self.store().await?;
                         return Ok(None);
@@ -202,7 +202,7 @@ impl StoreArgs {
         }))
     }
 
-    /// The store, and what its check found: each setting with whether it is sound, how it is and what it risks.
+    /// The store, and the result of its check: each setting with its state and risk, and whether it is safe.
     pub(crate) async fn store(&self) -> Result<(SharedStore, Vec<(bool, String)>), Failure> {
         let (place, kind) = self.place()?;
         let tables = self.tables(place, &kind).await;
@@ -262,7 +262,8 @@ impl StoreArgs {
 
 const HIDDEN: &str = "the place that was given";
 
-/// A place as it may be repeated: not what may be a URL that lacks its scheme, with a password in it.
+/// A place that is safe to print: hides anything that may be a URL without its scheme and with a
+/// password.
 fn shown(place: &str) -> &str {
     match place.contains(['@', ':']) {
         true => HIDDEN,
@@ -270,7 +271,7 @@ fn shown(place: &str) -> &str {
     }
 }
 
-/// A place that could not be opened: out of reach, unless it is a setting that is wrong.
+/// A place that could not be opened: out of reach, unless a setting is wrong.
 fn opened<E>(error: E) -> Failure
 where
     E: std::error::Error + Send + Sync + 'static,

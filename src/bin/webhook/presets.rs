@@ -1,4 +1,4 @@
-//! Senders by their names.
+//! The known senders by name.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tower_webhook::{
 
 use crate::failure::Failure;
 
-/// A sender that is known.
+/// A known sender.
 pub(crate) struct Preset {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
@@ -23,7 +23,7 @@ pub(crate) struct Preset {
     pub(crate) how: How,
 }
 
-/// How it is made.
+/// How its provider is built.
 #[derive(Clone, Copy)]
 pub(crate) enum How {
     Keys(fn(Secrets) -> Result<Provider, ConfigError>),
@@ -125,7 +125,7 @@ const FIRSTS: [Preset; 12] = [
     },
 ];
 
-/// Every sender, by the order of names.
+/// All senders, ordered by name.
 pub(crate) fn all() -> Vec<Preset> {
     let facts = senders().map(|facts| Preset {
         name: facts.name(),
@@ -139,7 +139,7 @@ pub(crate) fn all() -> Vec<Preset> {
     all
 }
 
-/// The sender of this name, with `-` for `_` or the other way round.
+/// The sender of this name, in which `-` and `_` are interchangeable.
 pub(crate) fn find(name: &str) -> Option<Preset> {
     let alike = |text: &str| text.to_ascii_lowercase().replace('_', "-");
     all()
@@ -147,12 +147,12 @@ pub(crate) fn find(name: &str) -> Option<Preset> {
         .find(|preset| alike(preset.name) == alike(name))
 }
 
-/// Whether this is the name of a sender that is known, as its receiver writes it: Bloque's two hooks have one.
+/// Whether this is the provider name of a known sender: Bloque's two hooks share one.
 pub(crate) fn is_known(name: &str) -> bool {
     find(name).is_some() || name == "bloque"
 }
 
-/// The name that receivers keep a sender's events under, where that is another one than was typed.
+/// The name under which receivers store a sender's events, if it differs from the typed one.
 pub(crate) fn stored(typed: &str) -> Option<Name> {
     let name = find(typed)?.provider_name()?;
     (name.as_str() != typed).then_some(name)
@@ -160,7 +160,7 @@ pub(crate) fn stored(typed: &str) -> Option<Name> {
 
 const LISTED: &str = "`webhook providers` lists all, and this program knows none of your own";
 
-/// The name of a sender, as a value of the command line.
+/// A sender's name from the command line.
 pub(crate) fn name(text: &str) -> Result<String, String> {
     if let Some(preset) = find(text) {
         return Ok(preset.name.to_owned());
@@ -183,7 +183,7 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     })
 }
 
-/// How many letters must be changed, added or left out (Levenshtein).
+/// The number of letters to change, add or remove (Levenshtein).
 fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, of_a) in a.chars().enumerate() {
@@ -206,7 +206,7 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 impl Preset {
-    /// The sender with these secrets; none where it does not sign.
+    /// The sender with these secrets; `None` if it does not sign.
     pub(crate) fn signed(
         &self,
         secrets: Secrets,
@@ -219,7 +219,7 @@ impl Preset {
         }
     }
 
-    /// The name that receivers keep its events under; `None` where each receiver gives it one of its own.
+    /// The name under which receivers store its events; `None` if each receiver chooses it.
     pub(crate) fn provider_name(&self) -> Option<Name> {
         match self.how {
             _ if self.name.starts_with("standard") => None,
@@ -229,7 +229,7 @@ impl Preset {
         }
     }
 
-    /// How it delivers, which hangs on no secret.
+    /// Its delivery contract, which depends on no secret.
     pub(crate) fn contract(&self) -> Option<SenderContract> {
         let url = PublicUrl::parse("https://hooks.example/").ok()?;
         let provider = match self.how {
@@ -248,7 +248,7 @@ impl Preset {
         Some(provider.contract().clone())
     }
 
-    /// Refuses to sign as a sender that signs with a private key of its own.
+    /// Refuses senders that sign with a private key of their own.
     pub(crate) fn check_signs_by_secret(&self) -> Result<(), Failure> {
         match self.how {
             How::Facts(facts) if facts.signs_with_private_key() => Err(Failure::usage(format!(
@@ -270,7 +270,7 @@ impl Preset {
     }
 }
 
-/// Each secret as this sender reads it.
+/// Each secret, parsed as this sender's.
 fn of_facts(
     facts: &SenderFacts,
     secrets: Secrets,

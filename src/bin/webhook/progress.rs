@@ -1,14 +1,14 @@
-//! How far many deliveries are, while it takes longer than a second.
+//! The progress of many deliveries, shown if they take longer than a second.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Before this nothing is shown.
+/// Nothing is shown before this time.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Counts outcomes, and shows them now and then on the standard error.
+/// Counts outcomes, and shows them regularly on the standard error.
 pub(crate) struct Progress {
     begun: Instant,
     total: u32,
@@ -71,7 +71,7 @@ impl Progress {
         )
     }
 
-    /// Takes the line away, and tells how often each status came.
+    /// Removes the line, and returns how often each status came.
     pub(crate) fn end(self) -> BTreeMap<String, u32> {
         let counted = self.counted.into_inner().unwrap_or_default();
         if self.is_terminal && counted.last.is_some() {

@@ -1,4 +1,4 @@
-//! `webhook providers`: the senders that are known.
+//! `webhook providers`: the known senders.
 
 use serde_json::{Value, json};
 use tower_webhook::SenderContract;

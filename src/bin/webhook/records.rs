@@ -14,7 +14,7 @@ pub(crate) async fn run(
     command: &Records,
     output: Output,
 ) -> Result<Ended, Failure> {
-    // What was typed is read before anything is opened.
+    // Arguments are parsed before anything is opened.
     let named = match command {
         Records::Lookup { key: words } | Records::Forget { key: words } => Some(keys(words)?),
         Records::Unfinished { .. } | Records::Counts => None,
@@ -59,7 +59,7 @@ pub(crate) async fn run(
     Ok(Ended::Well)
 }
 
-/// The record under the first of these names that has one.
+/// The record under the first of these keys that has one.
 pub(crate) async fn found(
     store: &SharedStore,
     keys: &[EventKey],
@@ -72,7 +72,7 @@ pub(crate) async fn found(
     Ok(None)
 }
 
-/// A record in one line.
+/// Prints a record as one line.
 pub(crate) fn show(view: &RecordView, output: Output) {
     let state = match &view.state {
         RecordState::Claimed { lease_ends } => format!("claimed until {}", lease_ends.to_rfc3339()),
@@ -100,7 +100,7 @@ pub(crate) fn show(view: &RecordView, output: Output) {
     });
 }
 
-/// The key that was typed, and behind it the same under the name that receivers know its sender by.
+/// The typed key, followed by the same key under the name that receivers use for its sender.
 pub(crate) fn keys(words: &[String]) -> Result<Vec<EventKey>, Failure> {
     let typed = key(words)?;
     let mut keys = Vec::with_capacity(2);
@@ -113,7 +113,7 @@ pub(crate) fn keys(words: &[String]) -> Result<Vec<EventKey>, Failure> {
     Ok(keys)
 }
 
-/// A key in one word, or its provider and its parts.
+/// An encoded key, or a provider followed by the parts.
 fn key(words: &[String]) -> Result<EventKey, Failure> {
     match words {
         [part] if !part.contains(':') => Err(Failure::usage(format!(

@@ -1,9 +1,9 @@
-//! Made-up events. Their content hangs on the id alone but for times, so that one id is one event.
+//! Made-up events. Except for times, their content depends only on the id, so one id is one event.
 
 use serde_json::{Value, json};
 use tower_webhook::UnixTime;
 
-/// An id that nobody has used, as this sender writes its ids.
+/// An unused id in this sender's format.
 pub(crate) fn fresh_id(provider: &str, number: u32) -> String {
     let now = UnixTime::now().as_micros();
     let unique = (u128::from(now) << 44)
@@ -27,7 +27,7 @@ pub(crate) fn body(provider: &str, id: &str, at: UnixTime, items: u32) -> Vec<u8
     let secs = at.as_secs();
     let text = Value::from(id);
     let body = match provider {
-        // Members in the order in which the sender writes them.
+        // Members are in the order in which the sender writes them.
         "blendfi" => format!(
             r#"{{"id":{text},"type":"conversion.completed","created_at":"{time}","api_version":"2026-05-01","data":{{"object":"conversion","id":"cnv_1","user_id":"usr_1","transaction_type":"pix_offramp","status":"completed"}}}}"#
         ),

@@ -10,7 +10,7 @@ use tower_webhook::signature::PublicUrl;
 use crate::args::SecretArgs;
 use crate::failure::Failure;
 
-/// The example receiver's own: everybody knows it.
+/// The secret of the example receiver, which is public.
 const DEVELOPMENT_SECRET: &str = "whsec_test_for_development_only";
 const DEVELOPMENT_TOKEN: &str = "token-for-development-only";
 const VARIABLE: &str = "WEBHOOK_SECRET";
@@ -39,7 +39,7 @@ impl SecretArgs {
         }
     }
 
-    /// The secrets, which must be there.
+    /// The secrets, which are required.
     pub(crate) fn needed(&self) -> Result<Secrets, Failure> {
         self.given()?.ok_or_else(|| {
             Failure::usage(format!(
@@ -49,7 +49,7 @@ impl SecretArgs {
         })
     }
 
-    /// The secrets, or the one of the example receiver where that is on this machine.
+    /// The secrets, or that of the example receiver if that is on this machine.
     pub(crate) fn or_for_development(&self, url: &str) -> Result<Secrets, Failure> {
         match self.given()? {
             Some(secrets) => Ok(secrets),
@@ -64,7 +64,7 @@ impl SecretArgs {
         }
     }
 
-    /// The URL that the sender was given: this one, unless another is named.
+    /// The URL that the sender has: this one, unless another is given.
     pub(crate) fn url_or(&self, url: &str) -> Result<PublicUrl, Failure> {
         match (&self.public_url, PublicUrl::parse(url)) {
             (None, Ok(url)) => Ok(url),
@@ -72,15 +72,15 @@ impl SecretArgs {
         }
     }
 
-    /// The URL that the sender was given.
+    /// The URL that the sender has.
     pub(crate) fn url(&self) -> Result<PublicUrl, Failure> {
         let text = self.public_url.as_deref().unwrap_or(DEFAULT_URL);
         PublicUrl::parse(text).map_err(|error| Failure::other("--public-url", error))
     }
 }
 
-/// What a file of secrets holds. A name that leads nowhere may be the secret itself, typed in its place: it is
-/// repeated only where the folder is there.
+/// The content of a file of secrets. A path that does not exist may be the secret itself, typed in
+/// the wrong place: it is repeated only if its folder exists.
 fn of_file(file: &Path) -> Result<Vec<u8>, Failure> {
     let folder = file.parent().filter(|folder| {
         let is_named = folder.file_name().is_some();
@@ -95,7 +95,8 @@ fn of_file(file: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// The secrets of a variable. What is none may be the secret itself, typed in its place: that is not repeated.
+/// The secrets in a variable. A name that is not set may be the secret itself, typed in the wrong
+/// place, so it is not repeated.
 pub(crate) fn of_variable(name: &str, option: &str) -> Result<Secrets, Failure> {
     let is_plain = (name.bytes())
         .all(|byte| byte == b'_' || byte.is_ascii_uppercase() || byte.is_ascii_digit());
@@ -107,12 +108,12 @@ pub(crate) fn of_variable(name: &str, option: &str) -> Result<Secrets, Failure> 
     Ok(Secrets::from_env(name)?)
 }
 
-/// Beside what was asked for.
+/// Prints a note in addition to the requested output.
 pub(crate) fn note(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 
-/// The secret end of a path.
+/// The secret token at the end of a path.
 pub(crate) fn token(variable: Option<&str>, url: &str) -> Result<String, Failure> {
     let name = variable.unwrap_or(TOKEN_VARIABLE);
     match std::env::var(name) {
@@ -129,7 +130,7 @@ pub(crate) fn token(variable: Option<&str>, url: &str) -> Result<String, Failure
     }
 }
 
-/// Whether a URL leads to this machine.
+/// Whether a URL points to this machine.
 fn is_here(url: &str) -> bool {
     let uri: Option<http::Uri> = url.parse().ok();
     uri.as_ref()

@@ -1,4 +1,4 @@
-//! `webhook send`: deliveries as a sender makes them, right ones or wrong ones.
+//! `webhook send`: deliveries as a sender makes them, correct or wrong.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,14 +20,14 @@ use crate::secrets::{note, token};
 use crate::sign::{Made, keys, preset, signs_url, unsigned};
 use crate::tamper::Tamper;
 
-/// How often a delivery is sent at most, where it is told to come again.
+/// How often a delivery is sent at most, if it is retried.
 const MAX_ATTEMPTS: u32 = 10;
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// More deliveries than this are told in one line.
+/// More deliveries than this are summarized in one line.
 const MAX_LINES: u32 = 50;
 
-/// What is sent, and to where.
+/// The delivery to send, and its target.
 struct Sender {
     url: String,
     retry: bool,
@@ -45,10 +45,10 @@ pub(crate) async fn run(asked: &Send, output: Output) -> Result<Ended, Failure> 
         (_, Some(storm)) => (storm, true),
         (repeat, None) => (repeat.unwrap_or(1), false),
     };
-    // What can be in no request is told before anything is sent.
+    // A delivery that cannot be a request is reported before anything is sent.
     let check = delivery(&first, &provider, asked, token.as_deref()).to(&url);
     check.request::<Bytes>().map_err(|error| {
-        // The library's own words are of its methods.
+        // The library's own text names its methods.
         match preset.has_token() && error.to_string().contains("a secret path") {
             true => Failure::usage(
                 "--url: its path does not end in the secret token: leave the path out, or end it in the token",
@@ -108,7 +108,8 @@ pub(crate) async fn run(asked: &Send, output: Output) -> Result<Ended, Failure> 
     }
 }
 
-/// The events of a delivery, as its receiver will know them; its sender and id where that is not known.
+/// The events of a delivery, as its receiver will know them; its sender and id if the events are
+/// unknown.
 fn named(made: &Made, delivery: &TestDelivery, provider: &Provider) -> String {
     let with_token = match provider.verifier() {
         None => delivery.clone().token("token-of-nobody-at-all"),
@@ -122,7 +123,7 @@ fn named(made: &Made, delivery: &TestDelivery, provider: &Provider) -> String {
     }
 }
 
-/// The sender, and the token that ends its path.
+/// The sender, and the token at the end of its path.
 fn provider(
     preset: &Preset,
     asked: &Send,
@@ -160,7 +161,7 @@ fn provider(
             provider.ok_or_else(|| Failure::usage("it signs nothing"))?
         }
     };
-    // A URL with a path holds its token already.
+    // A URL with a path already holds its token.
     Ok((provider, token.filter(|_| !has_path)))
 }
 
@@ -188,14 +189,14 @@ fn has_path(url: &str) -> bool {
     path.is_some_and(|path| path.as_str() != "/")
 }
 
-/// The server of a URL, without its path, which may be secret.
+/// The origin of a URL, without its path, which may be secret.
 fn server(url: &str) -> String {
     let uri: Option<Uri> = url.parse().ok();
     let authority = uri.as_ref().and_then(Uri::authority);
     authority.map_or_else(|| "the receiver".to_owned(), |it| format!("http://{it}"))
 }
 
-/// The whole URL: one without a path gets that of the example receiver.
+/// The complete URL: one without a path gets that of the example receiver.
 pub(crate) fn whole_url(preset: &Preset, given: &str) -> Result<String, Failure> {
     let refused = |what: &str| Failure::usage(format!("--url: {what}"));
     let uri: Uri = given.parse().map_err(|_| refused("not a URL"))?;
@@ -220,7 +221,7 @@ pub(crate) fn whole_url(preset: &Preset, given: &str) -> Result<String, Failure>
 }
 
 impl Sender {
-    /// Sends until there is an answer that stands; whether that is a success.
+    /// Sends until an answer is final; returns whether it is a success.
     async fn send(
         &self,
         name: &str,
@@ -286,7 +287,7 @@ fn put(json: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// The status, and whether it was told as a duplicate.
+/// The status, and whether it was reported as a duplicate.
 fn told(answer: &Response<Bytes>) -> String {
     let replayed = answer.headers().contains_key("idempotent-replayed");
     let end = if replayed { " duplicate" } else { "" };

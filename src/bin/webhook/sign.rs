@@ -1,4 +1,4 @@
-//! `webhook sign`: what a sender would send, printed.
+//! `webhook sign`: prints what a sender would send.
 
 use bytes::Bytes;
 use data_encoding::BASE64;
@@ -103,7 +103,7 @@ fn data(body: &[u8]) -> (String, String) {
     (format!("printf '{format}' | "), "@-".to_owned())
 }
 
-/// Whether this sender signs the URL: two of them give two signatures.
+/// Whether this sender signs the URL: two URLs then give two signatures.
 pub(crate) fn signs_url(preset: &Preset, secrets: &Secrets, made: &Made) -> bool {
     let signed = |url: &str| {
         let url = PublicUrl::parse(url).ok()?;
@@ -120,7 +120,7 @@ pub(crate) fn signs_url(preset: &Preset, secrets: &Secrets, made: &Made) -> bool
     signed("https://a.example/hook") != signed("https://b.example/hook")
 }
 
-/// A text as a shell takes it.
+/// A text quoted for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -130,10 +130,10 @@ pub(crate) fn preset(name: &str) -> Result<Preset, Failure> {
     presets::find(name).ok_or_else(unknown)
 }
 
-/// More than any delivery holds.
+/// More items than any delivery has.
 const MOST_ITEMS: usize = 10_000;
 
-/// One event that was made, or given.
+/// An event that was made up or given.
 #[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) name: String,
@@ -143,7 +143,7 @@ pub(crate) struct Made {
 }
 
 impl Made {
-    /// The event that was asked for, the how-manieth it is.
+    /// The requested event; `number` distinguishes several.
     pub(crate) fn new(preset: &Preset, asked: &BodyArgs, number: u32) -> Result<Self, Failure> {
         let given = match (&asked.body, &asked.body_file) {
             (Some(body), _) => Some(body.clone().into_bytes()),
@@ -181,7 +181,7 @@ impl Made {
         Ok(Self { name, id, body, at })
     }
 
-    /// It as a delivery of this sender.
+    /// The event as a delivery of this sender.
     pub(crate) fn delivery(&self, provider: &Provider, asked: &BodyArgs) -> TestDelivery {
         let delivery = TestDelivery::new(provider, self.body.clone());
         let delivery = match provider.verifier() {
@@ -190,7 +190,7 @@ impl Made {
             }
             _ => delivery,
         };
-        // A sender that signs an id signs this one; the others tell it in the body.
+        // A sender that signs an id signs this one; others have it in the body.
         let with_id = self.id.as_deref().map(|id| delivery.clone().id(id));
         with_id
             .filter(|with| with.request::<Bytes>().is_ok())
@@ -198,8 +198,7 @@ impl Made {
     }
 }
 
-/// The events in this delivery, as its receiver will know them; none where they have no name that it would give
-/// again.
+/// The events in this delivery, as its receiver will know them; none for events without a stable name.
 pub(crate) fn keys(provider: &Provider, delivery: &TestDelivery, at: UnixTime) -> Vec<EventKey> {
     let Ok(request) = delivery.request::<Bytes>() else {
         return Vec::new();
@@ -222,13 +221,13 @@ pub(crate) fn keys(provider: &Provider, delivery: &TestDelivery, at: UnixTime) -
     named.map(|identity| identity.key).collect()
 }
 
-/// The id that a JSON body tells.
+/// The id in a JSON body.
 fn id_in(body: &[u8]) -> Option<String> {
     let value: Value = serde_json::from_slice(body).ok()?;
     Some(value.get("id")?.as_str()?.to_owned())
 }
 
-/// The sender as one that delivers: nobody's list and token where it is known by those.
+/// The sender without secrets: a placeholder list and token, if it is recognized by those.
 pub(crate) fn unsigned(preset: &Preset, token: &str) -> Result<Option<Provider>, Failure> {
     Ok(match preset.how {
         How::Address(make) => Some(make(Allowlist::parse(["127.0.0.1"])?)),

@@ -1,6 +1,6 @@
 use clap::ValueEnum;
 
-/// The one thing that is made wrong.
+/// The one part that is made wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tamper {
     Body,

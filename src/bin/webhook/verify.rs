@@ -1,4 +1,4 @@
-//! `webhook verify`: whether a captured request is authentic, and why it is not.
+//! `webhook verify`: whether a captured request is authentic, and if not, why.
 
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -36,10 +36,10 @@ pub(crate) async fn run(asked: &Verify, output: Output) -> Result<Ended, Failure
         Some(name) => Some((preset(name)?, of(name, asked, &secrets)?)),
         None => None,
     };
-    // Who sends Standard Webhooks has a name of its own.
+    // A sender of Standard Webhooks has its own name.
     let is_named = (named.as_ref()).is_some_and(|(preset, _)| preset.provider_name().is_some());
     for request in &captured {
-        // Judged as this sender's it would be refused, and the journal knows better.
+        // It would be refused as this sender's, but the journal knows its sender.
         if let (Some(sender), Some((_, provider))) = (&request.sender, &named)
             && sender != provider.name().as_str()
             && (presets::is_known(sender) || (request.is_authenticated && is_named))
@@ -56,7 +56,7 @@ pub(crate) async fn run(asked: &Verify, output: Output) -> Result<Ended, Failure
             None => match whoever(asked, &secrets, request, at)? {
                 Some(found) => found,
                 None => {
-                    // A HAR and a journal hold what others sent too.
+                    // A HAR or a journal also has requests of others.
                     if captured.len() == 1 {
                         return Err(Failure::usage(format!(
                             "{OF_NOBODY}: name one by --provider"
@@ -97,7 +97,7 @@ fn of_nobody(output: Output, request: &Captured) {
     );
 }
 
-/// When a request arrived, and who says so.
+/// When a request arrived, and the source of that time.
 fn when(asked: &Verify, request: &Captured, given: Option<UnixTime>) -> (UnixTime, &'static str) {
     if let Some(at) = given {
         return (at, "as --at says");
@@ -147,9 +147,9 @@ fn diagnosed(
     Ok(diagnose.delivery(head, &request.body, at))
 }
 
-/// The sender whose delivery it is, of all that are known: one that it is authentic as, or else one that
-/// it is authentic as but for its time. Else one as whose it would be authentic but for what is found, or
-/// whose signature or headers it holds, though wrong ones. `None` where it is nobody's.
+/// The known sender whose delivery this is. First comes a sender as which it is authentic, then one as
+/// which only its time is wrong. After those comes one as which it would be authentic but for the
+/// finding, or whose signature or headers it has, even if wrong. `None` if it belongs to no sender.
 fn whoever(
     asked: &Verify,
     secrets: &Secrets,
@@ -182,7 +182,7 @@ fn whoever(
         } else if verdict.is_err_and(|error| error.kind() == SignatureErrorKind::Mismatch) {
             signed.push((preset.name, provider));
         } else {
-            // What is read without any header tells of nobody.
+            // Errors that also occur without any header do not identify a sender.
             let bare = RequestHead::new(&request.method, &request.uri, &no_headers);
             match (
                 verifier.begin(head, at).err(),
@@ -279,7 +279,7 @@ fn tell(
     });
 }
 
-/// Without the query, which may hold a token.
+/// The path without the query, which may hold a token.
 fn path(request: &Captured) -> &str {
     request.uri.path()
 }

@@ -1,4 +1,4 @@
-//! `webhook watch`: deliveries in the terminal, as a journal takes them down.
+//! `webhook watch`: shows deliveries in the terminal as a journal records them.
 
 use std::io::{BufRead, BufReader, IsTerminal, Seek, SeekFrom};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::journal::{at, is_trouble};
 use crate::journals::Pages;
 use crate::output::{Ended, Output, printable};
 
-/// How often it is looked whether there is more.
+/// How often it checks for more lines.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// What is shown.
+/// The filter of lines to show.
 struct Wanted {
     provider: Option<Name>,
     trouble: bool,
@@ -24,7 +24,7 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Shows a line that is wanted. Whether somebody reads on.
+    /// Shows a line that matches. Returns whether the output still has a reader.
     fn show(&self, line: &JournalLine) -> bool {
         let is_of_it = (self.provider.as_ref()).is_none_or(|name| name.as_str() == line.provider);
         let is_wanted = is_of_it && (!self.trouble || is_trouble(line));
@@ -65,7 +65,7 @@ async fn paged(pages: &Pages, asked: &Watch, wanted: &Wanted) -> Result<Ended, F
     }
 }
 
-/// One file, such as the output of a sink of your own.
+/// A single file, such as the output of a sink of your own.
 async fn file(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
     let shown = asked.file.display();
     let failed = |error| Failure::other("watch", format_args!("{shown}: {error}"));
@@ -74,7 +74,7 @@ async fn file(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
         file.seek(SeekFrom::End(0)).map_err(failed)?;
     }
     let mut file = BufReader::new(file);
-    // Bytes: what is half written may end in the middle of a character.
+    // Bytes, as a partial line may end within a character.
     let mut text = Vec::new();
     loop {
         let read = file.read_until(b'\n', &mut text).map_err(failed)?;
@@ -87,7 +87,7 @@ async fn file(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
             text.clear();
             continue;
         }
-        // A line that is half written is read on later.
+        // A partial line is completed by later reads.
         if asked.once && read == 0 {
             return Ok(Ended::Well);
         }
@@ -102,7 +102,7 @@ async fn file(asked: &Watch, wanted: &Wanted) -> Result<Ended, Failure> {
     }
 }
 
-/// Whether a shorter file stands under the name now: the journal has begun a new one.
+/// Whether a shorter file now has this name: the journal has begun a new one.
 fn was_replaced(file: &mut BufReader<std::fs::File>, path: &std::path::Path) -> bool {
     let here = file.stream_position().ok();
     let len = std::fs::metadata(path).ok().map(|file| file.len());

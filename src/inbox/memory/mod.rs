@@ -27,12 +27,12 @@ use super::view::{EntryCounts, EntryView, HeldOrderKey, List};
 
 use self::space::Space;
 
-/// An [`Inbox`] in the memory of this process: **for tests**, and where an event may be lost.
+/// An [`Inbox`] in the memory of this process: **for tests**, and for events that may be lost.
 ///
-/// What it has accepted is gone when the process ends, although its sender was told that it is held.
-/// It holds so many entries that are not handled and no more.
+/// Accepted events are gone when the process ends, although their senders were told that they are
+/// held. The number of entries that are not handled yet is limited.
 ///
-/// Time is its own: the system's clock when it was made, and from there on the time that has
+/// It has its own time: the system's clock when it was made, plus the time that has
 /// passed. Waiting needs a tokio runtime with its timer. Clones share their entries.
 ///
 /// ```
@@ -53,17 +53,17 @@ struct Shared {
 const DEFAULT_CAPACITY: usize = 100_000;
 
 impl MemoryInbox {
-    /// An inbox for a hundred thousand entries that are not handled yet.
+    /// An inbox for 100,000 entries that are not handled yet.
     pub fn new() -> Self {
         Self::build(DEFAULT_CAPACITY, StoreClock::steady())
     }
 
-    /// An inbox for so many entries that are not handled yet.
+    /// An inbox for this many entries that are not handled yet.
     pub fn with_capacity(entries: usize) -> Self {
         Self::build(entries, StoreClock::steady())
     }
 
-    /// An inbox that goes by this clock, for tests.
+    /// An inbox with this clock, for tests.
     pub fn with_clock(clock: impl Clock) -> Self {
         Self::build(DEFAULT_CAPACITY, StoreClock::Given(Arc::new(clock)))
     }
@@ -78,7 +78,7 @@ impl MemoryInbox {
 
     fn space(&self) -> (MutexGuard<'_, Space>, UnixTime) {
         let space = self.0.space.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read under the lock: time goes on from one command to the next.
+        // Read under the lock, so that time advances from one command to the next.
         let now = self.0.clock.now();
         (space, now)
     }
@@ -90,7 +90,7 @@ impl MemoryInbox {
 
     fn tell(&self) {
         self.0.news.notify_waiters();
-        // For who is about to wait.
+        // For a caller that is about to wait.
         self.0.news.notify_one();
     }
 }
@@ -159,7 +159,8 @@ impl Inbox for MemoryInbox {
             let (space, now) = self.space();
             space.next_due().map(|due| due.saturating_since(now))
         };
-        // What is due already may be paused, or nobody's who asks: that is looked at now and then.
+        // An entry that is due may be paused, or of a route that nobody requests: it is checked now
+        // and then.
         let nap = next.filter(|it| !it.is_zero());
         let nap = nap.map_or(limit, |nap| self.0.clock.nap(nap).min(limit));
         let _ = timeout(nap, news).await;
@@ -190,7 +191,7 @@ impl Inbox for MemoryInbox {
 
     async fn discard(&self, discard: &Discard) -> Result<Moved, StoreError> {
         let moved = self.run(discard);
-        // Another event may have waited for it.
+        // Another event may have been waiting for it.
         self.tell();
         Ok(moved)
     }

@@ -7,25 +7,25 @@ use crate::inbox::order::{OrderChange, OrderState};
 use crate::inbox::route::Route;
 use crate::inbox::view::HeldOrderKey;
 
-/// What is kept of order keys, each of one route.
+/// The states of order keys, each of one route.
 #[derive(Default)]
 pub(super) struct Orders {
     states: BTreeMap<Place, OrderState>,
-    /// By when they need not be kept.
+    /// When each may be forgotten.
     ending: BTreeSet<(UnixTime, Place)>,
 }
 
 type Place = (Route, OrderKey);
 
 impl Orders {
-    /// What is kept of the order key of this entry, if it has one.
+    /// The state of this entry's order key, if it has one.
     pub(super) fn of(&self, route: &Route, entry: &Entry) -> Option<OrderState> {
         let order = entry.order.as_ref()?;
         let state = self.states.get(&(route.clone(), order.key.clone()));
         Some(state.cloned().unwrap_or_default())
     }
 
-    /// Does to the order key of this entry what a command on it came to.
+    /// Applies the effect of a command to this entry's order key.
     pub(super) fn change(
         &mut self,
         route: &Route,
@@ -38,7 +38,7 @@ impl Orders {
         }
     }
 
-    /// Keeps this of the order key of this entry from now on.
+    /// Sets the state of this entry's order key.
     pub(super) fn set(&mut self, route: &Route, entry: &Entry, state: OrderState, now: UnixTime) {
         let Some(order) = &entry.order else { return };
         let place = (route.clone(), order.key.clone());
@@ -56,7 +56,7 @@ impl Orders {
         self.states.insert(place, state);
     }
 
-    /// Those that are held, with their holders.
+    /// The held order keys, with their holders.
     pub(super) fn held(&self, route: &Route, limit: usize) -> Vec<HeldOrderKey> {
         let states = self.states.iter().filter(|((of, _), _)| of == route);
         let held = states.filter_map(|((_, key), state)| {
@@ -66,7 +66,7 @@ impl Orders {
         held.take(limit).collect()
     }
 
-    /// Forgets one whose time is over, if there is one.
+    /// Forgets one whose time is over, if any.
     pub(super) fn purge_one(&mut self, now: UnixTime) -> bool {
         let over = self.ending.first().filter(|(end, _)| *end <= now).cloned();
         let Some(over) = over else { return false };

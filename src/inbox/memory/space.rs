@@ -14,17 +14,17 @@ use crate::store::{StoreError, StoreErrorKind};
 
 use super::orders::Orders;
 
-/// How many entries each command looks at for whether their time is over: more than it may add.
+/// How many entries each command checks for the end of their time: more than it may add.
 const PURGED_AT_ONCE: usize = 16;
 
-/// The entries, behind one lock.
+/// The entries, under one lock.
 pub(super) struct Space {
     capacity: usize,
-    /// How many of them somebody is to move on.
+    /// How many of them must still be moved on.
     open: usize,
     slots: HashMap<EventKey, Slot>,
     due: BTreeMap<Route, BTreeSet<Place>>,
-    /// What is over in some way, by the end of its retention.
+    /// Entries that have ended in some way, by the end of their retention.
     ending: BTreeSet<Place>,
     paused: BTreeSet<Name>,
     limits: BTreeMap<(Name, RateOf), Limit>,
@@ -142,11 +142,11 @@ impl Space {
                         tell_stale(key);
                     }
                     (TakeOutcome::Buried, _) => skipped = true,
-                    // It may have come to be of the other kind.
+                    // It may now be of the other kind.
                     (TakeOutcome::NotNow, _) => skipped |= !self.is_of(key, take.lone),
                 }
             }
-            // Behind what was skipped there may be others.
+            // Entries after the skipped ones may be due.
             if !taken.is_empty() || !skipped {
                 return taken;
             }
@@ -175,8 +175,7 @@ impl Space {
         self.limits.get(&(route.rated()?.clone(), of)).copied()
     }
 
-    /// What is kept of the order key of an entry, if it has one, and what is left of its rate, if there is
-    /// one.
+    /// The state of an entry's order key, if it has one, and the rest of its rate, if there is one.
     fn order_of(&self, slot: &Slot) -> Option<(OrderState, Option<Limit>)> {
         let order = self.orders.of(&slot.route, &slot.entry)?;
         let rate = self.limit(&slot.route, RateOf::EachOrderKey);

@@ -8,7 +8,7 @@ use crate::inbox::order::OrderState;
 impl sealed::Sealed for Redrive {}
 impl sealed::Sealed for Discard {}
 
-/// Whether the entry died at this time, if one is named.
+/// Whether the entry died at this time, if one is given.
 fn is_meant(entry: &Entry, died: Option<UnixTime>) -> bool {
     let is_it = |at| matches!(entry.state, EntryState::Dead { since, .. } if since == at);
     died.is_none_or(is_it)
@@ -28,7 +28,7 @@ impl EntryCommand for Redrive {
         if let EntryState::Queued { by: Some(by), .. } = entry.state
             && self.token == Some(by)
         {
-            // The reply was lost: it is queued since.
+            // The reply was lost: it has been queued since then.
             return EntryStep::leave(Moved::Done);
         }
         if !is_meant(entry, self.if_dead_since) {
@@ -63,8 +63,8 @@ impl EntryCommand for Redrive {
 }
 
 impl Redrive {
-    /// What was completed of the order key of a dead entry says against queuing it. `None` where nothing
-    /// does.
+    /// The answer if the completed version of its order key forbids queuing a dead entry. `None` if
+    /// nothing does.
     pub fn against_order<Id: PartialEq>(
         &self,
         entry: &Entry,

@@ -29,7 +29,7 @@ impl EntryCommand for Begin {
                 begun: false,
                 ..
             } if token == self.taken => begun(entry, self.token, self.lease, now),
-            // The reply was lost: the same one once more.
+            // The reply was lost: the same attempt again.
             EntryState::Running {
                 token, begun: true, ..
             } if token == self.token => Entry {
@@ -49,12 +49,12 @@ impl EntryCommand for Begin {
     }
 }
 
-/// The entry with one more attempt, which begins now.
+/// The entry with one more attempt that begins now.
 pub(super) fn begun(entry: &Entry, token: Token, lease: Duration, now: UnixTime) -> Entry {
     Entry {
         state: running(token, lease, now),
         attempts: entry.attempts.saturating_add(1),
-        // The time keeps it growing where the entry was lost, the count where the clock stands still.
+        // The time keeps it growing if the entry was lost, the count if the clock does not advance.
         fence: entry.fence.saturating_add(1).max(now.as_micros()),
         ..entry.clone()
     }
@@ -151,7 +151,7 @@ impl EntryCommand for Finish {
 }
 
 impl Finish {
-    /// What comes of it for the order key: an event that is to be tried again holds it.
+    /// The effect on the order key: an event that will be retried keeps holding it.
     fn changes(&self, entry: &Entry, now: UnixTime) -> Option<OrderChange> {
         let order = entry.order.as_ref()?;
         match self.verdict {
@@ -172,7 +172,7 @@ impl Finish {
         }
     }
 
-    /// A command that is sent again finds what it did.
+    /// A resent command finds its own effect.
     fn said_before(&self, entry: &Entry) -> Held {
         let by = match (&entry.state, &self.verdict) {
             (EntryState::Done { token, .. }, Verdict::Done)

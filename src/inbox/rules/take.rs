@@ -6,23 +6,23 @@ use crate::inbox::entry::{Entry, EntryState, FailedAttempt};
 use crate::inbox::order::{OrderChange, OrderState};
 use crate::inbox::route::Route;
 
-/// What becomes of an entry that a worker would take.
+/// The outcome for an entry that a worker would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TakeOutcome {
-    /// It is the worker's.
+    /// It now belongs to the worker.
     Taken,
-    /// Its workers died in every attempt it had: it is dead now.
+    /// Its workers died in every attempt: it is dead now.
     Buried,
     /// A newer event of its order key was completed: it is skipped.
     Stale,
-    /// It is not due, not of the kind that is asked for, or another event holds its order key.
+    /// It is not due, not of the requested kind, or another event holds its order key.
     NotNow,
 }
 
 impl Take {
-    /// What taking this entry of a route comes to; `order` is what is kept of its order key, if it has one,
-    /// [empty](OrderState::default) where nothing is.
+    /// The effect of taking this entry of a route; `order` is the state of its order key, if it has
+    /// one, or [empty](OrderState::default) if none is stored.
     pub fn apply<Id: PartialEq>(
         &self,
         id: &Id,
@@ -64,7 +64,7 @@ impl Take {
                 return EntryStep::write(next, TakeOutcome::Buried).and(entry.frees_when_dead());
             }
             if next.is_lone() != self.lone {
-                // Whoever takes such ones finds it at once.
+                // A take of lone entries finds it at once.
                 next.state = EntryState::Queued { due: now, by: None };
                 return EntryStep::write(next, TakeOutcome::NotNow);
             }

@@ -1,4 +1,4 @@
-//! What a delivery gets, by the status of its entry.
+//! The answer to a delivery, by the status of its entry.
 
 use super::*;
 use crate::store::StoredResponse;
@@ -70,7 +70,7 @@ fn each_status_has_its_answer_and_only_three_take_new_content() {
         ),
         (EntryStatus::Discarded, same, Accepted::Conflict, other),
         (EntryStatus::Stale, same, Accepted::Conflict, other),
-        // Other content is as new as without an entry.
+        // Other content is treated as if there were no entry.
         (
             EntryStatus::Mismatched,
             same,

@@ -1,4 +1,4 @@
-//! Random histories, beside a model that is told only what the parties see.
+//! Random histories, compared with a model that knows only what the parties see.
 
 use proptest::prelude::*;
 
@@ -43,16 +43,16 @@ fn deeds() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// What all who take part know together from the answers that they got.
+/// The joint knowledge of all parties from their answers.
 #[derive(Debug, Default)]
 struct Known {
     now: u64,
     /// Whether an event was accepted that is not done, discarded or forgotten.
     owed: bool,
-    /// The content that is to run or has run, and until when what has run is known.
+    /// The content that will run or has run, and until when a content that has run is known.
     what: u8,
     known_until: Option<u64>,
-    /// Whether what is known is only that it is not true.
+    /// Whether it is only known to be untrue.
     untrue: bool,
     dead: bool,
     holder: Option<Holder>,
@@ -78,7 +78,8 @@ impl Known {
                 let other = self.untrue && what != self.what;
                 assert!(!self.is_known() || other, "what is known is not new");
                 if other {
-                    // The fence of a new entry is a time: in the same instant it is no later one.
+                    // The fence of a new entry is a time, so within the same instant it does not
+                    // grow.
                     self.fence = self.fence.saturating_sub(1);
                 }
                 self.untrue = false;
@@ -191,7 +192,7 @@ proptest! {
                     if begins && outcome == TakeOutcome::Taken {
                         known.began(who, Begun::Granted(scene.entry().grant()));
                     }
-                    // A worker's death sends an entry back to be taken alone.
+                    // A worker's death makes an entry lone.
                     if outcome == TakeOutcome::NotNow && *scene.entry() != entry {
                         known.holder = None;
                         prop_assert!(scene.entry().is_lone());
@@ -234,7 +235,7 @@ proptest! {
                     Moved::Stale => panic!("it is in no order"),
                 },
             }
-            // What was accepted is there until it is done or discarded, whatever happens.
+            // An accepted event stays until it is done or discarded, whatever happens.
             let kept = scene.0.as_ref().is_some_and(|entry| entry.is_kept(at(known.now)));
             prop_assert_eq!(kept, known.is_known());
             prop_assert!(!known.owed || scene.entry().needs_content());

@@ -1,4 +1,4 @@
-//! Several entries of one order key: what the rules say of each, and of all of them.
+//! Several entries of one order key: the rules for each, and for all of them together.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn accept_in(what: u8, order: Order) -> Accept {
     }
 }
 
-/// The entries of one order key by their number, and what is kept of the key.
+/// The entries of one order key by number, and the state of the key.
 #[derive(Debug, Default)]
 struct Thing {
     entries: BTreeMap<u8, Scene>,
@@ -84,7 +84,7 @@ fn while_one_is_held_no_other_one_is_taken() {
     assert_eq!(thing.take(1, &take(1), 0), TakeOutcome::Taken);
     assert_eq!(thing.take(2, &take(2), 0), TakeOutcome::NotNow);
     thing.run(1, &begin(1), 0);
-    // Not while it waits for its next attempt either, nor when its worker has died.
+    // Nor while it waits for its next attempt, or after its worker has died.
     thing.run(1, &finish(1, retry(60)), 0);
     assert_eq!(thing.take(2, &take(2), 59), TakeOutcome::NotNow);
     assert_eq!(thing.take(1, &take(1), 60), TakeOutcome::Taken);
@@ -115,7 +115,7 @@ fn what_is_older_than_what_was_completed_is_skipped_and_nothing_else_is() {
     assert!(thing.entries[&4].entry().needs_content());
     let again = thing.run(4, &accept_in(1, order(Some(4))), 2);
     assert_eq!(again, Accepted::Duplicate { differs: false });
-    // Nothing is known for ever.
+    // Nothing is known forever.
     let week = 7 * 86_400;
     assert!(!thing.entries[&4].entry().is_kept(at(week + 1)));
     thing.accept(9, Some(1));
@@ -185,7 +185,7 @@ fn redriving_what_was_overtaken_says_so_and_needs_force() {
         assert_eq!(thing.redrive(id, &redrive.force(), 1), Moved::Done);
         thing.attempt(id, Verdict::Done, 1);
     }
-    // What was newer is newer still.
+    // The newer version remains the newest.
     assert_eq!(thing.order.applied(at(1)), Some(Version::new(3)));
 }
 
@@ -200,7 +200,7 @@ fn content_that_is_about_something_else_leaves_the_key_that_it_had() {
     assert_eq!(corrected, Accepted::Corrected);
     assert_eq!(thing.take(2, &take(2), 0), TakeOutcome::Taken);
 
-    // Newer content of the same thing holds it.
+    // Newer content of the same key holds it.
     let mut thing = Thing::default();
     thing.accept(1, Some(1));
     thing.accept(2, Some(2));
@@ -247,7 +247,7 @@ proptest! {
     #[test]
     fn one_at_a_time_in_rising_versions_and_none_waits_for_ever(deeds in deeds()) {
         let (mut thing, mut now) = (Thing::default(), 0);
-        // The newest version that was completed, and when.
+        // The newest completed version, and when it was completed.
         let mut newest: Option<(i64, u64)> = None;
         for deed in deeds {
             match deed {
@@ -303,7 +303,7 @@ proptest! {
                 .collect();
             prop_assert!(held.len() <= 1, "{held:?}");
             prop_assert!(held.first().is_none_or(|id| thing.order.holder == Some(*id)));
-            // Who holds the key is on its way: it was attempted or given back, and is open.
+            // The holder of the key is in progress: it was attempted or given back, and is open.
             if let Some(holder) = thing.order.holder {
                 let entry = thing.entries[&holder].entry();
                 prop_assert!(entry.is_open() && entry.due().is_some());

@@ -1,4 +1,4 @@
-//! From one worker to the next.
+//! Entries that pass from one worker to the next.
 
 use super::*;
 use crate::store::{Grant, Held};
@@ -9,7 +9,7 @@ fn an_attempt_counts_when_its_handler_begins() {
     assert_eq!(scene.take(&take(1), 0), TakeOutcome::Taken);
     assert_eq!(scene.entry().attempts, 0, "being taken costs none");
     assert_eq!(scene.take(&take(2), 9), TakeOutcome::NotNow, "one holder");
-    // It died before it began: nothing of it counts.
+    // It died before it began, so nothing counts.
     assert_eq!(scene.take(&take(2), 10), TakeOutcome::Taken);
     assert_eq!((scene.entry().attempts, scene.entry().deaths), (0, 0));
     assert_eq!(scene.run(&begin(1), 11), Begun::Fenced, "it was taken over");
@@ -112,7 +112,7 @@ fn an_entry_whose_worker_died_twice_is_taken_alone_and_dies_with_its_last_attemp
         "the attempts of the dead count"
     );
     assert_eq!(scene.entry().deaths, 1);
-    // The second death: it goes back, for who takes such ones.
+    // The second death: it goes back, for takes of lone entries.
     assert_eq!(scene.take(&take(3), 20), TakeOutcome::NotNow);
     assert_eq!(scene.entry().deaths, 2);
     assert_eq!(scene.take(&take(3), 20), TakeOutcome::NotNow);

@@ -39,12 +39,12 @@ fn a_file_that_fills_slowly_goes_in_its_time() {
     };
     prune_in(&mut files, 23);
     files.write(&[line("second")]).unwrap();
-    // Behind a day another file is begun.
+    // A day later, another file is begun.
     prune_in(&mut files, 25);
     files.write(&[line("third")]).unwrap();
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 2);
     assert_eq!(ids(&files), ["first", "second", "third"]);
-    // Nothing was written since: the last file is not kept for being the last.
+    // Nothing was written since, but the last file is not kept for being the last.
     prune_in(&mut files, 49);
     assert_eq!(ids(&files), [""; 0]);
 }

@@ -26,10 +26,10 @@ use crate::signature::{Verification, Verifier};
 pub(crate) use secret_path::SecretPathGate;
 pub(crate) use source::SourceGate;
 
-/// Those gates that are set, in the order in which they are asked.
+/// The gates that are set, in the order in which they check.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Checks {
-    /// Whether it is the sender's contract that says which methods are let through.
+    /// Whether the sender's contract decides which methods are let through.
     pub(crate) by_method: bool,
     pub(crate) path: Option<SecretPathGate>,
     /// An address must pass them all.
@@ -40,31 +40,32 @@ pub(crate) struct Checks {
     pub(crate) challenges: Option<Challenges>,
 }
 
-/// What the body is still to prove.
+/// The proofs that still need the body.
 #[derive(Default)]
 pub(crate) struct Pending {
-    /// Behind a pointer: futures that hold it are short, and it is gone once it is judged.
+    /// Boxed: futures that hold it stay small, and it is dropped once it is judged.
     pub(crate) signature: Option<Box<Verification>>,
-    /// Behind a pointer, as everything that most deliveries do without.
+    /// Boxed, like everything that most deliveries do without.
     pub(crate) custom: Option<Box<OwnBody>>,
 }
 
 impl Pending {
-    /// The next bytes of what is signed.
+    /// Feeds the next bytes that may be signed.
     pub(super) fn update(&mut self, frame: &Bytes) {
         if let Some(check) = &mut self.signature {
             check.update(frame);
         }
     }
 
-    /// Whether the head has proved all.
+    /// Whether the head alone has proved everything.
     pub(crate) fn is_nothing(&self) -> bool {
         self.signature.is_none() && self.custom.is_none()
     }
 }
 
 impl Checks {
-    /// Whether this request is for them; a gate around a whole application guards one path only.
+    /// Whether these gates apply to this request: a gate around a whole application guards one path
+    /// only.
     pub(crate) fn guard(&self, parts: &Parts) -> bool {
         self.path
             .as_ref()
@@ -76,7 +77,7 @@ impl Checks {
         self.signature.as_ref().map(Verifier::keys)
     }
 
-    /// The proofs that a delivery holds when it has passed them all.
+    /// The proofs of a delivery that has passed all gates.
     pub(crate) fn proofs(&self) -> impl Iterator<Item = Proof> {
         let Self {
             by_method: _,
@@ -97,8 +98,8 @@ impl Checks {
         .flatten()
     }
 
-    /// Asks each gate. What the body proves, if anything, is then still to be fed and judged: it is put
-    /// where it stays, for it is large.
+    /// Checks each gate. Proofs that need the body are put into `pending`, still to be fed and
+    /// judged. They are filled in place because they are large.
     pub(crate) fn admit(
         &self,
         parts: &mut Parts,
@@ -114,7 +115,7 @@ impl Checks {
         if method == MethodUse::Foreign && !self.asks_with(&parts.method) {
             return Err(RejectionCause::of_method(&parts.method));
         }
-        // A gate outside may have asked for the token already, and has then cut it off.
+        // A gate outside may have checked the token already and cut it off.
         let path = (self.path.as_ref()).filter(|gate| !gate.has_seen(auth.secret_path.as_ref()));
         let time = HeadTime::new(&*endpoint.clock, auth.readings.received());
         if let Some(gate) = path {
@@ -122,10 +123,10 @@ impl Checks {
         }
         let admitted = self.admit_from(parts, auth, endpoint, method, &time, pending);
         auth.readings.note(time.read());
-        // Done last, for most of what is refused needs no other path.
+        // Done last: most refused requests do not need the other path.
         match (path, &admitted) {
             (Some(gate), Ok(_)) => gate.cut(parts)?,
-            // What is refused is seen by the observer alone.
+            // Only the observer sees a refused request.
             (Some(gate), Err(_)) if endpoint.interest().headers => gate.hide(parts),
             (Some(_), Err(_)) | (None, _) => {}
         }
@@ -135,7 +136,7 @@ impl Checks {
         admitted
     }
 
-    /// Asks the gates behind the path.
+    /// Checks the gates that follow the path.
     fn admit_from(
         &self,
         parts: &Parts,
@@ -164,7 +165,7 @@ impl Checks {
         }
         check_encoding(&parts.headers, &endpoint.contract)?;
         head.client = auth.client;
-        // There is no key yet: `ask_body` ends it, whatever it is.
+        // There is no key yet: `ask_body` ends this request in any case.
         #[cfg(feature = "senders")]
         if (self.challenges.as_ref()).is_some_and(|challenges| challenges.await_secret(time.now()))
         {
@@ -194,7 +195,7 @@ impl Checks {
 }
 
 impl Checks {
-    /// Whether the sender asks for something with this method.
+    /// Whether the sender makes challenges with this method.
     fn asks_with(&self, method: &Method) -> bool {
         #[cfg(feature = "senders")]
         let asks =
@@ -207,7 +208,7 @@ impl Checks {
         asks
     }
 
-    /// Ends a delivery whose proof was passed and that asks for something.
+    /// Ends a proved delivery that makes a challenge.
     #[cfg(feature = "senders")]
     pub(crate) fn ask_body(&self, auth: &AuthState, now: UnixTime) -> Result<(), RejectionCause> {
         match (&self.challenges, &auth.body) {
@@ -217,7 +218,7 @@ impl Checks {
     }
 }
 
-/// What every proof is asked about, before the client is known.
+/// The head that every proof checks, before the client is known.
 #[inline]
 fn head_of<'a>(parts: &'a Parts, time: &'a HeadTime<'a>) -> ProofHead<'a> {
     ProofHead {
@@ -234,14 +235,14 @@ fn head_of<'a>(parts: &'a Parts, time: &'a HeadTime<'a>) -> ProofHead<'a> {
 
 #[cfg(feature = "senders")]
 impl Checks {
-    /// Whether the head was let in without a proof, because a secret is awaited.
+    /// Whether the head was let in without a proof because a secret is awaited.
     pub(crate) fn is_unproved(&self, auth: &AuthState) -> bool {
         let lacks = (self.signature.is_some() && auth.signature.is_none())
             || (self.custom.is_some() && auth.custom.is_none());
         lacks && self.challenges.is_some()
     }
 
-    /// Ends such a delivery, whatever it is.
+    /// Ends such a delivery in any case.
     pub(crate) fn ask_unproved(&self, auth: &AuthState, now: UnixTime) -> RejectionCause {
         let body = auth.body.as_deref().unwrap_or_default();
         match &self.challenges {
@@ -251,7 +252,7 @@ impl Checks {
     }
 }
 
-/// The head with the path that the sender called: a router has cut off what leads to a nested one.
+/// The head with the path that the sender called: axum strips the prefix for nested routers.
 #[cfg(feature = "axum")]
 fn as_sent(parts: &Parts) -> RequestHead<'_> {
     use axum::extract::OriginalUri;
@@ -267,7 +268,7 @@ fn as_sent(parts: &Parts) -> RequestHead<'_> {
     parts.into()
 }
 
-/// Refuses what a gate of another provider has let through.
+/// Refuses a request that a gate of another provider has let through.
 fn check_provider(auth: &AuthState) -> Result<(), RejectionCause> {
     if auth.is_foreign {
         return Err(RejectionCause::because(

@@ -10,12 +10,12 @@ use crate::prove::{NotProved, ProofHead, Prove, ProveBody};
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 
-/// Demands a secret token as last segment of the path, and cuts it off.
+/// Demands a secret token as the last segment of the path, and cuts it off.
 #[derive(Debug, Clone)]
 pub(crate) struct SecretPathGate {
     /// The token must be one of each set.
     sets: Vec<PathTokens>,
-    /// Where the gate stands; `None` before whatever it is put around.
+    /// The path that the gate guards; `None` for everything that it wraps.
     pub(crate) prefix: Option<Arc<str>>,
 }
 
@@ -24,19 +24,19 @@ impl SecretPathGate {
         Self { sets, prefix: None }
     }
 
-    /// Whether a right token was cut off outside.
+    /// Whether an outer gate has cut off a token that is right here too.
     pub(crate) fn has_seen(&self, shown: Option<&ShownToken>) -> bool {
         shown.is_some_and(|shown| self.includes(shown))
     }
 
-    /// Whether a token is right. Each set is asked, whatever the others say.
+    /// Whether a token is right. Every set is checked, whatever the others say.
     fn includes(&self, shown: &ShownToken) -> bool {
         (self.sets.iter()).fold(!self.sets.is_empty(), |so_far, tokens| {
             tokens.include(shown) && so_far
         })
     }
 
-    /// Whether this path is one that the gate stands before.
+    /// Whether the gate guards this path.
     pub(crate) fn guards(&self, path: &str) -> bool {
         self.prefix.as_deref().is_none_or(|prefix| {
             path.strip_prefix(prefix)
@@ -49,7 +49,7 @@ impl SecretPathGate {
         self.sets.iter().find_map(PathTokens::tail)
     }
 
-    /// Cuts a right token out of what is handed on.
+    /// Cuts a right token out of the request that is passed on.
     pub(crate) fn cut(&self, parts: &mut Parts) -> Result<(), RejectionCause> {
         self.hide(parts);
         parts.uri = without_token(&parts.uri, self.tail()).ok_or(Reason::UnknownPath)?;
@@ -57,7 +57,7 @@ impl SecretPathGate {
         Ok(())
     }
 
-    /// Hides a right token from who sees the headers.
+    /// Hides a right token from observers of the headers.
     pub(crate) fn hide(&self, parts: &mut Parts) {
         if let Some((_, token)) = split_token(parts.uri.path(), self.tail()) {
             mark_sensitive(&mut parts.headers, token);
@@ -72,7 +72,7 @@ impl ProveBody for ShownToken {
 }
 
 impl Prove for SecretPathGate {
-    /// The right token: all is proved, whatever the body is.
+    /// The right token: it proves everything, whatever the body is.
     type Body = ShownToken;
 
     fn covers(&self) -> Coverage {
@@ -89,7 +89,7 @@ impl Prove for SecretPathGate {
         let (before, token) = split_token(path, self.tail()).ok_or_else(unknown)?;
         let in_place = self.prefix.as_deref().is_none_or(|prefix| before == prefix);
         let shown = ShownToken::of(token.as_bytes()).ok_or_else(unknown)?;
-        // The token is compared in any case, so that a wrong place takes as long.
+        // The token is compared in any case, so that a wrong position takes equally long.
         if !(self.includes(&shown) && in_place) {
             return Err(unknown().into());
         }
@@ -101,14 +101,14 @@ impl Prove for SecretPathGate {
 fn mark_sensitive(headers: &mut HeaderMap, token: &str) {
     for value in headers.values_mut() {
         let (token, mut windows) = (token.as_bytes(), value.as_bytes().windows(token.len()));
-        // Nearly all differ in the first byte.
+        // Nearly all windows differ in the first byte.
         if windows.any(|window| window.first() == token.first() && window == token) {
             value.set_sensitive(true);
         }
     }
 }
 
-/// What axum remembers as the URI that the client sent holds the token too.
+/// The original URI that axum remembers holds the token too.
 #[cfg(feature = "axum")]
 fn clean_original_uri(parts: &mut Parts, tail: Option<&str>) {
     use axum::extract::OriginalUri;

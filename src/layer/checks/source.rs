@@ -47,7 +47,7 @@ impl SourceGate {
     }
 }
 
-/// An address that the allowlist holds: all is proved, whatever the body is.
+/// An address on the allowlist: it proves everything, whatever the body is.
 pub(crate) struct AllowedAddress(pub(crate) IpAddr);
 
 impl ProveBody for AllowedAddress {
@@ -84,7 +84,7 @@ impl Prove for SourceGate {
                 "the address is not on the allowlist",
             ),
             Admission::Unresolved => {
-                // The names may have come by `replace`, to a layer built outside any runtime.
+                // `replace` may have added the names, to a layer built outside any runtime.
                 self.resolver.start(&self.allowlist, &self.clock);
                 self.resolver.hurry();
                 RejectionCause::because(

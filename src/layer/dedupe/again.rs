@@ -1,4 +1,4 @@
-//! A request that a journal holds, sent through again.
+//! Replays a request from a journal.
 
 mod error;
 
@@ -25,11 +25,11 @@ use crate::rejection::Rejection;
 use crate::rejection_cause::RejectionCause;
 use crate::store::Store;
 
-/// A request out of a journal that is to be sent through again.
+/// A request from a journal, to be replayed.
 ///
-/// It enters behind the proof, which stands in its line, and keeps the key of its event: one that is
-/// done is a duplicate, unless [`force`](Self::force) says otherwise. Only requests whose origin was proved can be
-/// sent through again, and only with their whole body.
+/// It skips the proof, whose result its line records, and keeps the key of its event. An event that
+/// is done is a duplicate, unless [`force`](Self::force) is set. Only requests whose origin was
+/// proved can be replayed, and only with their whole body.
 ///
 /// ```
 /// use tower_webhook::journal::{JournalFiles, JournalFilter};
@@ -40,7 +40,7 @@ use crate::store::Store;
 /// let files = JournalFiles::open("/var/log/webhooks")?;
 /// let failed = JournalFilter::new().provider(Name::new("stripe")?).verdict(Verdict::Failed).authenticated();
 /// for line in files.read(&failed, None, 1_000)?.lines {
-///     // A router takes any body: this is the one that it is given.
+///     // A router takes any body: this is the type that it gets here.
 ///     let replay = Replay::of(&line);
 ///     let replayed = layer.replay::<_, axum::body::Body, _>(&replay, on_event.clone()).await?;
 ///     println!("{:?}: {} {:?}", line.key, replayed.status, replayed.reason);
@@ -56,12 +56,12 @@ pub struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    /// Sends the request of this line through again.
+    /// Replays the request of this line.
     pub fn of(line: &'a JournalLine) -> Self {
         Self { line, force: false }
     }
 
-    /// Runs its event although that is done; of a list, each of its events. Their effects take place once more.
+    /// Runs its event even if it is done; for a list, each of its events. Their effects take place once more.
     ///
     /// ```
     /// use tower_webhook::Replay;
@@ -76,7 +76,7 @@ impl<'a> Replay<'a> {
         self
     }
 
-    /// Whether the line holds all that is needed to send its request through again.
+    /// Whether the line holds everything needed to replay its request.
     ///
     /// # Errors
     ///
@@ -113,24 +113,24 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// What of a line is sent through again.
+/// The parts of a line that are replayed.
 struct Whole<'a> {
     request: &'a RecordedRequest,
     body: Vec<u8>,
 }
 
-/// What became of a request that was sent through again.
+/// The outcome of a replayed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Replayed {
-    /// What its sender would have been told.
+    /// The status that its sender would have got.
     pub status: StatusCode,
-    /// Why, where its event was not simply handled: [`Reason::AlreadyDone`] for one that is done,
-    /// [`Reason::Queued`] for one that waits for a worker now.
+    /// The reason, unless its event was simply handled: [`Reason::AlreadyDone`] if it is done,
+    /// [`Reason::Queued`] if it now waits for a worker.
     pub reason: Option<Reason>,
 }
 
-/// A request out of a journal, as it stood behind its proof.
+/// A request from a journal, as it was right after its proof.
 struct Restored {
     parts: Box<Parts>,
     auth: AuthState,
@@ -138,7 +138,8 @@ struct Restored {
 }
 
 impl DedupeState {
-    /// Sends a request through again; `path` is what may follow the token in its path, where it has one.
+    /// Replays a request; `path` is the segment that may follow the token in its path, if it has a
+    /// token.
     pub(crate) async fn replay<S, B, RB>(
         self: &Arc<Self>,
         replay: &Replay<'_>,
@@ -179,10 +180,10 @@ impl DedupeState {
                 let key = replay.line.event_key();
                 let is_test = event.identity.handling == Handling::TestId;
                 match key {
-                    // Its key was made at random.
+                    // Its key was random.
                     Some(key) if is_test => event.identity.key = key,
                     Some(key) if key == event.identity.key => {}
-                    // What was refused before it had a key may have one now.
+                    // A request refused before it had a key may have one now.
                     None if !is_test => {}
                     Some(_) | None => return Err(ReplayError::new(ReplayErrorKind::OtherKey)),
                 }
@@ -241,7 +242,7 @@ impl DedupeState {
         })
     }
 
-    /// Forgets an event that is done, in one step: nobody is disturbed who has it by now.
+    /// Forgets an event that is done, in one atomic step: a claim made since then is not disturbed.
     async fn forget_done(&self, key: &EventKey) -> Result<(), ReplayError> {
         #[cfg(feature = "inbox")]
         if let Some(door) = &self.door {
@@ -254,7 +255,7 @@ impl DedupeState {
     }
 }
 
-/// The events of a list have the keys that they had.
+/// Checks that the events of a list have the same keys as then.
 fn has_its_keys(line: &JournalLine, items: &[IdentifiedItem]) -> Result<(), ReplayError> {
     let keys = digest_of(items.iter().map(IdentifiedItem::key));
     match &line.keys {

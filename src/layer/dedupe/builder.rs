@@ -20,18 +20,17 @@ use crate::layer::webhook::{NamedSteps, Pipeline};
 use crate::runtime::{RunSettings, RunState};
 use crate::store::{SharedStore, Store};
 
-/// Most that is kept of a response's body: a record is meant to be small.
+/// The most bytes of a response's body that are stored: a record should be small.
 const MAX_REPLAY_BODY: usize = 4096;
-/// What is taken of one delivery that holds a list of events, and how many run at a time.
+/// How many events one delivery may hold, and how many of them run at a time.
 const MAX_ITEMS: usize = 1_000;
 const ITEM_CONCURRENCY: usize = 16;
 
 /// Runs a handler once for each event, whatever its sender repeats.
 ///
-/// It demands that gates before it have proved the origin: the
-/// [`Authenticated`](crate::Authenticated) mark must hold every proof that it was built
-/// with, or the request gets 500. Built with [`DedupeLayer::builder`]; [`Webhook`](crate::Webhook)
-/// does so for a provider.
+/// It demands that gates in front of it have proved the origin: the [`Authenticated`](crate::Authenticated) mark
+/// must hold every proof that the layer was built with, or the request gets 500. Built with
+/// [`DedupeLayer::builder`]; [`Webhook`](crate::Webhook) does so for a provider.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -75,7 +74,7 @@ pub struct DedupeLayer<M = SameBody> {
 }
 
 impl DedupeLayer {
-    /// Starts a layer that tells events apart by `rule` and demands these proofs.
+    /// Starts a layer that distinguishes events by `rule` and demands these proofs.
     #[track_caller]
     pub fn builder(
         endpoint: &EndpointConfig,
@@ -95,8 +94,8 @@ impl DedupeLayer {
 }
 
 impl DedupeLayer {
-    /// Calls the service inside with a body of this type, whatever body came. Unless set, it is of the
-    /// type that came.
+    /// Calls the inner service with a body of this type, whatever the request's body type is. By
+    /// default, the body keeps the request's type.
     pub fn handler_body<T: From<Bytes>>(self) -> DedupeLayer<BodyAs<T>> {
         DedupeLayer {
             steps: self.steps,
@@ -127,26 +126,26 @@ pub struct DedupeBuilder {
 }
 
 impl DedupeBuilder {
-    /// Keeps the events of one account of this sender apart from those of its others.
+    /// Separates the events of this account from those of the sender's other accounts.
     pub fn tenant(mut self, tenant: Name) -> Self {
         self.tenant = Some(tenant);
         self
     }
 
-    /// Names this consumer of the events, where several are to see each. See
+    /// Names this consumer of the events, if each event must reach several consumers. See
     /// [`Webhook::consumer`](crate::Webhook::consumer).
     pub fn consumer(mut self, name: Name) -> Self {
         self.endpoint = self.endpoint.consumer(name);
         self
     }
 
-    /// How events are claimed, kept and confirmed, where it is not as usual.
+    /// Sets how events are claimed, kept and confirmed, if the defaults do not fit.
     pub fn config(mut self, config: DedupeConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// Takes deliveries that no gate has proved.
+    /// Accepts deliveries that no gate has proved.
     ///
     /// # Insecure
     ///
@@ -162,15 +161,15 @@ impl DedupeBuilder {
         self
     }
 
-    /// The layer, keeping its records in this store.
+    /// The layer, with its records in this store.
     ///
     /// # Errors
     ///
-    /// No proof demanded, or none that vouches for the query where the rule reads it; a proof of your
-    /// own, which no layer alone gives; a name that
-    /// another webhook of this process has taken in this store, while a layer or service of that one
-    /// lives; a retention, lease or renewal ceiling that the sender's schedule does not allow, with
-    /// both numbers; a body to replay of more than 4 KiB.
+    /// Refuses: no demanded proof, or none that vouches for the query if the rule reads it; a
+    /// custom proof, which no single layer gives; a name that another webhook of this process has
+    /// taken in this store, while a layer or service of that webhook lives; a retention, lease or
+    /// renewal ceiling that the sender's schedule does not allow (the error gives both numbers); a
+    /// `replay_responses` limit of more than 4 KiB.
     pub fn build(self, store: impl Store) -> Result<DedupeLayer, ConfigError> {
         let steps = self.steps_alone(&KeptIn::Store(SharedStore::new(store)))?;
         Ok(DedupeLayer {
@@ -179,7 +178,7 @@ impl DedupeBuilder {
         })
     }
 
-    /// The same with no gates before it in the same layer.
+    /// The steps without gates in the same layer.
     pub(super) fn steps_alone(self, kept_in: &KeptIn) -> Result<Arc<NamedSteps>, ConfigError> {
         let endpoint = self.endpoint.clone();
         self.alone(kept_in).map_err(|error| endpoint.refused(error))
@@ -193,7 +192,7 @@ impl DedupeBuilder {
                  of a `Provider` that is `proved_by` it",
             ));
         }
-        // The gates stand in layers of their own.
+        // The gates are in separate layers.
         let authenticator = Authenticator {
             endpoint: self.endpoint.clone(),
             checks: Checks::default(),
@@ -202,7 +201,7 @@ impl DedupeBuilder {
         self.steps(authenticator, kept_in)
     }
 
-    /// The same behind these gates.
+    /// The steps that follow these gates.
     pub(crate) fn steps(
         self,
         authenticator: Authenticator,

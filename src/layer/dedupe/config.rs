@@ -5,7 +5,7 @@ use crate::runtime::{Confirm, ConfirmSubject, Drain, SharedConfirm};
 /// How events are claimed, kept and confirmed: what [`Webhook`](crate::Webhook) and
 /// [`DedupeLayer`](super::DedupeLayer) both take.
 ///
-/// What is not set is as the sender's [contract](crate::SenderContract) says. Values that contract
+/// Unset values follow the sender's [contract](crate::SenderContract). Values that the contract
 /// does not allow are refused when the layer is built.
 ///
 /// ```
@@ -39,26 +39,26 @@ pub struct DedupeConfig {
 }
 
 impl DedupeConfig {
-    /// Everything as the sender's contract says.
+    /// Follows the sender's contract in everything.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks whether an event is true before it is claimed. Whatever is asked must agree: the
-    /// provider's own question and each that is added here. Where there is an inbox its workers ask.
+    /// Asks whether an event is true before it is claimed. All questions must agree: the provider's
+    /// own and each one added here. With an inbox, the workers ask.
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
         self.confirms.push(SharedConfirm::new(confirm));
         self
     }
 
-    /// The same, with one question for all deliveries about one subject.
+    /// Like [`confirm`](Self::confirm), but asks one question for all deliveries about one subject.
     pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
         self.confirms.push(SharedConfirm::by_subject(confirm));
         self
     }
 
-    /// Lets this drain wait for the handlers. Unless set, nothing waits: a process that ends leaves
-    /// its events claimed until their leases are over.
+    /// Makes this drain wait for the handlers. By default, nothing waits: a process that ends
+    /// leaves its events claimed until their leases end.
     pub fn drain(mut self, drain: Drain) -> Self {
         self.drain = drain;
         self
@@ -66,30 +66,31 @@ impl DedupeConfig {
 
     /// How long a record is kept.
     ///
-    /// Unless set, 30 days where old events can come back (by hand, or because no signed time lets a
-    /// captured one grow stale), else 72 hours; longer where the sender itself goes on for longer. See
-    /// [`SenderContract::default_retention`](crate::SenderContract::default_retention).
+    /// By default, 30 days if old events can come back (by hand, or because a captured delivery has
+    /// no signed time to grow stale by), else 72 hours; longer if the sender itself retries for
+    /// longer. See [`SenderContract::default_retention`](crate::SenderContract::default_retention).
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
         self
     }
 
-    /// How long a claim lasts without renewal: what a receiver that dies holds an event for.
+    /// How long a claim lasts without renewal: the time for which a receiver that dies blocks an
+    /// event.
     ///
-    /// Unless set, 15 s, or the sender's retry interval or the renewal ceiling where one of them is
+    /// By default, 15 s, or the sender's retry interval or the renewal ceiling if one of them is
     /// shorter, and at least 1 s. See
     /// [`SenderContract::default_lease`](crate::SenderContract::default_lease).
     ///
-    /// It is renewed after a third of that time, or up to a fifteenth earlier: what falls due at
-    /// about the same time goes to the store in one call.
+    /// It is renewed after a third of that time, or up to a fifteenth earlier: renewals that are
+    /// due at about the same time share one call to the store.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self
     }
 
-    /// How long a claim is renewed for in all.
+    /// How long a claim is renewed in all.
     ///
-    /// Unless set, two fifths of the sender's retry horizon and at most 15 minutes; 15 minutes where
+    /// By default, two fifths of the sender's retry horizon and at most 15 minutes; 15 minutes if
     /// it does not retry. See
     /// [`SenderContract::default_renewal_ceiling`](crate::SenderContract::default_renewal_ceiling).
     pub fn renewal_ceiling(mut self, ceiling: Duration) -> Self {
@@ -97,37 +98,37 @@ impl DedupeConfig {
         self
     }
 
-    /// Refuses, with 422, events that happened before the retention began: whether those are
-    /// duplicates is not certain.
+    /// Refuses, with 422, events that happened before the retention began: it is uncertain whether
+    /// they are duplicates.
     ///
-    /// It goes by the time that an event tells ([`Delivery::event_time`](crate::Delivery::event_time)) and by the
-    /// clock of this receiver: events without a time pass, and a store's clock that was set forward is not seen.
+    /// The age is that of the event's own time ([`Delivery::event_time`](crate::Delivery::event_time)) by this
+    /// receiver's clock. Events without a time pass, and a store clock that was set forward goes unnoticed.
     pub fn refuse_old_events(mut self) -> Self {
         self.refuse_old = true;
         self
     }
 
-    /// Keeps response bodies of up to this many bytes (at most 4 KiB) with the record, and answers
-    /// duplicates with the first one's status, body and `Content-Type` instead of an empty 200.
+    /// Stores response bodies of up to this many bytes (at most 4 KiB) with the record, and answers
+    /// duplicates with the first response's status, body and `Content-Type` instead of an empty
+    /// 200.
     ///
-    /// No other header is kept. So a body that cannot be read without one leaves duplicates the
-    /// empty 200, as a longer one does: one with a `Content-Encoding`, a part of a whole (206), a
-    /// redirection, or a `Content-Type` of more than 255 bytes.
+    /// No other header is stored. Duplicates therefore get the empty 200 if the body is longer, or
+    /// cannot be read without another header: with a `Content-Encoding`, as part of a whole (206),
+    /// in a redirection, or with a `Content-Type` of more than 255 bytes.
     pub fn replay_responses(mut self, max_body_bytes: usize) -> Self {
         self.replay_body = Some(max_body_bytes);
         self
     }
 
-    /// Lets the layer keep its records under a name that another webhook of this process has, in
-    /// the same store: while a configuration is read anew, or where one process plays several
-    /// receivers.
+    /// Lets the layer use a name that another webhook of this process has taken in the same store:
+    /// for reloading a configuration, or if one process plays several receivers.
     pub fn shares_name(mut self) -> Self {
         self.shares_name = true;
         self
     }
 
-    /// How many events are taken of a delivery that holds a list of them; 1,000 unless set. One with
-    /// more is refused with 413 before any of them is claimed.
+    /// How many events a delivery with a list may hold; 1,000 by default. A delivery with more is
+    /// refused with 413 before any event is claimed.
     ///
     /// ```
     /// use tower_webhook::DedupeConfig;
@@ -140,7 +141,7 @@ impl DedupeConfig {
         self
     }
 
-    /// How many events of one delivery are claimed and run at a time; 16 unless set, and at least one.
+    /// How many events of one delivery are claimed and run at a time; 16 by default, and at least 1.
     ///
     /// Those of a longer list begin in its order when it comes first. When its sender comes again, those begin first that
     /// were tried least often.
@@ -149,13 +150,13 @@ impl DedupeConfig {
         self
     }
 
-    /// Runs handlers while the store cannot be asked.
+    /// Runs handlers while the store is out of reach.
     ///
     /// # Insecure
     ///
-    /// While the store is out of reach every duplicate and every replay runs its handler again. Such
-    /// deliveries say so by [`Delivery::is_unchecked`](crate::Delivery::is_unchecked), and the
-    /// observer counts them.
+    /// While the store is out of reach, every duplicate and every replay runs its handler again.
+    /// Such deliveries report it through [`Delivery::is_unchecked`](crate::Delivery::is_unchecked),
+    /// and the observer counts them.
     pub fn with_insecure_fail_open(mut self) -> Self {
         self.fail_open = true;
         self

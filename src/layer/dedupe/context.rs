@@ -12,23 +12,24 @@ use crate::rejection_cause::RejectionCause;
 use crate::runtime::RunContext;
 use crate::signature::Verified;
 
-/// What is known of one delivery. Its request, its task and its handler share it.
+/// The facts about one delivery. Its request, its task and its handler share them.
 pub(super) type DeliveryContext = RunContext<Kept>;
 
-/// What is kept of the request of a run.
+/// What a run keeps of its request.
 pub(crate) struct Kept {
     pub(super) core: Arc<DedupeState>,
-    /// For the observer only, where it asks for them.
+    /// For the observer only, if it requests them.
     pub(super) headers: Option<HeaderMap>,
-    /// When its origin was proved, where somebody wants to know.
+    /// When its origin was proved, if durations are reported.
     pub(super) proved_at: Option<Instant>,
-    /// Whether the sender's answer is settled. Held while the observer is told that it was answered
-    /// before its handler ended, so that it hears of the end behind that.
+    /// Whether the sender's answer is settled. Locked while the observer learns of an answer before
+    /// the handler's end, so that it learns of the end afterwards.
     pub(super) answered: Mutex<bool>,
 }
 
 impl Kept {
-    /// Why a handler has failed. Where its sender has been answered and does not retry, that it is lost.
+    /// Why a handler has failed; if its sender has been answered and does not retry, that its event
+    /// is lost.
     pub(super) fn failed(&self, cause: RejectionCause, is_answered: bool) -> RejectionCause {
         match is_answered && !self.core.endpoint.contract.retries_at_all() {
             true => cause.for_good(),
@@ -38,7 +39,7 @@ impl Kept {
 }
 
 impl DeliveryContext {
-    /// Settles that the answer is the caller's to give; `false` where one was given before.
+    /// Settles that the caller gives the answer; `false` if one was given before.
     pub(super) fn settle(&self) -> bool {
         !std::mem::replace(&mut *self.answered(), true)
     }
@@ -47,8 +48,8 @@ impl DeliveryContext {
         *self.answered()
     }
 
-    /// Settles that the sender is answered before its handler has ended, with this refusal, and
-    /// tells the observer; `None` where an answer was given before.
+    /// Settles that the sender gets this refusal before its handler has ended, and notifies the
+    /// observer; `None` if an answer was given before.
     pub(super) fn answer_early<RB>(
         &self,
         reason: Reason,
@@ -68,7 +69,7 @@ impl DeliveryContext {
         (self.kept.answered.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the observer what became of the delivery, and what its sender was told, if anything.
+    /// Reports the outcome of the delivery to the observer, with the sender's answer, if any.
     pub(super) fn observe(
         &self,
         verdict: Verdict,

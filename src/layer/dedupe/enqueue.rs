@@ -1,4 +1,4 @@
-//! From a proved delivery to the answer that its event is held.
+//! The way from a proved delivery to the answer that its event is held.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,8 +21,8 @@ use crate::runtime::{Caller, Door, IdentifiedEvent, Outcome, SharedConfirm, spaw
 use crate::store::StoredResponse;
 
 impl DedupeState {
-    /// Where this event is accepted; `None` where it runs inline: its webhook has no inbox, or it is a
-    /// question that wants its answer now.
+    /// Where this event is accepted; `None` if it runs inline because its webhook has no inbox, or
+    /// because it is a question that needs its answer now.
     pub(in crate::layer::dedupe) fn door_for(&self, event: &IdentifiedEvent) -> Option<&Arc<Door>> {
         let is_question = event.identity.handling == Handling::Answered;
         self.door.as_ref().filter(|_| !is_question)
@@ -32,7 +32,7 @@ impl DedupeState {
         self.door.as_deref()
     }
 
-    /// Who is asked before an event runs.
+    /// The confirmations that are asked for before an event runs.
     pub(super) fn confirms(&self) -> &[SharedConfirm] {
         self.runs.confirms()
     }
@@ -80,7 +80,7 @@ impl DedupeState {
     }
 }
 
-/// What becomes of accepting an event, in the words of the sender who waits.
+/// Reports the outcome of accepting an event in the terms of the waiting sender.
 struct AcceptResponder<RB, E>(Responder<RB, E>);
 
 impl<RB: Send, E: Send> AcceptResponder<RB, E> {

@@ -12,16 +12,16 @@ use crate::runtime::{Served, Serves, sealed};
 
 /// Keeps each event in an inbox and answers at once; a worker runs its handler later.
 ///
-/// Made by [`DedupeBuilder::enqueue`]; [`Webhook::inbox`](crate::Webhook::inbox) does so for a provider.
-/// The service inside is called only for what wants its answer now, such as a question that the sender
-/// asks when a webhook is set up.
+/// Made by [`DedupeBuilder::enqueue`]; [`Webhook::inbox`](crate::Webhook::inbox) does so for a
+/// provider. The inner service is called only for requests that need their answer now, such as a
+/// question that the sender asks when a webhook is set up.
 #[derive(Debug, Clone)]
 pub struct EnqueueLayer {
     steps: Arc<NamedSteps>,
 }
 
 impl DedupeBuilder {
-    /// The layer that keeps its events in this inbox, instead of running the service inside for them.
+    /// The layer that keeps its events in this inbox, instead of running the inner service for them.
     ///
     /// ```
     /// use tower_webhook::event::{EventRule, Shape};
@@ -39,7 +39,7 @@ impl DedupeBuilder {
     ///
     /// # Errors
     ///
-    /// As [`DedupeBuilder::build`].
+    /// The same as [`DedupeBuilder::build`].
     pub fn enqueue(self, inbox: impl Inbox) -> Result<EnqueueLayer, ConfigError> {
         let steps = self.steps_alone(&KeptIn::Inbox(SharedInbox::new(inbox)))?;
         Ok(EnqueueLayer { steps })
@@ -55,7 +55,7 @@ impl<S> Layer<S> for EnqueueLayer {
 }
 
 impl EnqueueLayer {
-    /// The route that its entries have in the inbox.
+    /// The route of its entries in the inbox.
     pub fn route(&self) -> Option<&Route> {
         self.steps.route()
     }

@@ -1,4 +1,4 @@
-//! From a proved delivery to its answer, which comes from the work that is done on it.
+//! The way from a proved delivery to its answer, which a separate task produces.
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -27,7 +27,8 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Delivery, IdentifiedEvent, spawn};
 
-/// How long a request looks past its deadline for a task that is about to answer, and how often.
+/// How long a request waits past its deadline for a task that is about to answer, and how often it
+/// checks.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
 pub(super) const LAST_STEPS: Duration = Duration::from_millis(10);
 
@@ -70,7 +71,7 @@ impl DedupeState {
             core: Arc::clone(self),
             inner,
             parts,
-            // Behind the deadline, so that the sender is told by then that the handler goes on.
+            // After the deadline, when the sender has been told that the handler is still running.
             read_by: request_clock.deadline + LAST_STEPS,
             _body: PhantomData,
         };
@@ -85,8 +86,8 @@ impl DedupeState {
     }
 }
 
-/// Refuses a delivery that a layer around this one handles already: this one would wait for that to
-/// end, and that for this one.
+/// Refuses a delivery that an outer dedupe layer is handling already: each of the two layers would
+/// wait for the other to end.
 pub(crate) fn check_outermost(parts: &Parts) -> Result<(), RejectionCause> {
     match parts.extensions.get::<Delivery>() {
         Some(_) => Err(RejectionCause::nested()),
@@ -109,7 +110,7 @@ impl<RB, E> Waiting<RB, E> {
         Self { context, answered }
     }
 
-    /// The answer to the delivery, or what a sender is told whose event is handled still.
+    /// The answer to the delivery, or the refusal for a sender whose event is still being handled.
     pub(crate) async fn answer(mut self) -> Result<Response<ResponseBody<RB>>, E> {
         let context = Arc::clone(&self.context);
         if let Some(answer) = asked_twice(&mut self.answered).await {
@@ -130,7 +131,7 @@ impl<RB, E> Waiting<RB, E> {
     }
 }
 
-/// What is done at once is there when it is asked for again, behind its task's turn: it needs no timer.
+/// Work that ends at once is done by the second poll, after its task has run: it needs no timer.
 async fn asked_twice<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
     let mut asked = false;
     poll_fn(|cx| match Pin::new(&mut future).poll(cx) {
@@ -145,8 +146,8 @@ async fn asked_twice<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 }
 
 impl<RB, E> Drop for Waiting<RB, E> {
-    /// Where the sender has hung up, the observer is told all the same that time is up. Until then
-    /// nothing of the delivery is kept for that.
+    /// If the sender has hung up, the observer must still learn that time is up. Until then, this
+    /// keeps nothing of the delivery alive.
     fn drop(&mut self) {
         if self.context.is_answered() {
             return;
@@ -159,7 +160,7 @@ impl<RB, E> Drop for Waiting<RB, E> {
         let watch = async move {
             loop {
                 sleep_until(until).await;
-                // Where nobody has it any more, its work is over, and has said so.
+                // If the context is gone, the work is over and has reported that.
                 let Some(context) = context.upgrade().filter(|context| !context.is_answered())
                 else {
                     return;
@@ -175,7 +176,7 @@ impl<RB, E> Drop for Waiting<RB, E> {
     }
 }
 
-/// The answer that was given, or what a sender is told of work that has ended without one.
+/// The answer that was given, or the refusal for work that has ended without one.
 fn given<RB, E, N>(
     answer: Result<Answer<RB, E>, N>,
     context: &DeliveryContext,
@@ -190,7 +191,7 @@ fn given<RB, E, N>(
 }
 
 /// Why a delivery has no answer when time is up. Every step of its task but the handler ends by the
-/// deadline, each in its own way, and gets a moment to do so; unless it blocks its thread.
+/// deadline by itself, and gets a moment to do so, unless it blocks its thread.
 fn overdue(context: &DeliveryContext) -> Option<Reason> {
     if context.is_handling() {
         return Some(Reason::HandlerSlow);

@@ -10,14 +10,14 @@ use {
 /// Where the events of a webhook are kept.
 #[derive(Debug, Clone)]
 pub(crate) enum KeptIn {
-    /// They run inline, and this has their records.
+    /// They run inline, and this store has their records.
     Store(SharedStore),
     /// They are accepted here, and run by a worker.
     #[cfg(feature = "inbox")]
     Inbox(SharedInbox),
 }
 
-/// As long as the longest delay of a worker unless that is set.
+/// As long as a worker's longest delay by default.
 #[cfg(feature = "inbox")]
 const REVIVE_EVERY: Duration = Duration::from_secs(15 * 60);
 

@@ -1,9 +1,9 @@
-//! Runs a handler once for each event that comes in a request.
+//! Runs a handler once for each event that arrives in a request.
 //!
-//! A request is proved and its event named by `state`; `handle` hands that to the runtime, with the
-//! service inside as its `work`, and waits for the answer, which `responder` gives in the sender's
-//! words. `context` is what is kept of the request and shown to the observer. `items` does the same for
-//! a request that holds several events.
+//! `state` checks that a request is proved and names its event. `handle` passes it to the runtime,
+//! with the inner service as its `work`, and waits for the answer, which `responder` gives in the
+//! sender's terms. `context` is what is kept of the request and shown to the observer. `items` does
+//! the same for a request that holds several events.
 
 mod again;
 mod builder;

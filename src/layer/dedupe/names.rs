@@ -1,5 +1,5 @@
-//! Which webhook of this process has which name on which store: two that share one would take each
-//! other's events for duplicates.
+//! Registers which name each webhook of this process has on which store: two that share a name
+//! would take each other's events for duplicates.
 
 use std::collections::HashMap;
 use std::panic::Location;
@@ -9,7 +9,7 @@ use crate::error::{ConfigError, ConfigErrorKind};
 use crate::event::{Name, Scope};
 use crate::store::StoreIdentity;
 
-/// Whose names are taken, for as long as a layer or a service of theirs lives.
+/// The taken names, each for as long as a layer or a service of its owner lives.
 static TAKEN: LazyLock<Mutex<Names>> = LazyLock::new(Mutex::default);
 
 type Names = HashMap<RegisteredName, Vec<Weak<TakenName>>>;
@@ -23,17 +23,17 @@ fn taken() -> MutexGuard<'static, Names> {
 pub(super) struct RegisteredName {
     pub(super) store: StoreIdentity,
     pub(super) provider: Name,
-    /// One of several hooks of a provider whose keys are never alike.
+    /// Distinguishes several hooks of one provider whose keys never match.
     pub(super) hook: Option<&'static str>,
     pub(super) scope: Option<Arc<Scope>>,
 }
 
-/// Who takes names: a webhook with all its clones.
+/// The owner of names: a webhook with all its clones.
 #[derive(Debug, Clone)]
 pub(crate) struct Owner(Arc<Location<'static>>);
 
 impl Owner {
-    /// A new one, known by the line of the user's code that makes it.
+    /// A new owner, identified by the line of the user's code that makes it.
     #[track_caller]
     pub(crate) fn here() -> Self {
         Self(Arc::new(*Location::caller()))
@@ -44,7 +44,7 @@ impl Owner {
     }
 }
 
-/// A name that is taken. Layers and services share it; the handlers that they run do not.
+/// A taken name. Layers and services share it; the handlers that they run do not.
 #[derive(Debug)]
 pub(crate) struct TakenName {
     name: RegisteredName,
@@ -52,11 +52,11 @@ pub(crate) struct TakenName {
 }
 
 impl TakenName {
-    /// Takes the name for this owner, who may have it already.
+    /// Takes the name for this owner, which may have it already.
     ///
     /// # Errors
     ///
-    /// Another one has it, and sharing was not asked for.
+    /// Another owner has it, and sharing was not requested.
     pub(super) fn take(
         name: RegisteredName,
         owner: Owner,
@@ -68,7 +68,7 @@ impl TakenName {
         let other = others.iter().find(|other| !other.owner.is(&owner));
         if let Some(other) = other.filter(|_| !shares) {
             let error = both(&name, &other.owner, &owner);
-            // Whoever drops the last one needs the lock.
+            // Dropping the last reference takes the lock.
             drop(names);
             return Err(error);
         }

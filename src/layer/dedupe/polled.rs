@@ -1,5 +1,5 @@
-//! Events that no delivery has brought: found by asking their sender, they go the way of all others,
-//! with the same key, record, order and handler.
+//! Events that no delivery has brought: found by querying their sender, they are processed like all
+//! others, with the same key, record, order and handler.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,10 +27,10 @@ use crate::runtime::{
 use crate::runtime::{Door, spawn_accept};
 use crate::store::{RecordState, RecordView, SharedStore, Store, StoreError, StoredResponse};
 
-/// What a handler answers where no retry can help; duplicates get it.
+/// The status recorded if the handler gave up for good; duplicates get it.
 const GIVEN_UP: u16 = 422;
 
-/// An event as its sender tells it when asked.
+/// An event as its sender reports it when queried.
 #[derive(Debug)]
 pub(crate) struct PolledEvent {
     pub(crate) body: Bytes,
@@ -40,7 +40,7 @@ pub(crate) struct PolledEvent {
     pub(crate) is_item: bool,
 }
 
-/// One whose key is known.
+/// A polled event whose key is known.
 pub(crate) struct IdentifiedPolled {
     event: IdentifiedEvent,
     auth: AuthState,
@@ -52,42 +52,42 @@ impl IdentifiedPolled {
         &self.event.identity.key
     }
 
-    /// Whether what has no known shape has another key than a delivery of the event would have.
+    /// Whether an event of no known shape gets another key than a delivery of it would.
     pub(crate) fn needs_shape(&self) -> bool {
         self.event.identity.handling != Handling::OncePerId
     }
 
-    /// Which shape its body has, if it has one that the rule knows.
+    /// The shape of its body, if the rule knows it.
     pub(crate) fn shape(&self) -> Option<&str> {
         self.event.identity.shape.as_deref()
     }
 }
 
-/// How far an event got before it was found.
+/// How far an event had got before it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Nobody has it, or its last attempt failed.
+    /// It has no record, or its last attempt failed.
     Open,
     /// It is done, being handled, or in the inbox.
     Known,
-    /// The same with other content.
+    /// Its record has other content.
     Differs,
 }
 
-/// What became of an event that was found.
+/// The outcome of an event that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolledEnd {
     /// It was handled, or is held in the inbox.
     Recovered,
     /// A delivery was faster.
     Known,
-    /// It cannot be told yet, or another one is at work on it.
+    /// Its outcome is still open, or another receiver is at work on it.
     Pending,
     /// The record, or the confirmation, says otherwise.
     Mismatched,
     /// It is not wanted here.
     Filtered,
-    /// It was not handled; the record is free again where no attempt can help.
+    /// It was not handled. Its record is free again, or done if the handler gave up for good.
     Failed,
 }
 
@@ -100,7 +100,7 @@ impl DedupeState {
         &self.endpoint.provider
     }
 
-    /// The name of its events, which no other webhook on the same records has.
+    /// The name of its events, which is unique among webhooks on the same records.
     pub(crate) fn scope_text(&self) -> String {
         match &self.scope {
             Some(scope) => scope.encoded(&self.endpoint.provider),
@@ -123,7 +123,7 @@ impl DedupeState {
         self.door.as_ref().map(|door| &door.inbox)
     }
 
-    /// Names an event that was found.
+    /// Names a found event.
     pub(crate) fn identify_polled(
         &self,
         found: PolledEvent,
@@ -153,7 +153,7 @@ impl DedupeState {
         Ok(IdentifiedPolled { event, auth, body })
     }
 
-    /// How far these events got, in their order.
+    /// How far each of these events has got, in order.
     pub(crate) async fn standings(
         &self,
         events: &[IdentifiedPolled],
@@ -181,7 +181,7 @@ impl DedupeState {
         Ok(events.iter().zip(views).map(standing).collect())
     }
 
-    /// Runs an event that was found, or accepts it; a handler is needed where there is no inbox.
+    /// Runs a found event, or accepts it; a handler is needed if there is no inbox.
     pub(crate) async fn run_polled(
         self: &Arc<Self>,
         found: IdentifiedPolled,
@@ -236,10 +236,10 @@ impl IdentifiedPolled {
     }
 }
 
-/// A handler that nobody waits for the answer of.
+/// A handler whose answer nobody waits for.
 struct PolledWork {
     handler: Arc<dyn AnyHandler>,
-    /// Behind it the event is another receiver's.
+    /// After this time, another receiver may take the event.
     limit: Duration,
 }
 
@@ -265,7 +265,7 @@ impl Work for PolledWork {
     }
 }
 
-/// Who has found an event, and is told what became of it.
+/// The finder of an event, which learns its outcome.
 struct PolledCaller {
     context: Arc<DeliveryContext>,
     end: Option<oneshot::Sender<PolledEnd>>,
@@ -303,7 +303,7 @@ impl PolledCaller {
 }
 
 impl PolledEnd {
-    /// What it is to be refused for this reason before the handler.
+    /// The end of an event that is refused for this reason before its handler.
     pub(crate) fn of_refusal(reason: Reason) -> Self {
         match reason {
             Reason::Conflict | Reason::ConfirmMismatch | Reason::ConfirmUnknown => Self::Mismatched,

@@ -17,7 +17,7 @@ use crate::store::{ContentType, StoredResponse};
 /// Tells a sender that its delivery is a duplicate of one that was handled.
 static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// The response to a duplicate: what the first delivery was told, as far as that was kept.
+/// The response to a duplicate: the first delivery's answer, as far as it was stored.
 pub(super) fn duplicate<RB>(
     endpoint: &EndpointConfig,
     stored: StoredResponse,
@@ -40,13 +40,13 @@ pub(super) fn duplicate<RB>(
     response
 }
 
-/// What is kept of a response for its duplicates: its status and, if it is short, its body and what that
-/// is.
+/// What is stored of a response for its duplicates: its status and, if it is short, its body and
+/// the body's type.
 ///
-/// A body is kept only where its length is known and within `limit`, and where status and type are all
-/// that is needed to read it; any other passes as it is.
-/// One that breaks off, or is not there by `deadline`, is dropped: the effect has taken place, and
-/// an empty answer is better than a second one.
+/// A body is stored only if its length is known and within `limit`, and if status and type are all
+/// that is needed to read it; any other body passes unchanged. A body that breaks off, or is not
+/// complete by `deadline`, is dropped: the effect has taken place, and an empty answer is better
+/// than a second effect.
 pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
     response: Response<RB>,
     limit: usize,
@@ -71,7 +71,7 @@ pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
     let read = timeout_at(deadline, read_exactly(length, pin!(body))).await;
     let body = read.ok().flatten();
     if body.is_none() {
-        // The length of a body that is not there would keep the sender waiting for it.
+        // The length of a missing body would keep the sender waiting for it.
         parts.headers.remove(CONTENT_LENGTH);
     }
     let answer = ResponseBody::own(body.clone().unwrap_or_default());
@@ -85,15 +85,15 @@ pub(super) async fn keep_body<RB: Body<Data = Bytes>>(
     )
 }
 
-/// A body that status and type do not explain.
+/// A body that cannot be read by its status and type alone.
 struct NeedsMore;
 
-/// The type of a body, if it has one; an error where the body is of no use without other headers.
+/// The type of a body, if it has one; an error if the body is useless without other headers.
 fn type_of(status: StatusCode, headers: &HeaderMap) -> Result<Option<ContentType>, NeedsMore> {
     let identity = (headers.get_all(CONTENT_ENCODING).iter())
         .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
     let is_part = status == StatusCode::PARTIAL_CONTENT || headers.contains_key(CONTENT_RANGE);
-    // A redirection is a `Location`.
+    // A redirection is nothing without its `Location`.
     if !identity || is_part || status.is_redirection() {
         return Err(NeedsMore);
     }

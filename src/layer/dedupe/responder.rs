@@ -1,4 +1,4 @@
-//! The outcomes of a run, in the words of the sender who waits for them.
+//! Reports the outcomes of a run in the terms of the waiting sender.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Caller, Outcome};
 
-/// What a run gives its caller. A response is behind a pointer: it is moved about, and held while the outcome
-/// is recorded.
+/// What a run gives its caller. The response is boxed, because it is moved often, and held while
+/// the outcome is recorded.
 pub(crate) type Answer<RB, E> = Result<Box<Response<ResponseBody<RB>>>, E>;
 
-/// Answers the request that waits for a delivery, and tells the observer.
+/// Answers the request that waits for a delivery, and notifies the observer.
 pub(super) struct Responder<RB, E> {
     context: Arc<DeliveryContext>,
     answer: Option<oneshot::Sender<Answer<RB, E>>>,
@@ -103,7 +103,7 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for Responder<RB, E> {
 }
 
 impl<RB, E> Drop for Responder<RB, E> {
-    /// Where the work ends without an answer and the sender has hung up, nobody else tells the
+    /// If the work ends without an answer and the sender has hung up, nothing else notifies the
     /// observer.
     fn drop(&mut self) {
         let is_forgotten = self.answer.as_ref().is_some_and(oneshot::Sender::is_closed);

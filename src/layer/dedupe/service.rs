@@ -36,7 +36,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<M::Unread, RB, S::Error>;
 
-    /// Ready at once: what is inside is asked once an event is claimed for it.
+    /// Always ready: the inner service is polled once an event is claimed for it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         Poll::Ready(Ok(()))
     }

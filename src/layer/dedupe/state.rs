@@ -20,15 +20,15 @@ use crate::store::{SharedStore, Token};
 pub(crate) struct DedupeState {
     pub(super) endpoint: EndpointConfig,
     pub(super) rule: EventRule,
-    /// What the keys of its events have in common beside the provider.
+    /// What the keys of its events have in common besides the provider.
     pub(super) scope: Option<Arc<Scope>>,
     pub(super) demanded: RequiredProofs,
     pub(super) runs: Arc<RunState>,
-    /// The same for the events of one delivery.
+    /// The same state for the items of a delivery.
     pub(super) item_runs: Arc<RunState>,
     pub(super) refuse_old: bool,
     pub(super) replay_body: Option<usize>,
-    /// The most events that are taken of one delivery, and how many of them run at a time.
+    /// The most events that one delivery may hold, and how many of them run at a time.
     pub(super) max_items: usize,
     pub(super) item_concurrency: usize,
     /// Where its events are accepted, unless they run inline.
@@ -40,12 +40,12 @@ pub(crate) struct DedupeState {
 #[derive(Debug, Clone)]
 pub(super) enum RequiredProofs {
     All(Box<[Proof]>),
-    /// For tests: anybody's delivery is taken.
+    /// For tests: accepts deliveries of anybody.
     Nothing,
 }
 
 impl RequiredProofs {
-    /// Whether the body is known to be the sender's, word for word.
+    /// Whether the body is known to be exactly what the sender sent.
     fn covers_body(&self) -> bool {
         match self {
             Self::All(proofs) => (proofs.iter()).any(|proof| match proof {
@@ -64,7 +64,7 @@ impl RequiredProofs {
         }
     }
 
-    /// Whether something vouches for the whole request, its query too, and not for the body alone.
+    /// Whether a proof vouches for the whole request with its query, and not for the body alone.
     pub(super) fn covers_query(&self) -> bool {
         match self {
             Self::All(proofs) => (proofs.iter()).any(|proof| match proof {
@@ -78,8 +78,8 @@ impl RequiredProofs {
 }
 
 impl DedupeState {
-    /// Refuses what no gate has proved as this provider demands: a forged request must never mark
-    /// an event as seen. And everything, once the receiver is shutting down.
+    /// Refuses requests that no gate has proved as this provider demands, because a forged request
+    /// must never mark an event as seen. Refuses everything once the receiver is shutting down.
     pub(crate) fn check(&self, proved: &AuthState) -> Result<(), RejectionCause> {
         match &self.demanded {
             RequiredProofs::All(proofs) if !proofs.iter().all(|proof| proved.include(*proof)) => {
@@ -122,7 +122,7 @@ impl DedupeState {
         Ok(event)
     }
 
-    /// What a delivery comes to whose events are all taken care of.
+    /// The outcome of a delivery whose events are all taken care of.
     pub(super) fn done(&self) -> (Verdict, Option<Reason>) {
         #[cfg(feature = "inbox")]
         if self.door.is_some() {
@@ -131,7 +131,7 @@ impl DedupeState {
         (Verdict::Handled, None)
     }
 
-    /// What follows for an event from how its delivery is proved and from when it came.
+    /// Completes an event's identity by how its delivery is proved and when it arrived.
     pub(super) fn settle(
         &self,
         mut identity: Identity,
@@ -145,7 +145,8 @@ impl DedupeState {
                 let random = data_encoding::HEXLOWER.encode(random.as_bytes());
                 identity.key = identity.key.with_part(&random);
             }
-            // An id that anybody could have put beside this content is no proof that it is the same.
+            // If anybody could have put this id next to this content, the id does not prove that it
+            // is the same event.
             Handling::OncePerId
                 if !self.demanded.covers_body()
                     || (self.rule.takes_signed_id() && !proved.id_covers_body()) =>

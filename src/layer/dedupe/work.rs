@@ -23,12 +23,12 @@ use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Delivery, Ended, Panicked, Permanent, Ran, Work, caught, caught_once};
 use crate::store::StoredResponse;
 
-/// The service inside, and the request that it is to be called with.
+/// The inner service, and the request that it is called with.
 pub(super) struct ServiceWork<S, B> {
     pub(super) core: Arc<DedupeState>,
     pub(super) inner: S,
     pub(super) parts: Box<Parts>,
-    /// Until when a response must be read that is kept for duplicates.
+    /// By when a response that is stored for duplicates must be read.
     pub(super) read_by: Instant,
     pub(super) _body: PhantomData<fn() -> B>,
 }
@@ -84,19 +84,19 @@ where
     }
 }
 
-/// A response whose body is read, to be kept for duplicates. Behind a pointer, as everything that most
+/// Reads a response's body, to be stored for duplicates. Boxed, like everything that most
 /// deliveries do without.
 type Reading<RB> = Pin<Box<dyn Future<Output = Result<Kept<RB>, Panicked>> + Send>>;
 type Kept<RB> = (Response<ResponseBody<RB>>, StoredResponse);
 
-/// How far a handler's response has come.
+/// How far a handler's response has got.
 enum Answered<RB, E> {
     Over(Ended<Answer<RB, E>>),
-    /// Whether the event is given up, and what is read first.
+    /// Whether the event is given up, and the body that is read first.
     Reading(bool, Reading<RB>),
 }
 
-/// What the response of a handler makes of its event.
+/// The end of an event, as its handler's response decides.
 fn answered<RB, E>(
     core: &DedupeState,
     response: Result<Response<RB>, E>,
@@ -145,10 +145,10 @@ fn errored<RB, E>(error: E) -> Ended<Answer<RB, E>> {
     Ended::Failed(Reason::HandlerFailed.into(), Err(error))
 }
 
-/// Why a handler has failed, as far as its response says, and what its sender is told.
+/// Why a handler has failed, as far as its response says, and the sender's answer.
 fn failed<RB, E>(core: &DedupeState, mut response: Response<RB>) -> Ended<Answer<RB, E>> {
     let extensions = response.extensions();
-    // A layer inside has refused the delivery for want of a place of its own.
+    // An inner layer has refused the delivery because it is nested.
     let refused = extensions.get::<Rejection>().map(Rejection::reason);
     let payload = extensions.get::<PayloadError>();
     let cause = match payload {

@@ -1,4 +1,4 @@
-//! What of a delivery is told: its outcome to the observer and the journal, a refusal to its sender.
+//! Reports on a delivery: its outcome to the observer and the journal, a refusal to its sender.
 
 use std::cell::LazyCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +16,8 @@ use crate::reason::Reason;
 use crate::rejection::Rejection;
 
 impl EndpointConfig {
-    /// Shows the observer what became of a delivery that was begun with at `started`, if that was
-    /// noted: what is refused at its head may do without. The journal takes it down.
+    /// Shows the observer the outcome of a delivery, and records it in the journal. `started` is
+    /// when it began; a refusal at its head may leave that out.
     pub(crate) fn observe(
         &self,
         observation: &mut Observation<'_>,
@@ -45,7 +45,7 @@ impl EndpointConfig {
         });
     }
 
-    /// The same of what was refused, which is put together only where somebody looks at it.
+    /// The same for a refusal. Its details are collected only if something observes them.
     pub(in crate::layer) fn observe_refused<'a>(
         &'a self,
         reason: Reason,
@@ -69,13 +69,13 @@ impl EndpointConfig {
         });
     }
 
-    /// The response to a refusal, which stands in its extensions.
+    /// The response to a refusal, with the [`Rejection`] in its extensions.
     pub(crate) fn rejection<RB>(&self, reason: Reason) -> Response<ResponseBody<RB>> {
         self.rejected(reason, Extensions::new())
             .map(ResponseBody::own)
     }
 
-    /// The same; what is left of a request's extensions need not be allocated anew.
+    /// The same, reusing a request's extensions to avoid an allocation.
     pub(in crate::layer) fn rejected(
         &self,
         reason: Reason,
@@ -99,11 +99,11 @@ impl EndpointConfig {
         response
     }
 
-    /// The response in the shape that was asked for, if one was.
+    /// The response in the custom shape, if one is set.
     #[inline]
     fn shaped(&self, rejection: &Rejection) -> Option<Response<Bytes>> {
         let shape = self.rejections.as_ref()?;
-        // A shape that panics must not cost a running handler its record.
+        // A panic in the custom shape must not cost a running handler its record.
         let shaped = catch_unwind(AssertUnwindSafe(|| shape.response(rejection)));
         if shaped.is_err() {
             tracing::error!(target: "tower_webhook", "the shape of a rejection panicked");

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::source::Admission;
 
-/// What the server of a feed says, one after the other, and when it was asked.
+/// The successive answers of a feed's server, and when it was queried.
 #[derive(Clone, Default)]
 struct Served {
     bodies: Arc<Mutex<VecDeque<Option<&'static str>>>>,
@@ -14,7 +14,7 @@ struct Served {
 }
 
 impl Served {
-    /// A list of this feed, kept fetched each hour, whose first answers are these.
+    /// A list with this feed, fetched hourly, whose first answers are these.
     fn start(bodies: impl IntoIterator<Item = Option<&'static str>>) -> (Self, Allowlist) {
         let served = Self::default();
         served.bodies.lock().unwrap().extend(bodies);
@@ -67,7 +67,7 @@ async fn a_feed_is_fetched_at_once_and_then_again_and_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_read_leaves_the_last_good_content_and_is_tried_again_sooner() {
-    // An answer that never comes, one of another form, and then none at all.
+    // An answer that never arrives, one of another form, and then none.
     let (served, list) = Served::start([
         Some(r#"{"hooks":["192.0.2.0/24"]}"#),
         None,
@@ -75,7 +75,7 @@ async fn what_cannot_be_read_leaves_the_last_good_content_and_is_tried_again_soo
     ]);
     pass(3_601).await;
     assert_eq!(served.asked(), [0, 3_600]);
-    // Half a minute until it is given up, then twice as long from one to the next, up to an hour.
+    // Half a minute until it times out, then doubling intervals, up to an hour.
     pass(4 * 3_600).await;
     assert_eq!(
         served.asked(),
@@ -92,7 +92,7 @@ async fn nothing_is_fetched_for_a_list_that_is_gone() {
     pass(1).await;
     drop(list);
     pass(86_400).await;
-    // The fetch that was due when the list went was the last one.
+    // The fetch that was due when the list was dropped was the last one.
     assert_eq!(served.asked(), [0, 30]);
 }
 

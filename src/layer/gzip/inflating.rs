@@ -1,4 +1,4 @@
-//! The content of a gzip file, decoded as the file comes in.
+//! The content of a gzip file, decoded as the file arrives.
 
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::pin::Pin;
@@ -14,54 +14,54 @@ use crate::layer::room::LARGE;
 use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 
-/// How much of the content, and of the file, is decoded at a time. What little of a file may hold, and have
-/// no content of, takes its time.
+/// How much of the content, and of the file, is decoded at a time. Even a short stretch of a file
+/// that yields no content takes time to decode.
 const CHUNK: usize = 8 * 1024;
 const PORTION: usize = 512;
-/// How long it is decoded before others have their turn on the thread.
+/// How long it decodes before other tasks get the thread.
 const TURN: Duration = Duration::from_millis(1);
 
-/// No file has more members: each takes a time of its own, whatever it holds.
+/// The most members that a file may have: each takes some time, whatever it holds.
 pub(super) const MOST_MEMBERS: usize = 4_096;
 
-/// No file is so many times shorter than its content: zlib's technical notes,
+/// The largest ratio of a content to its file: zlib's technical notes,
 /// <https://zlib.net/zlib_tech.html>, say 1032:1 at most.
 const LARGEST_RATIO: u64 = 1_032;
 
-/// The content of a gzip file, as a body: all of its members, one behind the other (section 2.2).
+/// The content of a gzip file as a body: all its members in sequence (section 2.2).
 pub(super) struct Inflating<'a, B> {
     file: Pin<&'a mut B>,
     most: usize,
-    /// How much of the file has come, whether that is all, and what stands at its end.
+    /// How many bytes of the file have arrived, whether that is all, and its last bytes.
     came: usize,
     is_whole: bool,
     ending: Option<[u8; 4]>,
-    /// None before anything has come, and where its content is put.
+    /// `None` before anything has arrived; and the buffer for its content.
     decoder: Option<GzDecoder<AtHand>>,
     chunk: Box<[u8]>,
     place: Place,
     members: usize,
-    /// Content that is not handed on yet, and how much was.
+    /// Content that is not handed on yet, and the length of the content handed on so far.
     ready: Vec<u8>,
     given: u64,
-    /// When the turn on the thread began.
+    /// When the current turn on the thread began.
     turn: Option<Instant>,
     fault: Option<RejectionCause>,
 }
 
-/// Where in the file it is.
+/// The position in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Between,
     Member,
-    /// In the zeros that some writers fill up with.
+    /// In the zeros that some writers pad with.
     Filling,
     End,
 }
 
 enum Step {
     Taken,
-    /// The file has to come for the next one.
+    /// More of the file must arrive first.
     Starved,
 }
 
@@ -69,7 +69,7 @@ impl<'a, B> Inflating<'a, B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    /// The content of a file that is at most so long.
+    /// The content of a file, of at most this length.
     pub(super) fn new(file: Pin<&'a mut B>, most: usize) -> Self {
         Self {
             file,
@@ -88,8 +88,8 @@ where
         }
     }
 
-    /// How much the sender has brought, where that is what is waited for: of the file, for next to nothing of
-    /// it may be a lot of content.
+    /// How much of the file the sender has brought, if the sender is being waited for. The measure
+    /// is the file, because very little of it may yield a lot of content.
     pub(super) fn sender_brought(&self) -> Option<usize> {
         let at_hand = self.decoder.as_ref().map(|it| &it.get_ref().bytes);
         let is_waited_for = !self.is_whole && at_hand.is_none_or(Bytes::is_empty);
@@ -119,7 +119,7 @@ where
         Ok(())
     }
 
-    /// Decodes what is at hand, a little at a time.
+    /// Decodes the bytes at hand, a little at a time.
     fn step(&mut self) -> Result<Step, RejectionCause> {
         let Some(decoder) = &mut self.decoder else {
             return Ok(self.starved());
@@ -173,7 +173,7 @@ where
         Ok(Step::Taken)
     }
 
-    /// Where the file may end: it has, or more of it has to come.
+    /// Called where the file may end: either it has ended, or more of it must arrive.
     fn starved(&mut self) -> Step {
         if !self.is_whole {
             return Step::Starved;
@@ -261,8 +261,8 @@ where
         if self.is_end_stream() {
             return SizeHint::with_exact(0);
         }
-        // The length of the content of the last member, modulo 2^32 (section 2.3.1). It may be wrong, and of the
-        // members before it the file says nothing.
+        // The length of the last member's content, modulo 2^32 (section 2.3.1). It may be wrong,
+        // and the file does not say how long the members before it are.
         let (true, Some(length)) = (self.is_whole, self.ending) else {
             return SizeHint::default();
         };
@@ -277,13 +277,13 @@ where
     }
 }
 
-/// What is at hand of a file, handed out in portions.
+/// The bytes of a file at hand, handed out in portions.
 #[derive(Debug, Default)]
 struct AtHand {
     bytes: Bytes,
-    /// How much more of it may be taken in this step.
+    /// How many more bytes may be taken in this step.
     portion: usize,
-    /// Whether nothing comes behind it.
+    /// Whether nothing follows them.
     is_last: bool,
 }
 

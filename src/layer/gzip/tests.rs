@@ -20,7 +20,7 @@ const NOTHING: &[u8] =
 
 const CAP: usize = 1024 * 1024;
 
-/// A file that comes in frames of this length, of which each has to be waited for.
+/// A file that arrives in frames of this length, each of which must be awaited.
 struct Frames {
     rest: Bytes,
     length: usize,
@@ -58,7 +58,7 @@ impl Body for Frames {
     }
 }
 
-/// A large file of which the last byte does not come.
+/// A large file whose last byte never arrives.
 struct Stopped(Option<Bytes>);
 
 impl Body for Stopped {
@@ -92,7 +92,7 @@ where
     inflate(Pin::new(&mut file), limits(part, cap), &mut held, |_| {}).await
 }
 
-/// The content of a file, in whatever frames it comes.
+/// The content of a file that arrives in any frames.
 async fn inflated(file: impl AsRef<[u8]>, cap: usize) -> Result<Bytes, Reason> {
     let (file, part) = (file.as_ref(), Budget::default().part());
     let at_once = Full::new(Bytes::copy_from_slice(file));
@@ -133,7 +133,7 @@ async fn what_is_no_gzip_file_is_told_from_one() {
         [ONE, b"behind"].concat(),
         [ONE, b"\0\0", ONE].concat(),
         [b"\0", ONE].concat(),
-        // Its checksum and its length are of other content.
+        // Its checksum and its length belong to other content.
         [&ONE[..ONE.len() - 8], &[1, 1, 1, 1, 8, 0, 0, 0]].concat(),
         [&ONE[..ONE.len() - 4], &[7, 0, 0, 0]].concat(),
     ] {
@@ -145,7 +145,7 @@ async fn what_is_no_gzip_file_is_told_from_one() {
 async fn the_cap_holds_whatever_the_file_says_of_its_length() {
     let part = Budget::default().part();
     let cut = |cap| taken_in(Frames::of(ONE, 7), &part, cap);
-    // The file is longer than its content here, and keeps to the cap too.
+    // Here the file is longer than its content, and must keep to the cap too.
     assert_eq!(cut(ONE.len()).await.unwrap().len(), 8);
     assert_eq!(
         cut(ONE.len() - 1).await.unwrap_err().reason,
@@ -155,13 +155,14 @@ async fn the_cap_holds_whatever_the_file_says_of_its_length() {
     assert!(long.len() < 1_000);
     assert_eq!(inflated(&long, 1_000).await.unwrap().len(), 1_000);
     assert_eq!(inflated(&long, 999).await, Err(Reason::BodyTooLarge));
-    // A member without content behind it: the file seems to announce nothing.
+    // A member without content after it: the file seems to announce nothing.
     let hidden = [&long, NOTHING].concat();
     assert_eq!(inflated(&hidden, 1_000).await.unwrap().len(), 1_000);
     assert_eq!(inflated(&hidden, 999).await, Err(Reason::BodyTooLarge));
 }
 
-/// A file of one member, by this crate's own dependency: `tests/it/gzip.rs` has the program's.
+/// A file of one member, made with this crate's own dependency; `tests/it/gzip.rs` has files of the
+/// program.
 fn member(content: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     std::io::Write::write_all(&mut encoder, content).unwrap();
@@ -178,7 +179,7 @@ async fn a_file_has_so_many_members_and_no_more() {
     assert_eq!(cause.reason, Reason::ContentEncoding);
 }
 
-/// A thread is shared: what little of a file has much content is not decoded in one go.
+/// A thread is shared: a small part of a file with a lot of content is not decoded in one go.
 #[tokio::test]
 async fn others_have_their_turn_meanwhile() {
     let mut file = Full::new(Bytes::from(member(&vec![b' '; 32 * CAP])));
@@ -197,7 +198,7 @@ async fn others_have_their_turn_meanwhile() {
     assert!(turns > 3, "{turns}");
 }
 
-/// What was there at once is not told to have come too slowly.
+/// A file that arrived at once is not reported as too slow.
 #[tokio::test(start_paused = true)]
 async fn a_file_that_is_not_decoded_in_time_is_told_not_now() {
     let part = Budget::default().part();
@@ -227,14 +228,14 @@ async fn what_is_whole_is_let_in_although_the_budget_is_used_up() {
     );
 }
 
-/// Two that had room and waited for more would wait for each other.
+/// Two bodies that had room and waited for more would wait for each other.
 #[tokio::test(start_paused = true)]
 async fn who_has_room_and_needs_more_than_was_announced_does_not_wait() {
     let budget = Budget::new(8 * CAP, 8);
     let part = budget.part();
     let mut other = HeldBytes::of(&part);
     assert!(other.try_reserve(4 * CAP - 300_000));
-    // The last member is a part of it.
+    // Its last member is only a part of it.
     let file = Full::new(Bytes::from(member(&[b' '; 200_000]).repeat(2)));
     let started = Instant::now();
     let cause = taken_in(file.clone(), &part, CAP).await.unwrap_err();

@@ -43,7 +43,7 @@ fn large_bodies_take_half_and_leave_an_eighth_to_small_ones() {
         "seven eighths are taken"
     );
 
-    // Small ones of the one layer fill what is left, and no more.
+    // Small bodies of one layer fill the rest, and no more.
     let mut small: Vec<_> = (0..128).map(|_| HeldBytes::of(&one)).collect();
     assert!(small.iter_mut().all(|held| held.grow(64 * KIB)));
     assert!(!HeldBytes::of(&one).grow(1) && !HeldBytes::of(&two).grow(1));
@@ -75,7 +75,7 @@ async fn the_queue_is_first_come_first_served() {
     let mut second = Box::pin(second.reserve(20 * MIB, 8 * KIB, soon()));
     let mut third = Box::pin(third.reserve(MIB, 8 * KIB, soon()));
     assert!(poll(second.as_mut()).is_pending());
-    // There would be room for the third, and for one that comes now.
+    // There would be room for the third, and for one that arrives now.
     assert!(poll(third.as_mut()).is_pending());
     assert!(!late.try_reserve(MIB));
     assert_eq!((rooms.queued(), rooms.used()), (2, 25 * MIB + 16 * KIB));
@@ -83,7 +83,7 @@ async fn the_queue_is_first_come_first_served() {
     assert_eq!(poll(second.as_mut()), Poll::Ready(true));
     assert_eq!(poll(third.as_mut()), Poll::Ready(true));
     drop((second, third));
-    // What they had in hand is part of their room.
+    // The bytes that they had in hand are part of their room.
     assert_eq!(rooms.used(), 21 * MIB);
     assert_eq!(rooms.in_hand.used(), 0);
     assert!(late.try_reserve(MIB));
@@ -103,7 +103,7 @@ async fn one_that_leaves_gives_its_place_to_the_next() {
     drop(second);
     assert_eq!(poll(third.as_mut()), Poll::Ready(true));
 
-    // and when it was given room and has not heard of it yet.
+    // and when it was given room but has not been notified yet.
     drop(third);
     drop(last);
     let mut fourth = HeldBytes::of(&part);
@@ -143,7 +143,8 @@ async fn a_layer_that_has_used_up_its_part_holds_up_no_other() {
     assert!(poll(waiting.as_mut()).is_pending());
     let mut other = HeldBytes::of(&two);
     assert!(other.reserve(20 * MIB, 0, soon()).await);
-    // But nobody overtakes the first that waits for the whole: 4 MiB of seven eighths are left.
+    // But no body overtakes the first one that waits for the whole budget: 4 MiB of seven eighths
+    // are left.
     let mut wide = HeldBytes::of(&two);
     let mut wide = Box::pin(wide.reserve(5 * MIB, 0, soon()));
     let mut narrow = HeldBytes::of(&three);
@@ -160,7 +161,7 @@ async fn a_layer_that_uses_up_its_part_while_it_waits_lets_others_pass_at_once()
     let (mut of_one, mut of_two) = (HeldBytes::of(&one), HeldBytes::of(&two));
     assert!(of_one.grow(20 * MIB) && of_two.grow(30 * MIB));
     let (mut wide, mut narrow) = (HeldBytes::of(&one), HeldBytes::of(&three));
-    // The whole has no room for the first, and nobody passes it,
+    // The whole budget has no room for the first, and no body passes it,
     let mut wide = pin!(wide.reserve(15 * MIB, 0, soon()));
     let mut narrow = pin!(narrow.reserve(5 * MIB, 0, soon()));
     assert!(poll(wide.as_mut()).is_pending() && poll(narrow.as_mut()).is_pending());
@@ -200,13 +201,13 @@ async fn what_the_queue_has_in_hand_is_a_sixteenth_and_one_layer_has_half_of_tha
         (rooms.in_hand.used(), part.in_hand.used()),
         (2 * MIB, 2 * MIB)
     );
-    // Another layer's queue all the same, and are let in.
+    // Bodies of another layer still queue, and are let in.
     let mut large = HeldBytes::of(&other);
     assert_eq!(
         poll(Box::pin(large.reserve(MIB, 8 * KIB, soon())).as_mut()),
         Poll::Ready(true)
     );
-    // Small ones find room all the same.
+    // Small bodies still find room.
     assert!(HeldBytes::of(&part).grow(64 * KIB));
     drop(queueing);
     assert_eq!((rooms.in_hand.used(), part.in_hand.used()), (0, 0));
@@ -221,13 +222,13 @@ async fn unused_room_is_spared_for_those_who_wait() {
     let mut other = HeldBytes::of(&part);
     let mut next = Box::pin(other.reserve(25 * MIB, 8 * KIB, soon()));
     assert!(poll(next.as_mut()).is_pending());
-    // With 8 MiB of the one there is no room for the other.
+    // If one of them keeps 8 MiB, there is no room for the other.
     assert_eq!(slow.spare_all_but(8 * MIB), Spared::NotEnough);
     assert_eq!(slow.room(), 25 * MIB);
     assert_eq!(slow.spare_all_but(7 * MIB), Spared::Given);
     assert_eq!(slow.room(), 7 * MIB);
     assert_eq!(poll(next.as_mut()), Poll::Ready(true));
-    // It comes again, behind.
+    // It returns at the end of the queue.
     let mut again = Box::pin(slow.reserve(25 * MIB, 8 * KIB, soon()));
     assert!(poll(again.as_mut()).is_pending());
     drop(next);
@@ -259,8 +260,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 type Queueing = Pin<Box<dyn Future<Output = Option<HeldBytes>>>>;
 
 proptest! {
-    /// Whatever comes and goes: what is held stays inside the limits, who could be let in is, and
-    /// in the end nothing is held.
+    /// Whatever arrives and leaves: the bytes held stay within the limits, every body that can be
+    /// let in is let in, and in the end nothing is held.
     #[test]
     fn nothing_is_lost_and_nobody_is_forgotten(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -308,7 +309,7 @@ proptest! {
             }
             let counted: usize = held.iter().map(|(_, body)| body.small + body.large).sum();
             prop_assert!(counted <= rooms.used());
-            // Nobody waits who could be let in: asked again, there is still no room for any.
+            // No waiting body could be let in: on another try, there is still no room for any.
             let again = rooms.next_to_serve(&rooms.queue());
             prop_assert_eq!(again, None);
         }

@@ -1,4 +1,4 @@
-//! Dead letters, to be redriven or discarded; and what failed where there is no inbox.
+//! Dead letters, to be redriven or discarded; without an inbox, failed events.
 
 use maud::{Markup, html};
 
@@ -12,7 +12,7 @@ use crate::operator::shown::short;
 use crate::operator::state::State;
 use crate::store::{RecordState, RecordView, SharedStore, Store as _};
 
-/// So many are on a page.
+/// The number of entries per page.
 const AT_ONCE: usize = 50;
 
 pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, Markup) {
@@ -117,7 +117,7 @@ fn row(asked: &Asked, view: &EntryView) -> Markup {
     }
 }
 
-/// What of a provider failed, and was not sent again yet.
+/// The failed events of a provider that have not been sent again.
 async fn unfinished(asked: &Asked, number: usize, store: &SharedStore, provider: &Name) -> Markup {
     let found = match store.unfinished(provider, AT_ONCE).await {
         Ok(found) if found.is_empty() => return html! {},

@@ -1,4 +1,4 @@
-//! What came, the newest first: from the journal where there is one, else from memory.
+//! Deliveries, newest first: from the journal if there is one, otherwise from memory.
 
 use maud::{Markup, html};
 use time::OffsetDateTime;
@@ -17,10 +17,10 @@ use crate::operator::state::{State, name_of};
 use crate::recorded::{JournalFilter, JournalLine, JournalPosition, Newest, NewestLines};
 use crate::webhook::WebhookLayer;
 
-/// So many are on a page.
+/// The number of deliveries per page.
 const AT_ONCE: usize = 50;
 
-/// One outcome, wherever it was read.
+/// One outcome, from either source.
 pub(super) struct Row {
     pub(super) at: UnixTime,
     pub(super) endpoint: String,
@@ -32,10 +32,10 @@ pub(super) struct Row {
     pub(super) item: Option<String>,
     pub(super) attempt: Option<u32>,
     pub(super) micros: u64,
-    /// Who sent it, and which id it claims, where its proof was refused.
+    /// If its proof was refused, the address of the sender and the id that it claims.
     pub(super) client: Option<String>,
     pub(super) claimed_id: Option<String>,
-    /// Where all of it is found.
+    /// The link to all details.
     pub(super) place: Option<String>,
 }
 
@@ -122,14 +122,14 @@ pub(super) fn rows(asked: &Asked, caption: &str, rows: &[Row]) -> Markup {
     table(caption, &columns, &rows.iter().map(row).collect::<Vec<_>>())
 }
 
-/// What is asked for.
+/// The requested filter.
 struct Wanted<'a> {
     provider: Option<Name>,
     key: Option<EventKey>,
     until: Option<UnixTime>,
     verdict: Option<&'a str>,
     reason: Option<&'a str>,
-    /// What of it cannot be read.
+    /// Parts of the filter that cannot be read.
     wrong: Vec<&'static str>,
 }
 
@@ -177,7 +177,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// A time as browsers write it, in UTC, with seconds or without.
+/// A time in the format of browsers, in UTC, with or without seconds.
 fn time_of(text: &str) -> Option<UnixTime> {
     let time = [format!("{text}Z"), format!("{text}:00Z"), text.to_owned()];
     let time = time
@@ -248,7 +248,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
     (html! { "Deliveries" }, body)
 }
 
-/// The key that was asked for, as it can be sent again.
+/// The requested key, in a form that can be submitted again.
 fn key_field(asked: &Asked) -> Option<String> {
     let text = asked.get("key")?;
     let key = EventKey::decode(text).map(|key| key.escaped());
@@ -360,7 +360,7 @@ fn line_of(error: &impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// What the observer was told of refusals of this endpoint.
+/// The observer's diagnoses of refusals at this endpoint.
 pub(super) fn diagnoses(state: &State, asked: &Asked, endpoint: &str) -> Markup {
     let found = state.seen.diagnoses(endpoint);
     html! {

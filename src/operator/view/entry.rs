@@ -1,4 +1,4 @@
-//! Pieces that several views have: forms, and how far an event got.
+//! Parts shared by several views: forms, and the progress of an event.
 
 use maud::{Markup, html};
 
@@ -16,7 +16,7 @@ pub(super) fn token(state: &State, asked: &Asked, action: &str) -> Markup {
     html! { input type="hidden" name={ "token." (action) } value=(token); }
 }
 
-/// A form of one button.
+/// A form with a single button.
 pub(super) fn button(
     state: &State,
     asked: &Asked,
@@ -38,12 +38,12 @@ pub(super) fn event(asked: &Asked, encoded: &str) -> Markup {
     html! { a href=(link(asked, "/event", &[("key", encoded)])) { (short(encoded)) } }
 }
 
-/// The same.
+/// The same, by key.
 pub(super) fn event_of(asked: &Asked, key: &EventKey) -> Markup {
     event(asked, &key.encoded())
 }
 
-/// A choice among words.
+/// A choice of words.
 pub(super) fn choice(
     id: &str,
     label: &str,
@@ -64,7 +64,7 @@ pub(super) fn choice(
     }
 }
 
-/// When something died.
+/// When an entry died.
 pub(in crate::operator) fn died(view: &EntryView) -> Option<UnixTime> {
     match view.entry.state {
         EntryState::Dead { since, .. } => Some(since),
@@ -72,7 +72,7 @@ pub(in crate::operator) fn died(view: &EntryView) -> Option<UnixTime> {
     }
 }
 
-/// What is going on with an entry.
+/// The state of an entry.
 pub(super) fn state_of(view: &EntryView, now: UnixTime) -> Markup {
     match view.entry.state {
         EntryState::Queued { due, .. } => html! { "due " (when(due, now)) },

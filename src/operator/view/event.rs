@@ -1,4 +1,4 @@
-//! One event's whole life.
+//! The whole history of one event.
 
 use futures_util::future::{join_all, join3};
 use maud::{Markup, html};
@@ -22,7 +22,7 @@ pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, 
         return (html! { "No such event" }, off("No key", why));
     };
     let (mut found, mut is_there) = (Vec::new(), false);
-    // All are asked at once: each takes some round trips.
+    // All are queried at once, as each takes several round trips.
     let entries = join_all(state.inboxes().into_iter().map(|it| it.lookup(&key)));
     let records = join_all(state.stores().into_iter().map(|it| it.lookup(&key)));
     let (entries, records, history) = join3(entries, records, of_event(state, &key)).await;
@@ -184,7 +184,7 @@ fn moves(state: &State, asked: &Asked, number: usize, view: &EntryView) -> Marku
     }
 }
 
-/// The body of an entry, where it is known what of it is a secret.
+/// The body of an entry, if it is known which parts of it are secret.
 fn body(state: &State, view: &EntryView) -> Markup {
     let Some(body) = &view.body else {
         return html! { p.note { "Its body is kept no longer." } };
@@ -199,7 +199,7 @@ fn body(state: &State, view: &EntryView) -> Markup {
     recorded(&webhook.masked(body, LONG))
 }
 
-/// A body as far as it is kept.
+/// A body, as much of it as is kept.
 pub(super) fn recorded(body: &RecordedBody) -> Markup {
     html! {
         h3 { "Body, " (body.len) " bytes" }

@@ -1,4 +1,4 @@
-//! What every view has around it, and what they are made of.
+//! The frame around every view, and the elements of views.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::clock::UnixTime;
 use crate::health::span;
 use crate::operator::asked::Asked;
 
-/// The views that the head of each one leads to.
+/// The views linked in the head of each page.
 const VIEWS: [(&str, &str); 4] = [
     ("/", "Endpoints"),
     ("/deliveries", "Deliveries"),
@@ -17,7 +17,7 @@ const VIEWS: [(&str, &str); 4] = [
     ("/queue", "Queues"),
 ];
 
-/// A whole page. `view` is the one that it belongs to, or nothing.
+/// A whole page. `view` is the view that it belongs to, if any.
 pub(in crate::operator) fn page(
     asked: &Asked,
     view: &str,
@@ -25,7 +25,7 @@ pub(in crate::operator) fn page(
     body: &Markup,
 ) -> Markup {
     let current = |path: &str| (path == view).then_some("page");
-    // What was answered to a form is no view that could be asked for again.
+    // The answer to a form is not a view that could be requested again.
     let live = link(asked, "/live", &[("since", &asked.seen.to_string())]);
     let live = Some(live).filter(|_| !view.is_empty());
     html! {
@@ -63,7 +63,7 @@ pub(in crate::operator) fn page(
     }
 }
 
-/// A link into a view, with these parameters.
+/// A link to a view with these parameters.
 pub(in crate::operator) fn link(asked: &Asked, path: &str, parameters: &[(&str, &str)]) -> String {
     let mut query = Serializer::new(String::new());
     for (name, value) in parameters.iter().filter(|(_, value)| !value.is_empty()) {
@@ -77,14 +77,14 @@ pub(in crate::operator) fn link(asked: &Asked, path: &str, parameters: &[(&str, 
     }
 }
 
-/// A moment.
+/// A point in time.
 pub(in crate::operator) fn at(time: UnixTime) -> Markup {
     let text = UnixTime::from_secs(time.as_micros() / 1_000_000).to_rfc3339();
     let shown = text.replace('T', " ").replace('Z', "");
     html! { time datetime=(text) { (shown) } }
 }
 
-/// A moment, and how long ago it was, or is to come.
+/// A point in time, and how long ago or ahead it is.
 pub(in crate::operator) fn when(time: UnixTime, now: UnixTime) -> Markup {
     let words = match time <= now {
         true => format!("{} ago", span(now.saturating_since(time))),
@@ -102,7 +102,7 @@ pub(in crate::operator) fn took(span: Duration) -> String {
     }
 }
 
-/// A table. It is read as one also where it is folded.
+/// A table. It is read as one even if it is folded.
 pub(in crate::operator) fn table(caption: &str, columns: &[&str], rows: &[Markup]) -> Markup {
     html! {
         table role="table" {
@@ -117,7 +117,7 @@ pub(in crate::operator) fn table(caption: &str, columns: &[&str], rows: &[Markup
     }
 }
 
-/// A cell, with the name of its column for where it is folded.
+/// A cell, with the name of its column for the folded table.
 pub(in crate::operator) fn cell(column: &str, content: &Markup) -> Markup {
     html! { td role="cell" data-label=(column) { div { (content) } } }
 }
@@ -127,12 +127,12 @@ pub(in crate::operator) fn fact(name: &str, value: &Markup) -> Markup {
     html! { div { dt { (name) } dd { (value) } } }
 }
 
-/// What is not shown, and why.
+/// A part that is not shown, and why.
 pub(in crate::operator) fn off(title: &str, why: &str) -> Markup {
     html! { section.off { h2 { (title) } p { (why) } } }
 }
 
-/// What could not be read.
+/// A part that could not be read.
 pub(in crate::operator) fn failed(what: &str, error: &str) -> Markup {
     html! {
         section.message.wrong role="status" {

@@ -1,4 +1,4 @@
-//! One line of the journal: a request, and what became of it.
+//! One line of the journal: a request and its outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::operator::shown::{LONG, short};
 use crate::operator::state::State;
 use crate::recorded::{JournalLine, JournalPosition, RecordedRequest};
 
-/// Refused for one of these, a signature was judged.
+/// The reasons for a refusal that involve a signature check.
 const DIAGNOSED: [&str; 3] = ["signature_mismatch", "signature_stale", "signature_header"];
 
 pub(in crate::operator) async fn view(state: &State, asked: &Asked) -> (Markup, Markup) {
@@ -99,7 +99,7 @@ fn of_request(asked: &Asked, request: &RecordedRequest) -> Markup {
     });
     let headers: Vec<_> = headers
         .map(|(name, value)| {
-            // A character is a byte.
+            // Each character represents a byte.
             let bytes: Vec<u8> = value.chars().filter_map(|c| u8::try_from(c).ok()).collect();
             html! {
                 (cell("Header", &short(name)))
@@ -126,7 +126,8 @@ fn of_request(asked: &Asked, request: &RecordedRequest) -> Markup {
     }
 }
 
-/// Why a signature was refused. One is found out at a time; who comes meanwhile is told to come again.
+/// The reason why a signature was refused. Only one is diagnosed at a time; other requests are
+/// asked to retry.
 async fn diagnosis(state: &State, line: &JournalLine) -> Option<String> {
     let reason = line.reason.as_deref()?;
     if !DIAGNOSED.contains(&reason) {
@@ -140,7 +141,7 @@ async fn diagnosis(state: &State, line: &JournalLine) -> Option<String> {
         return Some("Another refusal is being diagnosed: reload this page.".to_owned());
     };
     let line = line.clone();
-    // It goes on where nobody waits for it any more, and keeps its place.
+    // It runs to its end and keeps its permit, even if nobody waits for it anymore.
     let diagnosing = tokio::task::spawn_blocking(move || {
         let found = webhook.diagnose(&line);
         drop(place);

@@ -1,4 +1,4 @@
-//! The views: what is known, as HTML.
+//! The views, as HTML.
 
 pub(super) mod dead;
 pub(super) mod deliveries;

@@ -1,4 +1,4 @@
-//! Every endpoint: how well it is, and how it goes.
+//! All endpoints, with their health and numbers.
 
 use futures_util::future::join_all;
 use maud::{Markup, html};

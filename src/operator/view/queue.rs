@@ -1,4 +1,4 @@
-//! How much waits, over time; what is paused; and who holds an order key.
+//! The number of waiting entries over time, the paused providers, and the holders of order keys.
 
 use maud::{Markup, html};
 
@@ -81,7 +81,7 @@ async fn of_inbox(
     }
 }
 
-/// So many held order keys are shown of a route.
+/// The number of held order keys shown per route.
 const HELD: usize = 50;
 
 async fn held(state: &State, asked: &Asked, inbox: &SharedInbox) -> Markup {

@@ -1,8 +1,8 @@
-//! Questions about what is not confirmed: one at a time about each subject, whose answer judges all
-//! deliveries that wait for it.
+//! Questions about unconfirmed deliveries: one at a time about each subject, whose answer judges
+//! all deliveries that wait for it.
 //!
-//! `table` says who waits and who makes room, `permits` how many questions are asked at once. Each
-//! subject that is asked about has a task here; it ends when nobody waits any more.
+//! `table` decides who waits and who makes room, `permits` how many questions are asked at once.
+//! Each subject that is being asked about has a task here, which ends when nobody waits any more.
 
 mod permits;
 mod table;
@@ -26,35 +26,35 @@ use crate::event::Fingerprint;
 use permits::Permits;
 use table::{Doubt, Next, Seat, Table};
 
-/// The times between an answer and the next question about its subject. A little over a second, so
-/// that whoever keeps sending causes no more than sixty questions a minute.
+/// The pauses between an answer and the next question about its subject. A little over a second, so
+/// that a persistent sender causes at most sixty questions a minute.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1_100);
 
-/// For so long after the first question each one is remembered, so that the pauses do not begin anew
-/// for whoever comes now and then.
+/// How much longer each question makes a subject remembered, so that the pauses do not start over
+/// for a sender that returns now and then.
 const PER_QUESTION: Duration = Duration::from_secs(1);
 
-/// How long an answer confirms those who come later.
+/// How long an answer confirms later deliveries.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What was found out about a subject.
+/// The known facts about a subject.
 pub(super) type Truth = Arc<dyn Any + Send + Sync>;
 
-/// What is asked about.
+/// A subject to ask about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Subject {
-    /// What one share of the room is for.
+    /// One share of the room belongs to each name.
     pub(super) name: Arc<str>,
-    /// Where each content is asked about for itself.
+    /// Set if each content needs its own question.
     pub(super) content: Option<Fingerprint>,
 }
 
-/// Who is asked.
+/// The source of answers.
 pub(super) trait Ask: Send + Sync {
     fn subject(&self, event: &Unconfirmed) -> Result<Subject, Confirmation>;
 
-    /// What is true now of the subject, of which this is an event.
+    /// The present facts about the subject of this event.
     fn fetch<'a>(
         &'a self,
         subject: &'a Subject,
@@ -63,11 +63,11 @@ pub(super) trait Ask: Send + Sync {
 
     fn judge(&self, truth: &(dyn Any + Send + Sync), event: &Unconfirmed) -> Confirmation;
 
-    /// Whether an answer can judge others than those who waited for it.
+    /// Whether an answer can judge deliveries that did not wait for it.
     fn outlives_its_question(&self) -> bool;
 }
 
-/// An answer to a question; without a truth where it could not be told.
+/// An answer to a question; without a truth if it could not be determined.
 #[derive(Clone)]
 struct ConfirmAnswer {
     began: Instant,
@@ -130,7 +130,7 @@ impl Inquiries {
         }
     }
 
-    /// Asks about a subject as long as somebody waits.
+    /// Asks about a subject as long as a delivery waits.
     async fn drive(&self, subject: &Subject, changed: &Notify) {
         let fresh = match self.ask.outlives_its_question() {
             true => FRESH,
@@ -181,7 +181,7 @@ impl Inquiries {
         }
     }
 
-    /// Asks once; none where it could not be told, or took too long.
+    /// Asks once; `None` if there was no answer, or it took too long.
     async fn fetch(
         &self,
         subject: &Subject,
@@ -202,8 +202,8 @@ impl Inquiries {
     }
 }
 
-/// The task that asks about a subject. Where it ends early, with its runtime, nobody is left waiting
-/// for it.
+/// The task that asks about a subject. If it ends early, with its runtime, no delivery is left
+/// waiting for it.
 struct Driver {
     inquiries: Arc<Inquiries>,
     subject: Subject,
@@ -228,7 +228,7 @@ impl Drop for Driver {
     }
 }
 
-/// What becomes of an unconfirmed delivery at first.
+/// The first step of an unconfirmed delivery.
 pub(super) enum Entered {
     Waiting(SeatGuard),
     Judged(Confirmation),
@@ -247,23 +247,23 @@ pub(super) struct SeatGuard {
 }
 
 impl SeatGuard {
-    /// Makes room before those that may be the first of their event: this one waits for another.
+    /// Makes room for deliveries that may be the first of their event: this one waits for another.
     pub(super) fn step_back(&self) {
         self.inquiries.table().doubt(self.number, Doubt::Open);
     }
 
-    /// Waits for an answer that judges this event: one that confirms it, or one that was asked for
-    /// after it came. None by the deadline is "try again".
+    /// Waits for an answer that judges this event: one that confirms it, or one that was requested
+    /// after it arrived. No answer by the deadline counts as "try again".
     pub(super) async fn judge(&self, event: &Unconfirmed) -> Confirmation {
         let mut has_begun = false;
         loop {
             let Some((answer, is_new)) = self.inquiries.table().want(self.number) else {
-                // Its seat was taken; whoever took it has said so.
+                // Its seat was taken by another delivery, which has reported that.
                 return Confirmation::TryAgain;
             };
             if is_new {
                 if std::mem::replace(&mut has_begun, true) {
-                    // A runtime that goes down ends each task at once, and waits for this one.
+                    // A runtime that shuts down ends each task at once, and waits for this one.
                     yield_now().await;
                 }
                 let driver = Driver {
@@ -271,7 +271,7 @@ impl SeatGuard {
                     subject: self.subject.clone(),
                     is_over: false,
                 };
-                // In the span of who asks first.
+                // In the span of the delivery that asks first.
                 tokio::spawn(driver.run().in_current_span());
             }
             if let Some(answer) = answer

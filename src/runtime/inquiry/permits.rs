@@ -1,16 +1,15 @@
-//! How many questions are asked at once.
+//! Limits how many questions are asked at once.
 //!
-//! The newest is asked first: where more come than can be asked, an old one is late whatever is
-//! done, and the newest need not be. What is asked again waits behind what never was, but gets
-//! every fourth turn.
+//! The newest is asked first: if too many arrive, an old one is late in any case, while the newest
+//! may still be in time. Repeated questions queue after new ones, but get every fourth turn.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// Every which turn is for a question that is asked again.
+/// One turn in this many is for a repeated question.
 const TURN: u32 = 4;
-/// How many of those who have given up are put up with.
+/// How many waiters that have given up are tolerated.
 const CLUTTER: usize = 64;
 
 pub(super) struct Permits {
@@ -26,11 +25,11 @@ struct State {
     turn: u32,
 }
 
-/// Who waits, the newest last.
+/// The waiters, the newest last.
 #[derive(Default)]
 struct Stack {
     waiting: Vec<oneshot::Sender<Permit>>,
-    /// At this length it is looked through for those who have given up.
+    /// The length at which it is swept for waiters that have given up.
     sweep_at: usize,
 }
 
@@ -52,7 +51,7 @@ impl Permits {
         })
     }
 
-    /// Waits for its turn; `again` where this was asked before.
+    /// Waits for its turn; `again` if this question was asked before.
     pub(super) async fn take(self: &Arc<Self>, again: bool) -> Permit {
         let turn = {
             let mut state = self.state();
@@ -70,7 +69,7 @@ impl Permits {
         };
         match turn {
             None => Permit(Some(Arc::clone(self))),
-            // Nobody drops the sender while the permits are there.
+            // The sender is not dropped while the permits exist.
             Some(turn) => turn.await.unwrap_or(Permit(None)),
         }
     }
@@ -172,7 +171,7 @@ mod tests {
         assert!(permits.state().first.waiting.len() <= 2 * CLUTTER);
         drop(held);
         let held = permits.take(false).now_or_never().unwrap();
-        // Handed on and not taken: it comes back.
+        // Handed on but not taken: it returns.
         let mut late = Box::pin(permits.take(true));
         assert!((&mut late).now_or_never().is_none());
         drop(held);

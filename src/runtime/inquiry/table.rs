@@ -1,5 +1,5 @@
-//! Who waits for which answer, and who makes room for whom. Nothing here waits or asks.
-//! Strangers fill it: nothing that one delivery causes goes through all of them.
+//! Decides who waits for which answer, and who makes room. Nothing here waits or asks. Strangers
+//! fill it, so no delivery may trigger a scan of all the others.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::{ConfirmAnswer, Subject};
 use crate::runtime::confirm::{ConfirmLimits, SHARE, Unconfirmed};
 
-/// How many places are cleared for one delivery at most.
+/// The most places that are cleared for one delivery.
 const MOST_CLEARED: usize = 64;
-/// How many subjects are remembered that nobody waits for.
+/// How many subjects without waiting deliveries are remembered.
 const MOST_REMEMBERED: usize = 1_024;
 
-/// How much there is against a delivery that waits.
+/// How much evidence there is against a waiting delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Doubt {
     /// No answer yet.
@@ -36,7 +36,7 @@ pub(super) struct Seat {
     pub(super) deadline: Instant,
     pub(super) doubt: Doubt,
     pub(super) answered: Arc<Notify>,
-    /// Cancelled where it has to make room.
+    /// Cancelled if it has to make room.
     pub(super) evicted: CancellationToken,
 }
 
@@ -45,7 +45,7 @@ impl Seat {
         self.event.body.len()
     }
 
-    /// Half of the time that it had when it came.
+    /// Half of the time that it had on arrival.
     fn half(&self) -> Instant {
         let left = self.deadline.saturating_duration_since(self.arrived);
         self.arrived + left / 2
@@ -55,13 +55,13 @@ impl Seat {
 /// A subject that is asked about.
 pub(super) struct Entry {
     pub(super) last: Option<ConfirmAnswer>,
-    /// Who waits for the next answer.
+    /// The deliveries that wait for the next answer.
     wanting: BTreeSet<u64>,
-    /// When the last question was asked, those who have come since, and the last deadline of all.
+    /// When the last question was asked, the deliveries since then, and the latest deadline of all.
     began: Option<Instant>,
     late: BTreeSet<(Instant, u64)>,
     latest: Option<Instant>,
-    /// Told where somebody comes or goes.
+    /// Notified when a delivery arrives or leaves.
     pub(super) changed: Arc<Notify>,
 }
 
@@ -71,17 +71,17 @@ struct Share {
     bytes: usize,
 }
 
-/// What one name holds.
+/// The deliveries of one name.
 #[derive(Default)]
 struct Group {
     share: Share,
-    /// Who makes room first is the last.
+    /// The last one makes room first.
     for_places: BTreeSet<(Doubt, u64)>,
     for_bytes: BTreeSet<(Doubt, usize, u64)>,
 }
 
 impl Group {
-    /// The most that there is against one of them.
+    /// The strongest evidence against one of them.
     fn doubt(&self) -> Option<Doubt> {
         self.for_places.last().map(|(doubt, _)| *doubt)
     }
@@ -92,21 +92,21 @@ pub(super) struct Table {
     seats: BTreeMap<u64, Seat>,
     entries: HashMap<Subject, Entry>,
     groups: HashMap<Arc<str>, Group>,
-    /// By what is against them, and how much they hold: the last makes room first.
+    /// Ordered by the evidence against them and how much they hold: the last makes room first.
     by_places: BTreeSet<(Doubt, usize, Arc<str>)>,
     by_bytes: BTreeSet<(Doubt, usize, Arc<str>)>,
     all: Share,
     next: u64,
 }
 
-/// What is short.
+/// The resource that is short.
 #[derive(Clone, Copy)]
 enum Short {
     Places { of_the_subject: bool },
     Bytes { of_the_subject: bool },
 }
 
-/// What comes next for a subject.
+/// The next step for a subject.
 pub(super) enum Next {
     Ask,
     Wait(Instant),
@@ -127,7 +127,7 @@ impl Table {
         }
     }
 
-    /// Gives a delivery its place; none where there is no room and it is not the one to stay.
+    /// Gives a delivery a place; `None` if there is no room and it is the one to leave.
     pub(super) fn admit(&mut self, seat: Seat) -> Option<u64> {
         if seat.bytes() > self.limits.body_bytes && self.all != Share::default() {
             // Whoever made room would do so in vain.
@@ -156,7 +156,7 @@ impl Table {
         (self.groups.get(name)).map_or_else(Share::default, |group| group.share)
     }
 
-    /// Puts a delivery into the group of its name, or takes it out.
+    /// Adds a delivery to the group of its name, or removes it.
     fn in_group(&mut self, seat: &Seat, number: u64, is_in: bool) {
         let (name, bytes) = (&seat.subject.name, seat.bytes());
         let group = self.groups.entry(Arc::clone(name)).or_default();
@@ -219,8 +219,8 @@ impl Table {
         }
     }
 
-    /// Who makes room: who was spoken against, of the subject that holds most, the newest; where
-    /// bytes are short, the largest. None where that is the one that comes.
+    /// Who makes room: the most doubted, of the subject that holds most, the newest or, if bytes
+    /// are short, the largest. `None` if that is the arriving one.
     fn victim(&self, comer: &Seat, short: Short) -> Option<u64> {
         let (Short::Places { of_the_subject } | Short::Bytes { of_the_subject }) = short;
         let groups = match short {
@@ -232,7 +232,7 @@ impl Table {
             false => groups.last().map(|(_, _, name)| name)?,
         };
         let (group, own) = (self.groups.get(name)?, self.share(&comer.subject.name));
-        // Against those of its own subject there is nothing in how much that holds.
+        // Among deliveries of one subject, its total does not count.
         let more = |by: usize| if of_the_subject { 0 } else { by };
         match short {
             Short::Places { .. } => {
@@ -250,7 +250,7 @@ impl Table {
         }
     }
 
-    /// Takes a delivery's place away, if it has one.
+    /// Removes a delivery from its place, if it has one.
     pub(super) fn remove(&mut self, number: u64) -> Option<Seat> {
         let seat = self.seats.remove(&number)?;
         self.in_group(&seat, number, false);
@@ -265,7 +265,7 @@ impl Table {
         Some(seat)
     }
 
-    /// Puts a delivery among those who wait for an answer. Tells the answer there is, and whether
+    /// Adds a delivery to those that wait for an answer. Returns the present answer, and whether
     /// nobody asks about its subject yet.
     pub(super) fn want(&mut self, number: u64) -> Option<(Option<ConfirmAnswer>, bool)> {
         let seat = self.seats.get(&number)?;
@@ -316,13 +316,13 @@ impl Table {
             .filter_map(|number| self.seats.get(number))
     }
 
-    /// Whether somebody waits for an answer.
+    /// Whether a delivery waits for an answer.
     pub(super) fn is_wanted(&self, subject: &Subject) -> bool {
         let entry = self.entries.get(subject);
         entry.is_some_and(|entry| !entry.wanting.is_empty())
     }
 
-    /// Begins to ask about a subject, of which somebody's event is returned; none where nobody waits.
+    /// Begins a question about a subject. Returns a waiting delivery's event, if one waits.
     pub(super) fn begin(&mut self, subject: &Subject, now: Instant) -> Option<Unconfirmed> {
         let event = self.wanting(subject).next()?.event.clone();
         let latest = self.wanting(subject).map(|seat| seat.deadline).max();
@@ -332,8 +332,8 @@ impl Table {
         Some(event)
     }
 
-    /// What to do about a subject that may be asked about again from `due` on, and is remembered for
-    /// so long. Nobody asks about it any more where this is the end.
+    /// The next step for a subject that may be asked about again from `due` on, and is remembered
+    /// until `remembered`. At `End`, the subject is no longer asked about.
     pub(super) fn next(
         &mut self,
         subject: &Subject,
@@ -359,8 +359,8 @@ impl Table {
         Next::Wait(until)
     }
 
-    /// Until when an answer is waited for: where somebody has come since it was asked for, there must
-    /// be time left to ask for them. None where nobody waits.
+    /// How long an answer is awaited. If a delivery has arrived since the question, there must be
+    /// time left to ask for it. `None` if nobody waits.
     pub(super) fn give_up(&self, subject: &Subject) -> Option<Instant> {
         let entry = self.entries.get(subject)?;
         entry.wanting.first()?;
@@ -368,7 +368,7 @@ impl Table {
         late.or(entry.latest)
     }
 
-    /// Keeps an answer, and tells everyone who waits for it.
+    /// Stores an answer, and notifies every delivery that waits for it.
     pub(super) fn answer(&mut self, subject: &Subject, answer: ConfirmAnswer) {
         for seat in self.wanting(subject) {
             seat.answered.notify_one();
@@ -378,7 +378,7 @@ impl Table {
         }
     }
 
-    /// Nobody asks about the subject any more: whoever waits has to see to it.
+    /// Gives up asking about the subject: the waiting deliveries must restart it.
     pub(super) fn abandon(&mut self, subject: &Subject) {
         for seat in self.wanting(subject) {
             seat.answered.notify_one();

@@ -1,4 +1,4 @@
-//! Deliveries that wait for an answer about their subject, and what they are told.
+//! Deliveries that wait for an answer about their subject, and their verdicts.
 
 mod answers;
 mod ends;
@@ -18,7 +18,7 @@ use crate::runtime::shared_confirm::SharedConfirm;
 
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// One event of a subject: what its delivery claims, and a body of so many bytes.
+/// One event of a subject, with its delivery's claim and a body of this many bytes.
 fn event(subject: &str, claim: &str, bytes: usize) -> Unconfirmed {
     let name = Name::new("acme").unwrap();
     Unconfirmed {
@@ -31,7 +31,7 @@ fn part(event: &Unconfirmed, at: usize) -> String {
     event.key.parts().nth(at).unwrap().into_owned()
 }
 
-/// Answers one question for each permit, with what is true by then.
+/// Answers one question per permit, with the truth at that time.
 #[derive(Clone)]
 struct Truths {
     truth: Arc<Mutex<Option<String>>>,
@@ -95,7 +95,7 @@ impl ConfirmSubject for Truths {
     }
 }
 
-/// Judges an event, or tells that its place was taken.
+/// Judges an event, or reports that its place was taken.
 async fn judged(inquiries: Arc<Inquiries>, event: Unconfirmed) -> Option<Confirmation> {
     let evicted = CancellationToken::new();
     match inquiries.enter(&event, Instant::now() + PATIENCE, &evicted) {

@@ -1,9 +1,9 @@
-//! Texts that are known by how they begin to be no secret.
+//! Texts whose beginning shows that they are not secrets.
 
-/// How texts begin that are no secret, and what they are.
+/// Beginnings of texts that are not secrets, with descriptions.
 pub(in crate::secret) type Beginnings = [(&'static str, &'static str)];
 
-/// What this text is, where it begins as one of these.
+/// The description of this text, if it has one of these beginnings.
 pub(in crate::secret) fn begins(beginnings: &Beginnings, text: &str) -> Option<&'static str> {
     (beginnings.iter())
         .find(|(beginning, _)| text.starts_with(beginning))
@@ -46,10 +46,10 @@ const ENCODED: &str = "looks like a secret in another base64, as the manifests o
 /// `whsec_` and `shpss_` in base64.
 pub(in crate::secret) const MANIFEST: &Beginnings = &[("d2hzZWNf", ENCODED), ("c2hwc3Nf", ENCODED)];
 
-/// The base64 that every public key of Ed25519 begins with (RFC 8410 section 4).
+/// The beginning of every Ed25519 public key in base64 (RFC 8410 section 4).
 pub(in crate::secret) const SPKI: &Beginnings = &[("MCowBQYDK2Vw", PUBLIC)];
 
-/// What no sender issues as a secret, by how it begins.
+/// Beginnings that no sender uses for a secret.
 pub(super) const NEVER: &Beginnings = &[
     ("whpk_", PUBLIC),
     ("pk_", PUBLIC),

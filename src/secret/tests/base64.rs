@@ -1,4 +1,4 @@
-//! Secrets that are written as base64.
+//! Secrets in base64.
 
 use super::*;
 
@@ -52,7 +52,7 @@ fn base64_is_told_apart_from_what_reads_like_it() {
         tag("--_--_--_--_--_--_--_--_--_--_--"),
         tag("++/++/++/++/++/++/++/++/++/++/++")
     );
-    // Behind the prefix hex digits are base64: senders have drawn their secrets so.
+    // After the prefix, hex digits are base64: senders have generated such secrets.
     assert!(
         format
             .parse("whsec_8f742231b10e8888abcd99ccc01185a5")

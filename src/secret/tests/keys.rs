@@ -1,4 +1,4 @@
-//! Rings of keys, their names and their ends.
+//! Key rings, with the names and ends of keys.
 
 use super::*;
 use crate::clock::UnixTime;
@@ -48,7 +48,8 @@ fn a_key_ends_at_its_expiry() {
 
 #[test]
 fn a_name_is_the_same_however_long_it_is() {
-    // Around the length up to which it is copied as it stands, and with more than one byte a letter.
+    // Around the length up to which a name is stored inline, also with more than one byte per
+    // letter.
     for text in [
         "",
         "1",

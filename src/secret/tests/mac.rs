@@ -1,4 +1,4 @@
-//! The MAC by the vectors of RFC 4231.
+//! Checks the MAC against the vectors of RFC 4231.
 
 use super::*;
 

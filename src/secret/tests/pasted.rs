@@ -1,8 +1,8 @@
-//! What people paste where a secret belongs.
+//! Text that people paste in place of a secret.
 
 use super::*;
 
-/// What people have pasted where a secret belongs, and a word of what they are told.
+/// Text that people have pasted in place of a secret, and a word of the error.
 const PASTED: &[(&str, &str)] = &[
     ("\"whsec_test_9f8e7d6c5b4a\"", "quotes"),
     ("'whsec_test_9f8e7d6c5b4a'", "quotes"),
@@ -190,7 +190,7 @@ fn what_is_pasted_into_settings_is_told_apart_from_a_secret() {
         assert!(ring.to_string().contains(what), "{text:?}: {ring}");
         let part = text.get(..8).unwrap_or(text);
         assert!(!error.contains(part) && !error.contains(text), "{error}");
-        // Whoever truly has such a secret is not locked out.
+        // A real secret of that kind can still be used.
         assert!(
             SigningSecret::from_bytes(text.as_bytes()).is_ok(),
             "{text:?}"
@@ -199,7 +199,7 @@ fn what_is_pasted_into_settings_is_told_apart_from_a_secret() {
 }
 
 proptest::proptest! {
-    /// What is drawn at random of letters and digits looks like nothing else, however it begins.
+    /// Random letters and digits never look like anything else, however they begin.
     #[test]
     fn a_drawn_text_is_taken_for_a_secret(text in "[A-Za-z0-9]{24,64}") {
         let any = |is: fn(&u8) -> bool| text.bytes().any(|b| is(&b));
@@ -212,7 +212,7 @@ proptest::proptest! {
     }
 }
 
-/// `Authorization: Basic` is proved by a text that reads so.
+/// `Authorization: Basic` is proved by a text of this form.
 #[test]
 fn a_user_and_a_password_are_no_line_of_settings() {
     for text in [

@@ -1,4 +1,4 @@
-//! Lists of networks, addresses and host names, and whom they let in.
+//! Lists of networks, addresses and host names, and which senders they admit.
 
 mod entries;
 mod feeds;

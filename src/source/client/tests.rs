@@ -22,7 +22,7 @@ fn headers<'a>(lines: impl IntoIterator<Item = (&'static str, &'a [u8])>) -> Hea
     map
 }
 
-/// What the proxies in 10.0.0.0/8 and fd00::/8, reached through 10.0.0.1, say in these lines.
+/// Checks these lines from proxies in 10.0.0.0/8 and fd00::/8, received through 10.0.0.1.
 #[track_caller]
 fn says(header: ForwardingHeader, lines: &[&[u8]], expected: Result<&str, Kind>) {
     let proxies = TrustedProxies::parse(["10.0.0.0/8", "fd00::/8"])
@@ -68,11 +68,11 @@ fn x_forwarded_for_is_read_from_the_right_up_to_the_first_stranger() {
     xff(&["203.0.113.9, ::ffff:10.0.0.2"], Ok("203.0.113.9"));
     xff(&["198.51.100.1", "203.0.113.9"], Ok("203.0.113.9"));
     xff(&["1.1.1.1, 203.0.113.9", "10.0.0.2"], Ok("203.0.113.9"));
-    // What a stranger put on the left is not looked at.
+    // Anything that a stranger put on the left is ignored.
     xff(&["127.0.0.1, 203.0.113.9"], Ok("203.0.113.9"));
     xff(&["unknown, \"';DROP, , 203.0.113.9"], Ok("203.0.113.9"));
     xff(&["garbage", ", 203.0.113.9, 10.0.0.2"], Ok("203.0.113.9"));
-    // What has to be known and is not.
+    // Hops that must be known but are not.
     for hop in [
         "",
         " ",
@@ -141,7 +141,7 @@ fn forwarded_is_read_as_rfc_7239_writes_it() {
         ],
         Ok("198.51.100.17"),
     );
-    // Grammar.
+    // Variations of the grammar.
     fwd(&["proto=https; for=192.0.2.60 ;;"], Ok("192.0.2.60"));
     fwd(&["FOR=\"192.0.2.60:_port\""], Ok("192.0.2.60"));
     fwd(&["for=\"192.0.2.60:80\";proto=https"], Ok("192.0.2.60"));
@@ -185,12 +185,12 @@ fn forwarded_is_read_as_rfc_7239_writes_it() {
         "for=192.0.2.60;host",
         "for=192.0.2.60;=x",
         "for=192.0.2.60;host=example.com:80",
-        // A proxy that writes down what it was sent as `Host`, with its quotes escaped.
+        // A proxy that records the received `Host`, with its quotes escaped.
         "for=192.0.2.60;host=\"a\\\", for=1.1.1.1;x=\\\"b\"",
     ] {
         fwd(&[hop], Err(UnparsableHop));
         let behind = format!("for=1.1.1.1, {hop}, for=10.0.0.2");
-        // An odd quote swallows what stands left of it, and is refused with it.
+        // An odd quote spoils everything to its left, which is refused with it.
         fwd(&[&behind], Err(UnparsableHop));
     }
     fwd(&["for=10.0.0.3", "for=10.0.0.2"], Err(OnlyTrustedHops));
@@ -226,7 +226,7 @@ fn a_peer_that_is_no_trusted_proxy_speaks_for_itself() {
         Ok(ip("203.0.113.9")),
         "a mapped peer is the proxy it is"
     );
-    // The header that was not configured is a stranger's, whatever it says.
+    // A header that is not configured was written by a stranger, whatever it says.
     let fwd = headers([("forwarded", b"for=203.0.113.9".as_slice())]);
     assert_eq!(from(&proxies, "192.0.2.1", &fwd), Err(NoForwardingHeader));
 
@@ -249,7 +249,7 @@ fn a_peer_that_is_no_trusted_proxy_speaks_for_itself() {
             let headers = headers([(name, b"\xff".as_slice())]);
             assert_eq!(from(&none, peer, &headers), Err(UndeclaredProxy));
         }
-        // Told apart by networks, not by the list: a local peer beside the declared ones.
+        // Decided by address range, not by the list: a local peer next to the declared proxies.
         let others = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
         assert_eq!(from(&others, peer, &xff), Err(UndeclaredProxy));
     }
@@ -325,7 +325,7 @@ fn what_is_no_proxy_is_refused_by_name() {
     );
 }
 
-/// Header values a stranger can send, rich in what matters to the grammar.
+/// Header values that a stranger can send, rich in characters that matter to the grammar.
 fn spoofed() -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop_oneof![
         Just(b"for=".to_vec()),
@@ -361,7 +361,7 @@ proptest! {
     ) {
         let proxies = TrustedProxies::parse(["10.0.0.0/8"]).unwrap().header(header);
         prop_assume!(!matches!(client.to_canonical(), IpAddr::V4(v4) if v4.octets()[0] == 10));
-        // What the first proxy appends, and those behind it.
+        // The first proxy's entry, and those of the proxies after it.
         let node = match (client, port) {
             (IpAddr::V4(v4), None) => v4.to_string(),
             (IpAddr::V4(v4), Some(port)) => format!("{v4}:{port}"),

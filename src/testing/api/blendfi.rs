@@ -11,8 +11,8 @@ use super::server::{ApiServer, Asked, Said};
 use crate::provider::Provider;
 use crate::secret::SigningSecret;
 
-/// The API of BlendFi, as far as its documentation goes; where that says nothing, it is made up here, as
-/// an account's settings would say:
+/// A stand-in for the API of BlendFi, as far as its documentation describes it. The rest, which an
+/// account's settings would define, is made up here:
 /// `{"data":[{"id":"dlv_0","event_id":"evt_…","type":"…","status":"failed"}],"next_cursor":"50"}`.
 ///
 /// ```
@@ -41,7 +41,7 @@ use crate::secret::SigningSecret;
 /// assert_eq!(made["status"], "failed");
 /// blendfi.conversion("cnv_1", "completed");
 /// assert!(api.conversion("cnv_1").await?.is_some());
-/// // There is nobody to deliver to.
+/// // No receiver is set.
 /// assert!(api.redeliver("dlv_0").await.is_err());
 ///
 /// let until = tower_webhook::UnixTime::from_secs(4_000_000_000);
@@ -59,11 +59,11 @@ pub struct BlendFiStandIn {
 }
 
 impl BlendFiStandIn {
-    /// An API that takes this bearer key, and signs its deliveries as this provider does.
+    /// Starts an API that accepts this bearer key and signs its deliveries as this provider does.
     ///
     /// # Errors
     ///
-    /// No free port.
+    /// If no port is free.
     pub async fn start(key: &str, provider: &Provider) -> io::Result<Self> {
         let deliveries = Deliveries::new(provider);
         let conversions: Arc<Mutex<HashMap<String, String>>> = Arc::default();
@@ -117,12 +117,12 @@ impl BlendFiStandIn {
         })
     }
 
-    /// How many deliveries stand on a page; 50 unless set.
+    /// Sets how many deliveries a page lists; the default is 50.
     pub fn page_size(&self, size: usize) {
         self.deliveries.page_size(size);
     }
 
-    /// Delivers again to this URL.
+    /// Sets the URL that redeliveries go to.
     ///
     /// ```no_run
     /// # fn of(blendfi: &tower_webhook::testing::BlendFiStandIn) {
@@ -134,22 +134,22 @@ impl BlendFiStandIn {
         self.deliveries.to(url);
     }
 
-    /// An event whose delivery has failed for good, and the delivery's id.
+    /// Adds an event whose delivery has failed for good, and returns the delivery's id.
     pub fn missed(&self, body: Bytes) -> String {
         self.deliveries.missed(body)
     }
 
-    /// Whether every delivery that was asked for has had its answer, or none in time.
+    /// Whether every requested delivery has been answered or has timed out.
     pub fn is_idle(&self) -> bool {
         self.deliveries.is_idle()
     }
 
-    /// How many deliveries have not succeeded.
+    /// The number of deliveries that have not succeeded.
     pub fn undelivered(&self) -> usize {
         self.deliveries.undelivered()
     }
 
-    /// From now on this conversion stands so.
+    /// Sets the status of this conversion.
     pub fn conversion(&self, id: &str, status: &str) {
         let mut known = self
             .conversions

@@ -8,8 +8,8 @@ use super::deliveries::{Deliveries, Made};
 use super::server::{ApiServer, Asked, Said};
 use crate::provider::Provider;
 
-/// A notifications API as Bloquo may have one. Its documentation names no path and no member: all of it
-/// is made up, as an account's settings would say.
+/// A stand-in for a notifications API as Bloquo may have one. Its documentation names no paths or
+/// members, so all of them are made up, as an account's settings would define them.
 ///
 /// ```
 /// use tower_webhook::reconcile::{ApiClient, ApiKey, DeliveryList, Source};
@@ -42,11 +42,11 @@ pub struct BloquoStandIn {
 }
 
 impl BloquoStandIn {
-    /// An API that takes this key in `x-api-key`.
+    /// Starts an API that accepts this key in `x-api-key`.
     ///
     /// # Errors
     ///
-    /// No free port.
+    /// If no port is free.
     pub async fn start(key: &str, provider: &Provider) -> io::Result<Self> {
         let deliveries = Deliveries::new(provider);
         let own = deliveries.clone();
@@ -69,17 +69,17 @@ impl BloquoStandIn {
         Ok(Self { server, deliveries })
     }
 
-    /// Sends again to this URL.
+    /// Sets the URL that notifications are sent to again.
     pub fn deliver_to(&self, url: &str) {
         self.deliveries.to(url);
     }
 
-    /// A notification that nobody has taken, and its id.
+    /// Adds a notification that was not acknowledged, and returns its id.
     pub fn missed(&self, body: Bytes) -> String {
         self.deliveries.missed(body)
     }
 
-    /// How many were not taken yet.
+    /// The number of notifications not yet acknowledged.
     pub fn undelivered(&self) -> usize {
         self.deliveries.undelivered()
     }

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::server::{ApiServer, Said};
 
-/// The status API of BLOX, as its documentation has it: `GET /v1/checkout/{id}` with `blox-api-key`.
+/// A stand-in for the status API of BLOX, as documented: `GET /v1/checkout/{id}` with
+/// `blox-api-key`.
 ///
 /// ```
 /// use tower_webhook::reconcile::{ApiKey, BloxApi};
@@ -32,11 +33,11 @@ pub struct BloxStandIn {
 }
 
 impl BloxStandIn {
-    /// An API without checkouts, which takes this key.
+    /// Starts an API without checkouts that accepts this key.
     ///
     /// # Errors
     ///
-    /// No free port.
+    /// If no port is free.
     pub async fn start(key: &str) -> io::Result<Self> {
         let checkouts: Arc<Mutex<HashMap<String, (String, String)>>> = Arc::default();
         let own = Arc::clone(&checkouts);
@@ -64,7 +65,7 @@ impl BloxStandIn {
         Ok(Self { server, checkouts })
     }
 
-    /// From now on this checkout stands so; `amount` is in cents.
+    /// Sets the status and amount of this checkout; `amount` is in cents.
     pub fn set(&self, id: &str, status: &str, amount: &str) {
         let mut checkouts = self
             .checkouts

@@ -1,4 +1,4 @@
-//! What a sender has delivered, and delivers again when it is asked to.
+//! The deliveries that a sender has made, and redelivers on request.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::testing::wire::send_within;
 
 const TIME_TO_ANSWER: Duration = Duration::from_secs(5);
 
-/// Clones share it.
+/// Clones share the same deliveries.
 #[derive(Debug, Clone)]
 pub(super) struct Deliveries(Arc<Mutex<State>>);
 
@@ -65,7 +65,7 @@ impl Deliveries {
         self.state().secret = Some(secret);
     }
 
-    /// Notes an event whose delivery has failed, and names that.
+    /// Records an event whose delivery has failed, and returns the delivery's id.
     pub(super) fn missed(&self, body: Bytes) -> String {
         let mut state = self.state();
         let id = format!("dlv_{}", state.all.len());
@@ -77,7 +77,7 @@ impl Deliveries {
         id
     }
 
-    /// A page, and the cursor of the next one.
+    /// A page, and the cursor of the next page.
     pub(super) fn page(&self, asked: &Asked, cursor: &str) -> (Vec<Made>, Option<String>) {
         let state = self.state();
         let from = asked.parameter(cursor).filter(|_| !asked.first_page_again);
@@ -94,7 +94,7 @@ impl Deliveries {
         self.state().all.iter().find(|made| made.id == id).cloned()
     }
 
-    /// Delivers again, in its own time; `false` where there is no such delivery, or no receiver.
+    /// Delivers again in the background; `false` if there is no such delivery or no receiver.
     pub(super) fn again(&self, id: &str) -> bool {
         let own = self.clone();
         let (made, delivery) = {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What a stand-in for a sender's API does instead of answering as it should.
+/// A fault of a stand-in for a sender's API, which replaces the correct answer.
 ///
 /// ```
 /// use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// let blox = BloxStandIn::start("blox_test_9f8e7d6c").await?;
 /// blox.server().fault(ApiFault::Status(500), 3);
 /// blox.server().fault(ApiFault::RetryAfter(Duration::from_secs(2)), 1);
-/// // Four questions get no answer, the fifth does.
+/// // Four requests get no answer; the fifth does.
 /// blox.server().heal();
 /// # Ok(())
 /// # }
@@ -21,22 +21,22 @@ use std::time::Duration;
 pub enum ApiFault {
     /// The connection is closed without an answer.
     Down,
-    /// There is no answer, ever.
+    /// No answer is ever sent.
     Hang,
-    /// The right answer comes this late.
+    /// The correct answer is delayed by this long.
     Slow(Duration),
-    /// The answer ends in its middle.
+    /// The answer is cut off in the middle.
     CutOff,
     /// This status, with an empty body.
     Status(u16),
-    /// 429, and how long to leave the API alone.
+    /// 429, with a `Retry-After` of this long.
     RetryAfter(Duration),
-    /// The answer is no JSON.
+    /// The answer is not JSON.
     NotJson,
     /// A body of this many bytes.
     Huge(u64),
     /// 307 to this URL.
     RedirectTo(String),
-    /// A list answers its first page, whichever was asked for.
+    /// A list returns its first page, whichever page was requested.
     FirstPageAgain,
 }

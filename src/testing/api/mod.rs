@@ -1,4 +1,4 @@
-//! Stand-ins for senders' APIs: real HTTP on the loopback, with faults to order.
+//! Stand-ins for senders' APIs: real HTTP on the loopback interface, with faults on request.
 
 mod blendfi;
 mod bloquo;

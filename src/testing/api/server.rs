@@ -27,17 +27,17 @@ const CHUNK: &[u8] = &[b' '; 64 * 1024];
 
 type Body = BoxBody<Bytes, io::Error>;
 
-/// What a stand-in is asked.
+/// A request to a stand-in.
 pub(super) struct Asked {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) body: Value,
-    /// Whether the page that is asked for is not the one that is wanted.
+    /// Whether to return the first page instead of the requested one.
     pub(super) first_page_again: bool,
 }
 
 impl Asked {
-    /// A parameter of the query.
+    /// A query parameter.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
         let query = self.uri.query().unwrap_or_default();
         let mut pairs = form_urlencoded::parse(query.as_bytes());
@@ -56,12 +56,12 @@ impl Asked {
     }
 }
 
-/// What it answers.
+/// The answer to a request.
 pub(super) type Said = Result<Value, StatusCode>;
 
 type Answer = dyn Fn(&Asked) -> Said + Send + Sync;
 
-/// A server on a free port of the loopback, which is gone when this is dropped.
+/// A server on a free port of the loopback interface, which stops when this is dropped.
 #[derive(Debug)]
 pub struct ApiServer {
     address: SocketAddr,
@@ -70,7 +70,7 @@ pub struct ApiServer {
 }
 
 struct Shared {
-    /// The header that a key is wanted in, and what it says.
+    /// The header that carries the key, and its expected value.
     key: (&'static str, String),
     answer: Box<Answer>,
     faults: Mutex<VecDeque<(ApiFault, u32)>>,
@@ -102,7 +102,7 @@ impl ApiServer {
                 let shared = Arc::clone(&own);
                 tokio::spawn(async move {
                     let service = service_fn(|request| shared.serve(request));
-                    // Nobody is told how a connection ended.
+                    // How a connection ended is reported to nobody.
                     let _ = http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -130,17 +130,17 @@ impl ApiServer {
         format!("http://{}/", self.address)
     }
 
-    /// Does this instead of answering, so many times, behind what was ordered before.
+    /// Queues this fault for so many requests, after the faults queued before it.
     pub fn fault(&self, fault: ApiFault, times: u32) {
         self.shared.faults().push_back((fault, times));
     }
 
-    /// Answers as it should from now on.
+    /// Answers correctly from now on.
     pub fn heal(&self) {
         self.shared.faults().clear();
     }
 
-    /// How many requests came, answered or not.
+    /// The number of requests received, answered or not.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -154,7 +154,7 @@ impl ApiServer {
         *self.shared.asked.borrow()
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until this many requests have arrived.
     ///
     /// ```no_run
     /// # async fn wait(blox: &tower_webhook::testing::BloxStandIn) {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Uri};
 
-/// A request on its way to be one.
+/// A request under construction.
 pub(super) struct Draft {
     pub(super) uri: Uri,
     pub(super) headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! What a [`TestDelivery`] proves itself with: headers that are signed, and the path with its token.
+//! The proof of a [`TestDelivery`]: signed headers, and the path with its token.
 
 use http::{HeaderMap, Uri};
 
@@ -13,7 +13,7 @@ use crate::provider::Provider;
 use crate::secret::{Material, SigningSecret};
 use crate::signature::{Content, Scheme, Signer};
 
-/// Nobody's: what a delivery is made wrong with.
+/// Belongs to no receiver; used to make deliveries wrong.
 const WRONG_SECRET: &str = "no receiver has this secret";
 const WRONG_TOKEN: &str = "no-receiver-has-this-token";
 
@@ -30,7 +30,7 @@ fn wrong(scheme: &Scheme) -> Result<Material, ConfigError> {
 }
 
 impl TestDelivery {
-    /// Adds what proves and names the event.
+    /// Adds the proof and the event's name.
     pub(super) fn add_proof(&self, draft: &mut Draft) -> Result<(), ConfigError> {
         self.check_signed()?;
         let signer = self.signer()?;
@@ -101,7 +101,7 @@ impl TestDelivery {
         Ok(())
     }
 
-    /// Refuses to make wrong what is not there.
+    /// Refuses to falsify a part that the delivery does not have.
     fn check_signed(&self) -> Result<(), ConfigError> {
         let verifier = self.provider.verifier();
         let tampers = &self.tampers;
@@ -158,7 +158,7 @@ impl TestDelivery {
         written.unwrap_or_else(|| time.to_string())
     }
 
-    /// What the provider's rule calls the event; `None` where it can't tell.
+    /// The event key by the provider's rule; `None` if the rule finds none.
     fn key(&self, id: &str) -> Option<String> {
         let Provider { name, rule, .. } = &self.provider;
         let identity = rule.identify(name, &HeaderMap::new(), Some(id), &self.body);

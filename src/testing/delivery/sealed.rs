@@ -1,4 +1,4 @@
-//! Deliveries of schemes that sign more than headers tell: they have a place for everything.
+//! Deliveries of schemes that sign more than headers, and so define a place for every part.
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;

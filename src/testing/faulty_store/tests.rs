@@ -65,7 +65,7 @@ async fn a_store_fails_where_and_as_often_as_it_is_told() {
     }
     assert_eq!(attempt(&store, 1).await, 1, "its own claim");
 
-    // Down altogether, until it is healed.
+    // Down entirely, until healed.
     store.inject(Fault::fail(StoreErrorKind::Unavailable));
     assert!(store.complete(&complete(1)).await.is_err());
     assert!(store.counts().await.is_err());

@@ -6,7 +6,8 @@ use crate::inbox::{Accept, Accepted, EntryStatus, Moved, SharedInbox, Verdict as
 use crate::store::Held;
 use crate::testing::store_contract::violation::{Verdict, is, same};
 
-/// Each status is planted, asked for by deliveries, and left by who is to move it on.
+/// For each status: creates an entry with it, delivers to that entry, and moves it on by whoever
+/// may do so.
 pub(super) async fn every_status(inbox: &SharedInbox) -> Verdict {
     for status in EntryStatus::ALL {
         deliveries(inbox, *status).await?;
@@ -15,7 +16,7 @@ pub(super) async fn every_status(inbox: &SharedInbox) -> Verdict {
     Ok(())
 }
 
-/// An entry with this status, and the token of who has it.
+/// An entry with this status, and the token of its holder.
 async fn planted(
     inbox: &SharedInbox,
     status: EntryStatus,
@@ -58,11 +59,11 @@ async fn deliveries(inbox: &SharedInbox, status: EntryStatus) -> Verdict {
     let takes_new = match status {
         EntryStatus::Waiting => Some(Accepted::Corrected),
         EntryStatus::Dead => Some(Accepted::Revived),
-        // It is none to other content.
+        // For other content, it is not a duplicate.
         EntryStatus::Mismatched => Some(Accepted::Queued),
         _ => None,
     };
-    // Each asks an entry of its own, for an answer may change it.
+    // Each request has an entry of its own, for an answer may change the entry.
     let (scene, _) = planted(inbox, status).await?;
     let again = match status {
         EntryStatus::Dead => Accepted::Revived,
@@ -100,7 +101,7 @@ async fn moved_on(inbox: &SharedInbox, status: EntryStatus) -> Verdict {
             scene.attempt(End::Done).await?;
             scene.has(EntryStatus::Done).await
         }
-        // A worker, when its delay is over; and nobody before.
+        // A worker, but only once its delay is over.
         EntryStatus::Waiting => {
             scene.nothing_due("what waits").await?;
             let scene = Scene::new(inbox)?;
@@ -110,7 +111,7 @@ async fn moved_on(inbox: &SharedInbox, status: EntryStatus) -> Verdict {
             same("the attempt after a failed one", grant.attempt, 2)?;
             scene.has(EntryStatus::Done).await
         }
-        // Its worker, and no other one.
+        // Only its own worker.
         EntryStatus::Running => {
             scene.nothing_due("what another worker has").await?;
             let Some(token) = holder else { return Ok(()) };
@@ -150,7 +151,7 @@ async fn moved_on(inbox: &SharedInbox, status: EntryStatus) -> Verdict {
             scene.attempt(End::Done).await?;
             scene.has(EntryStatus::Done).await
         }
-        // An operator; a delivery does so too.
+        // An operator, or a delivery.
         EntryStatus::Dead => {
             scene.nothing_due("what is dead").await?;
             same("redriving it", scene.redrive().await?, Moved::Done)?;

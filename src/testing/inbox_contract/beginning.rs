@@ -3,7 +3,7 @@ use crate::inbox::{Begun, EntryState, EntryView, Inbox, SharedInbox, Take, Taken
 use crate::store::{Held, Token};
 use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
 
-/// Takes what is due in the way that begins first attempts.
+/// Takes due entries in the way that begins first attempts.
 async fn take_to_begin(scene: &Scene) -> Verdict<(Token, Taken)> {
     let take = Take {
         begin: true,
@@ -39,7 +39,7 @@ pub(super) async fn begun_by_the_take(inbox: &SharedInbox) -> Verdict {
     same("its end", scene.finish(token, failed).await?, Held::Held)?;
     same("what has failed", failures(&scene.view().await?), vec![1])?;
 
-    // Another attempt counts when its handler begins.
+    // A later attempt counts when its handler begins.
     let (taken, second) = take_to_begin(&scene).await?;
     is(
         "another attempt",
@@ -73,7 +73,7 @@ async fn given_back(inbox: &SharedInbox) -> Verdict {
     Ok(())
 }
 
-/// As where the answer to the take was lost.
+/// Simulates a take whose answer was lost.
 async fn died(inbox: &SharedInbox) -> Verdict {
     let scene = Scene::new(inbox)?;
     scene.accepted("a").await?;
@@ -91,7 +91,7 @@ async fn died(inbox: &SharedInbox) -> Verdict {
     Ok(())
 }
 
-/// What has one attempt, or is to be confirmed first.
+/// Checks entries that have had an attempt, or are to be confirmed first.
 async fn never_begun(inbox: &SharedInbox) -> Verdict {
     let scene = Scene::new(inbox)?;
     scene.accepted("a").await?;

@@ -22,7 +22,7 @@ pub(super) async fn comes_back(inbox: &SharedInbox) -> Verdict {
         same("a new event", scene.send(&accept).await?, Accepted::Queued)?;
         as_accepted(&scene, &accept).await?;
     }
-    // What comes last is what runs: after a failure, and from the dead.
+    // The newest content runs: after a failure, and after a revival.
     for (end, expected) in [
         (retry(Duration::ZERO), Accepted::Corrected),
         (bury(), Accepted::Revived),
@@ -37,7 +37,7 @@ pub(super) async fn comes_back(inbox: &SharedInbox) -> Verdict {
     Ok(())
 }
 
-/// Looks at an entry and takes it: it is as it was accepted.
+/// Looks an entry up and takes it, and checks that it is as it was accepted.
 async fn as_accepted(scene: &Scene, accept: &Accept) -> Verdict {
     let view = scene.view().await?;
     same(
@@ -101,7 +101,7 @@ pub(super) async fn keys_apart(inbox: &SharedInbox) -> Verdict {
     }
     first.accepted("anew").await?;
     first.inbox.forget(&first.key).await.ok();
-    // All others are taken under their own names.
+    // All others are taken with their own names.
     let taken = first.take_with(&first.taking(100, LONG)?).await?;
     for entry in &taken {
         let scene = Scene::of(inbox, entry.key.clone());

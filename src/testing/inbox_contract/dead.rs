@@ -36,7 +36,7 @@ pub(super) async fn dead_letters(inbox: &SharedInbox) -> Verdict {
     same("a body in a list", listed.body.clone(), None)?;
     let shown = scene.view().await?.body;
     same("a body that is shown", shown.as_deref(), Some(&b"a"[..]))?;
-    // Redriven: fresh attempts, its history kept, and not before its time.
+    // Redriven: with fresh attempts and its history kept, but not before its time.
     let later = Redrive::new(scene.key.clone()).after(SHORT);
     same(
         "redriving",
@@ -58,7 +58,7 @@ pub(super) async fn dead_letters(inbox: &SharedInbox) -> Verdict {
         scene.view().await?.entry.history.iter().count(),
         2,
     )?;
-    // Revived by a delivery: once, and then not for some time.
+    // Revived by a delivery once, and then not again for some time.
     let briefly = Accept {
         revive_every: SHORT,
         was_held: false,
@@ -74,7 +74,7 @@ pub(super) async fn dead_letters(inbox: &SharedInbox) -> Verdict {
     sleep(SHORT * 2).await;
     same("one later", scene.send(&briefly).await?, Accepted::Revived)?;
     scene.attempt(bury()).await?;
-    // What has died anew since it was looked at is another matter.
+    // An entry that died again since it was looked up must not be changed.
     let died = |view: &EntryView| match view.entry.state {
         EntryState::Dead { since, .. } => Some(since),
         _ => None,
@@ -119,7 +119,7 @@ pub(super) async fn retention_ends(inbox: &SharedInbox) -> Verdict {
         Held::Fenced,
     )?;
 
-    // Kept for long, for a call may take longer than what is short here.
+    // Kept for long, as a call may take longer than the short retention.
     let scene = Scene::new(inbox)?;
     scene.accepted("a").await?;
     same("discarding", scene.discard(LONG).await?, Moved::Done)?;

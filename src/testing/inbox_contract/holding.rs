@@ -159,7 +159,7 @@ pub(super) async fn commands_sent_again(inbox: &SharedInbox) -> Verdict {
 pub(super) async fn taken_over(inbox: &SharedInbox) -> Verdict {
     let scene = Scene::new(inbox)?;
     scene.accepted("a").await?;
-    // One that never began costs nothing.
+    // A hold without an attempt costs nothing.
     let idle = scene.taken(SHORT).await?;
     scene.until_lapsed().await?;
     let (dead, first) = scene.begun(SHORT).await?;
@@ -225,7 +225,7 @@ pub(super) async fn taken_alone(inbox: &SharedInbox) -> Verdict {
         scene.begun(SHORT).await?;
         scene.until_lapsed().await?;
     }
-    // It is set aside, and keeps none waiting that is due behind it.
+    // It is set aside, and delays no due entry after it.
     let behind = scene.other("2")?;
     behind.accepted("a").await?;
     behind.taken(LONG).await?;

@@ -18,7 +18,7 @@ pub(super) async fn lists_and_counts(inbox: &SharedInbox) -> Verdict {
     handled.accepted("a").await?;
     handled.attempt(End::Done).await?;
     queued.accepted("a").await?;
-    // In steps of two, each behind the one before.
+    // In pages of two, each starting after the one before.
     let mut found = Vec::new();
     let mut page = list.clone().limit(2);
     loop {
@@ -44,7 +44,7 @@ pub(super) async fn lists_and_counts(inbox: &SharedInbox) -> Verdict {
         let ids: Vec<_> = views.iter().map(|view| view.key.to_string()).collect();
         same("those with another status", ids, vec![id.to_owned()])?;
     }
-    // Others may be at work on the same inbox.
+    // Others may be using the same inbox.
     let now = done("counts", inbox.counts().await)?;
     is("the counts", now.dead >= 5, "five dead", &now)?;
     is("the counts", now.done > 0, "one done", &now)?;
@@ -77,8 +77,8 @@ pub(super) async fn lists_and_counts(inbox: &SharedInbox) -> Verdict {
 }
 
 pub(super) async fn waiters_are_woken(inbox: &SharedInbox) -> Verdict {
-    // One that is not woken waits for the end of its limit, which is told from an early return by
-    // trying again and again.
+    // A waiter that is not woken waits until its limit. Repeated waits distinguish that from an
+    // early return.
     let scene = Scene::new(inbox)?;
     let accept = async {
         sleep(Duration::from_millis(20)).await;

@@ -25,15 +25,15 @@ pub use violation::InboxViolation;
 
 use super::store_contract::violation::{Broken, Verdict};
 
-/// No rule takes as long as this unless the inbox hangs.
+/// No rule takes this long unless the inbox hangs.
 const OVERALL: Duration = Duration::from_secs(60);
 
-/// Holds an inbox of your own to everything that [the inbox module](crate::inbox) guarantees: each
-/// [`InboxRule`] in turn, up to the first that it breaks.
+/// Checks an inbox of your own against everything that [the inbox module](crate::inbox) guarantees:
+/// each [`InboxRule`] in turn, up to the first that it breaks.
 ///
-/// The inbox may hold other entries, and be in use by workers of other routes: keys and routes are new at
-/// each call, and are left behind. Where the end of a lease or a retention matters it is one of 150 ms, by the
-/// inbox's own clock, so that it takes some seconds.
+/// The inbox may hold other entries and be in use by workers of other routes: keys and routes are
+/// new for each call, and are left in the inbox. Leases and retentions whose end matters last 150
+/// ms by the inbox's own clock, so the check takes some seconds.
 ///
 /// ```
 /// use tower_webhook::inbox::MemoryInbox;
@@ -41,7 +41,7 @@ const OVERALL: Duration = Duration::from_secs(60);
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), InboxViolation> {
-/// // In a `#[tokio::test(flavor = "multi_thread")]`, with your inbox in the place of this one.
+/// // In a `#[tokio::test(flavor = "multi_thread")]`, with your inbox instead of this one.
 /// check_inbox(MemoryInbox::new()).await?;
 /// # Ok(())
 /// # }
@@ -49,8 +49,8 @@ const OVERALL: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// The first rule that is broken, with what was expected and what came. A command that fails breaks
-/// the rule it is part of: let the inbox be patient where the machine is slow.
+/// The first rule that is broken, with the expected and the actual result. A command that fails
+/// breaks the rule it is part of, so give the inbox generous time limits on a slow machine.
 pub async fn check_inbox(inbox: impl Inbox) -> Result<(), InboxViolation> {
     let inbox = SharedInbox::new(inbox);
     for rule in InboxRule::ALL {
@@ -59,60 +59,64 @@ pub async fn check_inbox(inbox: impl Inbox) -> Result<(), InboxViolation> {
     Ok(())
 }
 
-/// Something that every inbox must do; all of them together are the contract.
+/// A rule that every inbox must follow; all of them together are the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InboxRule {
-    /// Whatever the status of an entry, a delivery gets the answer for it, and who is to move the
-    /// entry on from there can.
+    /// Whatever the status of an entry, a delivery gets the answer for that status, and the entry
+    /// can be moved on by whichever party may do so.
     EveryStatus,
     /// What is accepted comes back as it was: body, envelope, key, route and fingerprint, however odd or
     /// large; and the newest content after a correction or a revival.
     ContentComesBack,
-    /// Keys that differ have entries that differ.
+    /// Different keys have different entries.
     KeysApart,
-    /// Of an entry there is one holder, and only it can say what became of it.
+    /// Each entry has at most one holder, and only it can report the outcome.
     OneHolder,
-    /// An attempt counts when it begins, and not where its entry is given back.
+    /// An attempt counts when it begins, but not if its entry is given back.
     AttemptsCount,
-    /// A first attempt begins with the take that asks for that, and no other one does.
+    /// A first attempt begins with a take that requests this, and no other attempt does.
     BegunByTheTake,
-    /// A command whose reply was lost can be sent again: it finds itself.
+    /// A command whose reply was lost can be sent again: it recognizes its own earlier effect.
     CommandsSentAgain,
-    /// What a dead worker held is taken over once its lease is over, and its attempt counts.
+    /// Entries that a dead worker held are taken over once its lease is over, and its attempt
+    /// counts.
     TakenOver,
     /// A holder whose lease is over still holds until somebody else takes the entry.
     LateButAlone,
-    /// Whose workers died twice is taken apart from the others, and is dead after its last attempt.
+    /// An entry whose workers died twice is taken alone, and is dead after its last attempt.
     TakenAlone,
-    /// No more is taken than was asked for, in number and in bytes; first what was due first; nothing that
-    /// is not due; and of no other route.
+    /// A take gets no more entries or bytes than requested, in the order in which they became due.
+    /// It gets nothing that is not yet due and nothing from other routes.
     NoMoreThanAskedFor,
-    /// A route with many entries keeps no other one waiting, also where one is taken at a time.
+    /// A route with many entries delays no other route, even if entries are taken one at a time.
     RoutesInTurn,
-    /// The entries of a provider that is paused are accepted, and not taken until that ends.
+    /// The entries of a paused provider are accepted, but not taken until the pause ends.
     Paused,
-    /// Of the entries of one order key one is taken at a time, until it is over; others are taken beside it.
+    /// Only one entry of an order key is taken at a time, until it is over; entries of other keys
+    /// are not affected.
     OneOfAKey,
-    /// What is older than what was completed of its order key is skipped and kept, and is run by force alone.
+    /// An entry older than the newest completed one of its order key is skipped and kept, and runs
+    /// only by force.
     OvertakenAreSkipped,
-    /// A dead entry holds its order key back where that is asked for, and not elsewhere.
+    /// A dead entry blocks its order key if that is requested, and otherwise does not.
     DeadHoldBack,
-    /// No more entries of a provider, or of each of its order keys, are taken than its rates let.
+    /// No more entries of a provider, or of each of its order keys, are taken than its rates allow.
     RatesHoldBack,
-    /// Contents of one event that are to be confirmed wait side by side, each under a key and a route of its own,
-    /// until one is accepted under the key of the event; what is found untrue makes way for other content.
+    /// Unconfirmed contents of one event wait side by side, each under its own key and route, until one is
+    /// accepted under the key of the event. Content that is found untrue makes room for other content.
     UnconfirmedSideBySide,
-    /// The dead are listed, shown, redriven with fresh attempts, discarded, and revived by a delivery.
+    /// Dead letters are listed, shown, redriven with fresh attempts, discarded, and revived by a
+    /// delivery.
     DeadLetters,
-    /// What is done or discarded is known for its retention, and new after it.
+    /// A done or discarded entry is known for its retention, and its event is new after that.
     RetentionEnds,
-    /// Lists go on where the last one ended, and counts count every status.
+    /// Each list continues where the last one ended, and counts cover every status.
     ListsAndCounts,
-    /// Who waits is told when something is accepted.
+    /// Waiters are woken when something is accepted.
     WaitersAreWoken,
-    /// Of many that accept one event at once one is told that it is new; of many that take, each entry is
-    /// one's alone, and none is left.
+    /// If many accept one event at once, it is new to only one of them. If many take at once, each
+    /// entry goes to one of them, and none is left.
     ManyAtOnce,
 }
 
@@ -148,7 +152,7 @@ impl InboxRule {
         }
     }
 
-    /// Holds an inbox to this rule alone, for a minute at most.
+    /// Checks an inbox against this rule alone, for a minute at most.
     ///
     /// # Errors
     ///

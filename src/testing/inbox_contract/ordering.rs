@@ -12,10 +12,10 @@ use crate::inbox::{
 use crate::store::Held;
 use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
 
-/// What all events of a story are about.
+/// The order key of all events in these tests.
 const THING: &str = "1042";
 
-/// An event that was skipped, for a newer one of its order key was completed.
+/// An event that was skipped because a newer one of its order key was completed.
 pub(super) async fn stale(inbox: &SharedInbox) -> Verdict<Scene> {
     let newer = Scene::new(inbox)?;
     newer.accepted_in(THING, Some(2)).await?;
@@ -26,12 +26,12 @@ pub(super) async fn stale(inbox: &SharedInbox) -> Verdict<Scene> {
     Ok(older)
 }
 
-/// Other events about the same.
+/// Other events of the same scene.
 fn others<const N: usize>(scene: &Scene, ids: [&str; N]) -> Verdict<Vec<Scene>> {
     ids.into_iter().map(|id| scene.other(id)).collect()
 }
 
-/// All that can be taken now, one take after the other.
+/// All that can be taken now, in one take after another.
 async fn ids_taken(scene: &Scene) -> Verdict<BTreeSet<String>> {
     let mut ids = BTreeSet::new();
     loop {
@@ -62,7 +62,7 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
         taken,
         expected,
     )?;
-    // An inbox that can tell tells which are held.
+    // If the inbox can list held order keys, it lists these.
     let held = done(
         "order keys that are held",
         inbox.held_order_keys(&first.route, 10).await,
@@ -73,14 +73,14 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
         let expected = set(["1042 evt_1", "1043 other"]);
         same("the order keys that are held", held.collect(), expected)?;
     }
-    // Another webhook of the provider has an order of its own.
+    // Another webhook of the provider has its own order.
     let mut beside = first.other("beside")?;
     let route = format!("{}/mail", first.key.provider());
     beside.route = Route::parse(&route).ok_or_else(|| Broken::told(route))?;
     beside.accepted_in(THING, None).await?;
     beside.taken(LONG).await?;
 
-    // It holds the key until it is over.
+    // An event holds its order key until it is over.
     let first = Scene::new(inbox)?;
     let [second, third, fourth, fifth] = &others(&first, ["2", "3", "4", "5"])?[..] else {
         return Ok(());
@@ -119,7 +119,7 @@ pub(super) async fn one_of_a_key(inbox: &SharedInbox) -> Verdict {
     same("forgetting", forgotten, true)?;
     fifth.taken(LONG).await?;
 
-    // Of many that take at once one gets it.
+    // If many take at once, one of them gets an entry.
     let scene = Scene::new(inbox)?;
     for number in 0..20 {
         let id = number.to_string();
@@ -142,14 +142,15 @@ pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
     same("its body", view.body.as_deref(), Some(&b"a"[..]))?;
     let version = view.entry.order.and_then(|order| order.version);
     same("its version", version.map(Version::number), Some(1))?;
-    // Others may be at work on the same inbox.
+    // Others may be using the same inbox.
     let counts = done("counts", inbox.counts().await)?;
     is("the counts", counts.stale > 0, "one stale", &counts)?;
     let list = List::of(EntryStatus::Stale).provider(older.key.provider().clone());
     let views = done("list", inbox.list(&list).await)?;
     let keys: Vec<_> = views.iter().map(|view| view.key.clone()).collect();
     same("the list of what is stale", keys, vec![older.key.clone()])?;
-    // What is as new, newer, or of no version runs, however many stand before it that do not.
+    // Events with an equal version, a newer one or none run, however many skipped ones precede
+    // them.
     for number in 0..20 {
         let id = format!("old {number}");
         older.other(&id)?.accepted_in(THING, Some(1)).await?;
@@ -159,7 +160,7 @@ pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
         scene.accepted_in(THING, version).await?;
         scene.attempt(End::Done).await?;
     }
-    // By force alone, and what was newer is newer still.
+    // Only force runs it, and the newest completed version stays the newest.
     same("redriving", older.redrive().await?, Moved::Stale)?;
     same("redriving by force", older.force().await?, Moved::Done)?;
     let grant = older.attempt(End::Done).await?;
@@ -168,7 +169,7 @@ pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
     between.accepted_in(THING, Some(2)).await?;
     between.nothing_due("what is older than the newest").await?;
 
-    // What failed for good was not completed; and is overtaken while it is dead.
+    // An event that failed for good was not completed, and can be overtaken while it is dead.
     let failed = Scene::new(inbox)?;
     failed.accepted_in(THING, Some(2)).await?;
     failed.attempt(bury()).await?;
@@ -184,7 +185,7 @@ pub(super) async fn overtaken_are_skipped(inbox: &SharedInbox) -> Verdict {
     same("redriving what was overtaken", moved, Moved::Stale)?;
     failed.has(EntryStatus::Dead).await?;
 
-    // Nothing is known for ever.
+    // The newest version is not remembered forever.
     let newer = Scene::new(inbox)?;
     newer.accepted_in(THING, Some(2)).await?;
     let token = newer.begun(LONG).await?.0;
@@ -223,7 +224,7 @@ pub(super) async fn dead_hold_back(inbox: &SharedInbox) -> Verdict {
         }
         second.attempt(End::Done).await?;
     }
-    // Where the order is that of other content, so is the key that it holds.
+    // A correction brings its own order key, and the old key is free.
     let first = Scene::new(inbox)?;
     let second = first.other("second")?;
     first.accepted_in(THING, Some(1)).await?;
@@ -234,7 +235,7 @@ pub(super) async fn dead_hold_back(inbox: &SharedInbox) -> Verdict {
     let corrected = first.send(&other).await?;
     same("other content", corrected, Accepted::Corrected)?;
     second.attempt(End::Done).await?;
-    // An order key of which nothing is known yet.
+    // An order key that nothing is known of yet.
     is(
         "an empty state",
         OrderState::<u8>::default().lets(&1),

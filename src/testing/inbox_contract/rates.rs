@@ -40,7 +40,7 @@ pub(super) async fn rates_hold_back(inbox: &SharedInbox) -> Verdict {
     )?;
     scene.nothing_due("what a rate holds back").await?;
     other.taken(LONG).await?;
-    // Another rate has nothing of it used.
+    // A new rate starts unused.
     let one = rate(1, LONG)?;
     same(
         "another rate",
@@ -61,7 +61,7 @@ pub(super) async fn rates_hold_back(inbox: &SharedInbox) -> Verdict {
     same("the rates", listed().await?, Vec::new())?;
     third.other("4")?.taken(LONG).await?;
 
-    // Of each order key; what has none is not held back.
+    // A rate of each order key does not hold back entries without one.
     let scene = Scene::new(inbox)?;
     let provider = scene.key.provider();
     let of = RateOf::EachOrderKey;
@@ -86,14 +86,14 @@ pub(super) async fn rates_hold_back(inbox: &SharedInbox) -> Verdict {
             &finish,
         )?;
     }
-    // Which comes first of those that are about different things is the inbox's choice.
+    // The inbox may choose the order of entries with different order keys.
     scene.accepted("a").await?;
     scene.taken(LONG).await?;
     scene.nothing_due("the second of a key").await?;
     same("lifting it", set(None).await?, true)?;
     scene.other("a2")?.taken(LONG).await?;
 
-    // One that was set by mistake, and is set right.
+    // A rate that was set by mistake is corrected.
     let scene = Scene::new(inbox)?;
     let provider = scene.key.provider();
     let set = async |rate| done("set_rate", inbox.set_rate(provider, of, Some(rate)).await);
@@ -108,7 +108,7 @@ pub(super) async fn rates_hold_back(inbox: &SharedInbox) -> Verdict {
     same("another rate", set(rate(1, SHORT)?).await?, true)?;
     second.taken(LONG).await?;
 
-    // One after the other, as time goes on.
+    // One entry after another, as time passes.
     let scene = Scene::new(inbox)?;
     let provider = scene.key.provider();
     let one = Some(rate(1, SHORT)?);

@@ -11,17 +11,17 @@ use crate::inbox::{
 use crate::store::{Grant, Held, StoreError, Token};
 use crate::testing::store_contract::violation::{Broken, Verdict, same};
 
-/// Leases and retentions that nobody sees the end of, and those that end.
+/// Leases and retentions that do not end during a test, and those that do.
 pub(super) const LONG: Duration = Duration::from_secs(600);
 pub(super) const SHORT: Duration = Duration::from_millis(150);
-/// Attempts that are not used up.
+/// More attempts than any test uses up.
 pub(super) const MANY: u32 = 1_000;
 
 pub(super) fn token() -> Verdict<Token> {
     Token::random().map_err(|error| Broken::failed("a token", error))
 }
 
-/// A provider that no other scene has.
+/// A provider that no other scene uses.
 pub(super) fn provider() -> Verdict<Name> {
     let [a, b, c, d, e, f, ..] = *token()?.as_bytes();
     let text = format!("p{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}");
@@ -36,7 +36,7 @@ pub(super) fn done<T>(command: &str, outcome: Result<T, StoreError>) -> Verdict<
     outcome.map_err(|error| Broken::failed(command, error))
 }
 
-/// One event, and what is done to it.
+/// One event, and the commands for it.
 pub(super) struct Scene {
     pub(super) inbox: SharedInbox,
     pub(super) key: EventKey,
@@ -57,7 +57,7 @@ impl Scene {
         }
     }
 
-    /// The event of another id of the same provider.
+    /// An event of the same provider with another id.
     pub(super) fn other(&self, id: &str) -> Verdict<Self> {
         Ok(Self::of(&self.inbox, key(self.key.provider(), &[id])?))
     }
@@ -78,7 +78,7 @@ impl Scene {
         }
     }
 
-    /// The same of the event as one of this order key with this version.
+    /// The command that accepts the event with this order key and version.
     pub(super) fn accepting_in(&self, order: &str, version: Option<i64>) -> Verdict<Accept> {
         let key = OrderKey::new([order]);
         let key = key.ok_or_else(|| Broken::told("an order key of no text".to_owned()))?;
@@ -89,7 +89,7 @@ impl Scene {
         })
     }
 
-    /// Accepts it, which is new.
+    /// Accepts it with these, as a new event.
     pub(super) async fn accepted_in(&self, order: &str, version: Option<i64>) -> Verdict {
         let accept = self.accepting_in(order, version)?;
         same("a new event", self.send(&accept).await?, Accepted::Queued)
@@ -103,7 +103,7 @@ impl Scene {
         self.send(&self.accepting(what)).await
     }
 
-    /// Accepts the event, which is new.
+    /// Accepts the event as a new one.
     pub(super) async fn accepted(&self, what: &str) -> Verdict {
         same("a new event", self.accept(what).await?, Accepted::Queued)
     }
@@ -118,7 +118,7 @@ impl Scene {
         done("take", self.inbox.take(take).await)
     }
 
-    /// Takes the event, which is due, and says with which token.
+    /// Takes the event, which is due, and returns the token.
     pub(super) async fn taken(&self, lease: Duration) -> Verdict<Token> {
         let take = self.taking(1, lease)?;
         let taken = self.take_with(&take).await?;
@@ -128,7 +128,7 @@ impl Scene {
         }
     }
 
-    /// Whether nothing is to be taken.
+    /// Checks that nothing can be taken.
     pub(super) async fn nothing_due(&self, what: &str) -> Verdict {
         let taken = self.take_with(&self.taking(100, LONG)?).await?;
         same(what, taken, Vec::new())
@@ -160,7 +160,7 @@ impl Scene {
         done("finish", self.inbox.finish(&finish).await)
     }
 
-    /// Takes the event, begins an attempt, and ends it so.
+    /// Takes the event, begins an attempt, and ends it like this.
     pub(super) async fn attempt(&self, end: End) -> Verdict<Grant> {
         let (token, grant) = self.begun(LONG).await?;
         same(

@@ -2,10 +2,10 @@ use super::scene::{LONG, Scene, done, retry};
 use crate::inbox::{Inbox, SharedInbox, Take, Taken, Verdict as End};
 use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
 
-/// How many the busy one of two routes has.
+/// The number of entries on the busy one of two routes.
 const BUSY: usize = 30;
 
-/// The ids of what was taken.
+/// The ids of the taken entries.
 fn ids(taken: &[Taken]) -> Vec<String> {
     taken.iter().map(|it| it.key.to_string()).collect()
 }
@@ -17,7 +17,7 @@ pub(super) async fn no_more_than_asked_for(inbox: &SharedInbox) -> Verdict {
     for id in ["1", "2", "3", "4", "5"] {
         scene.other(id)?.accepted("0123456789").await?;
     }
-    // What failed comes when its delay is over, behind what was due before.
+    // A failed entry is due again once its delay is over, after the entries due before it.
     let late = scene.other("1")?;
     let taken = scene.take_with(&scene.taking(1, LONG)?).await?;
     same("the first to be due", ids(&taken), vec!["1".to_owned()])?;
@@ -27,7 +27,7 @@ pub(super) async fn no_more_than_asked_for(inbox: &SharedInbox) -> Verdict {
     let begin = scene.other("2")?.beginning(take.token, LONG)?;
     scene.other("2")?.begin_with(&begin).await?;
     scene.other("2")?.finish(begin.token, retry(LONG)).await?;
-    // Two are larger than what is asked for, and one is always given.
+    // Both are larger than requested, but one is always returned.
     let small = Take {
         max_bytes: 1,
         ..scene.taking(10, LONG)?
@@ -65,15 +65,15 @@ pub(super) async fn routes_in_turn(inbox: &SharedInbox) -> Verdict {
         "the quiet one is among them",
         &ids(&taken),
     )?;
-    // A worker of which one handler ends asks for one; and where few bytes are left, no more than one fits in.
+    // A worker whose handlers end one at a time takes one at a time, and so does one with few bytes left.
     for (limit, max_bytes) in [(1, usize::MAX), (10, 1)] {
         has_its_turn(inbox, limit, max_bytes).await?;
     }
     Ok(())
 }
 
-/// A quiet route behind a busy one is taken from before that has nothing left, by chance in any case but one of a
-/// billion.
+/// Checks that a quiet route is taken from before the busy one has nothing left. By chance alone,
+/// this fails once in a billion runs.
 async fn has_its_turn(inbox: &SharedInbox, limit: usize, max_bytes: usize) -> Verdict {
     let (busy, quiet) = (Scene::new(inbox)?, Scene::new(inbox)?);
     for number in 0..BUSY {

@@ -1,4 +1,4 @@
-//! The contract, on an inbox that keeps it and on those that break it.
+//! The contract, checked on an inbox that follows it and on inboxes that break it.
 
 use super::*;
 use crate::inbox::MemoryInbox;

@@ -9,7 +9,7 @@ use crate::inbox::{
 use crate::store::Held;
 use crate::testing::store_contract::violation::{Broken, Verdict, is, same};
 
-/// Content of the event of a scene, in one of the places.
+/// Content of the scene's event, in one of the places.
 fn content(event: &Scene, place: u8) -> Scene {
     Scene {
         inbox: event.inbox.clone(),
@@ -20,7 +20,7 @@ fn content(event: &Scene, place: u8) -> Scene {
 
 pub(super) async fn side_by_side(inbox: &SharedInbox) -> Verdict {
     let event = Scene::new(inbox)?;
-    // What is to be confirmed is no run: no rate holds it back.
+    // Confirming is not running, so no rate holds it back.
     let rate = Rate::new(1, LONG).map_err(|error| Broken::told(error.to_string()))?;
     let limited = inbox.set_rate(event.key.provider(), RateOf::Provider, Some(rate));
     done("set_rate", limited.await)?;
@@ -41,7 +41,7 @@ pub(super) async fn side_by_side(inbox: &SharedInbox) -> Verdict {
     let expected = [(&first.key, &first.route), (&second.key, &second.route)];
     same("what is to be confirmed", places, expected.to_vec())?;
 
-    // The one is not true; its end is sent twice.
+    // The first is not true; its end is sent twice.
     let untrue = first.finish(take.token, End::Mismatched).await?;
     same("an end", untrue, Held::Held)?;
     let again = first.finish(take.token, End::Mismatched).await?;
@@ -50,7 +50,7 @@ pub(super) async fn side_by_side(inbox: &SharedInbox) -> Verdict {
     let view = first.view().await?;
     is("its body", view.body.is_none(), "none any more", &view.body)?;
 
-    // The other one is: its event is accepted, and so is nothing else.
+    // The second is true: its event is accepted with that content, and with no other.
     let truth = Accept {
         was_held: true,
         ..event.accepting("b")
@@ -67,7 +67,7 @@ pub(super) async fn side_by_side(inbox: &SharedInbox) -> Verdict {
     makes_way(inbox).await
 }
 
-/// What was found untrue is a duplicate of itself for its retention, and keeps no place from other content.
+/// Untrue content is a duplicate of itself for its retention, but leaves its place to other content.
 async fn makes_way(inbox: &SharedInbox) -> Verdict {
     let event = Scene::new(inbox)?;
     let (first, second) = (content(&event, 0), content(&event, 1));

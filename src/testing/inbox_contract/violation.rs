@@ -4,7 +4,7 @@ use std::fmt;
 use super::InboxRule;
 use crate::testing::store_contract::violation::Broken;
 
-/// A rule of the contract that an inbox breaks, and where.
+/// A rule of the contract that an inbox breaks, with details.
 ///
 /// `Debug` is the same text as `Display`: it is what a test that returns this error shows.
 pub struct InboxViolation {
@@ -17,7 +17,7 @@ impl InboxViolation {
         Self { rule, broken }
     }
 
-    /// The rule that is broken.
+    /// The broken rule.
     pub fn rule(&self) -> InboxRule {
         self.rule
     }

@@ -15,7 +15,7 @@ const TOKEN: &str = "3f9d1c0b7a5e48d26c90b1f4";
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Answers with these statuses in turn, the last one for ever; 0 is no answer.
+/// Answers with these statuses in turn, repeating the last one forever; 0 means no answer.
 #[derive(Clone)]
 struct Answers {
     statuses: &'static [u16],

@@ -10,10 +10,10 @@ use crate::testing::random::Random;
 pub(super) struct Waits {
     schedule: RetrySchedule,
     random: Random,
-    /// How many attempts were made, and how long the next wait is without jitter.
+    /// The number of attempts made, and the next wait without jitter.
     made: u32,
     wait: Duration,
-    /// How long all waits were, without jitter.
+    /// The sum of all waits, without jitter.
     waited: Duration,
 }
 
@@ -28,7 +28,7 @@ impl Waits {
         }
     }
 
-    /// The wait, and up to a half of it more.
+    /// The wait plus up to a half of it.
     fn with_jitter(&mut self, wait: Duration) -> Duration {
         let thousandths = u32::try_from(self.random.number() % 500).unwrap_or_default();
         wait.saturating_add((wait / 1_000).saturating_mul(thousandths))
@@ -42,7 +42,7 @@ impl Iterator for Waits {
         if let RetrySchedule::Listed(waits) = &self.schedule {
             let made = usize::try_from(self.made).unwrap_or(usize::MAX);
             self.made = self.made.saturating_add(1);
-            // The first attempt is made already.
+            // The first attempt has been made already.
             return waits.get(made.saturating_sub(1)).copied();
         }
         let wait = self.wait;

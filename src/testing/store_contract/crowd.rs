@@ -22,7 +22,7 @@ pub(super) async fn two_hundred_at_once(store: &SharedStore) -> Verdict {
         crowd.spawn(async move {
             ready.wait().await;
             let first = scene.claim(me, "a").await;
-            // The holder keeps it until everybody has tried, also those for whom it went wrong.
+            // The holder keeps the claim until everyone has tried, even if its own claim failed.
             tried.wait().await;
             let first = first?;
             let last = see_through(&scene, me, first.clone()).await?;

@@ -1,4 +1,4 @@
-//! Who may say what about an event.
+//! What each holder of an event may report.
 
 use super::scene::{Scene, answer, content, token};
 use super::violation::{Verdict, is, same};
@@ -209,7 +209,7 @@ pub(super) async fn late_but_alone(store: &SharedStore) -> Verdict {
     same("the state", state, RecordState::Released)
 }
 
-/// Whether the fence of a later grant is the larger one.
+/// Checks that the fence of a later grant is larger.
 pub(super) fn grows(earlier: Grant, later: Grant) -> Verdict {
     let expected = format!("more than {}", earlier.fence);
     is(

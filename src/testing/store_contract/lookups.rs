@@ -1,4 +1,4 @@
-//! What is told of records from outside.
+//! How records look from outside.
 
 use tokio::time::sleep;
 
@@ -35,7 +35,7 @@ pub(super) async fn keys_apart(store: &SharedStore) -> Verdict {
         let found = scene.view().await?.key;
         same("the key that is looked up", &found, key)?;
     }
-    // One that was never seen, and one that is asked for twice.
+    // One key that was never seen, and one key requested twice.
     let mut asked = keys.to_vec();
     asked.extend([key(&["never seen"])?, key(&["a"])?]);
     let views = store.lookup_many(&asked).await;
@@ -50,7 +50,7 @@ pub(super) async fn keys_apart(store: &SharedStore) -> Verdict {
     same("the keys that are looked up at once", found, wanted)
 }
 
-/// Some keys are long.
+/// A shortened key: some keys are long.
 fn told(key: &EventKey) -> String {
     let start: String = format!("{key:?}").chars().take(60).collect();
     format!("the first attempt of {start}, a key of its own")
@@ -79,7 +79,7 @@ pub(super) async fn forgotten(store: &SharedStore) -> Verdict {
     same("forget it again", scene.forget().await?, false)?;
     let looked_up = scene.lookup().await?;
     same("the record after it was forgotten", looked_up, None)?;
-    // Of a record that is gone only the store's clock tells, which must have gone on.
+    // For a removed record, only the store's clock can raise the fence, so it must have advanced.
     sleep(SHORT / 10).await;
     let again = scene.granted(token()?, "b").await?;
     same(
@@ -131,7 +131,7 @@ pub(super) async fn unfinished_and_counts(store: &SharedStore) -> Verdict {
     }
 
     let after = counts(store).await?;
-    // Records of earlier rules that lapse meanwhile only move from one count to another.
+    // Records of earlier rules that lapse during this only move from one count to another.
     let moved = |counts: Counts| counts.claimed.saturating_add(counts.lapsed);
     same(
         "how many are claimed or lapsed",

@@ -19,15 +19,15 @@ mod waiting;
 pub use violation::StoreViolation;
 use violation::{Broken, Verdict};
 
-/// No rule takes as long as this unless the store hangs.
+/// No rule takes this long unless the store hangs.
 const OVERALL: Duration = Duration::from_secs(60);
 
-/// Holds a store of your own to everything that [the store module](crate::store) guarantees: each
-/// [`StoreRule`] in turn, up to the first that it breaks.
+/// Checks a store of your own against everything that [the store module](crate::store) guarantees:
+/// each [`StoreRule`] in turn, up to the first that it breaks.
 ///
-/// The store may hold other records and may be in use: the keys are new at each call, and are left
-/// behind. Where the end of a lease or a retention matters it is one of 150 ms, by the store's own
-/// clock, so that it takes some seconds.
+/// The store may hold other records and be in use: the keys are new for each call, and are left in
+/// the store. Leases and retentions whose end matters last 150 ms by the store's own clock, so the
+/// check takes some seconds.
 ///
 /// ```
 /// use tower_webhook::MemoryStore;
@@ -35,7 +35,7 @@ const OVERALL: Duration = Duration::from_secs(60);
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), StoreViolation> {
-/// // In a `#[tokio::test(flavor = "multi_thread")]`, with your store in the place of this one.
+/// // In a `#[tokio::test(flavor = "multi_thread")]`, with your store instead of this one.
 /// check_store(MemoryStore::new()).await?;
 /// # Ok(())
 /// # }
@@ -43,8 +43,8 @@ const OVERALL: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 ///
-/// The first rule that is broken, with what was expected and what came. A command that fails breaks
-/// the rule it is part of: let the store be patient where the machine is slow.
+/// The first rule that is broken, with the expected and the actual result. A command that fails
+/// breaks the rule it is part of, so give the store generous time limits on a slow machine.
 pub async fn check_store(store: impl Store) -> Result<(), StoreViolation> {
     let store = SharedStore::new(store);
     for rule in StoreRule::ALL {
@@ -53,7 +53,7 @@ pub async fn check_store(store: impl Store) -> Result<(), StoreViolation> {
     Ok(())
 }
 
-/// Something that every store must do; all of them together are the contract.
+/// A rule that every store must follow; all of them together are the contract.
 ///
 /// ```
 /// use tower_webhook::testing::StoreRule;
@@ -73,49 +73,52 @@ pub async fn check_store(store: impl Store) -> Result<(), StoreViolation> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreRule {
-    /// One token at a time holds a claim. Whoever else claims, completes, releases or renews is
-    /// told so and changes nothing; once it is done, every claim gets the answer. Where its content
-    /// is another, it is told that too.
+    /// One token at a time holds a claim. Commands with any other token report that they do not
+    /// hold it, and change nothing. Once the event is done, every claim gets the answer. A claim
+    /// with other content is informed of that too.
     OneHolder,
-    /// Status and body of an answer come back as they were stored, in every byte.
+    /// Status and body of an answer come back exactly as stored.
     AnswersComeBack,
-    /// A command whose reply was lost finds itself when it is sent again, and counts nothing twice.
+    /// A command whose reply was lost recognizes its own effect when it is sent again, and counts
+    /// nothing twice.
     CommandsSentAgain,
     /// After a release the next claim is granted: attempts are counted, fences grow, and content
-    /// that differs from what was claimed last is told as corrected.
+    /// that differs from the last claim's is reported as corrected.
     ReleasedIsTakenUp,
-    /// When a lease is over the next claim is granted, and the holder that was overtaken can do
-    /// nothing any more.
+    /// Once a lease is over, the next claim is granted, and the overtaken holder can no longer
+    /// change anything.
     LapsedIsTakenUp,
     /// A holder whose lease is over still holds until somebody else claims.
     LateButAlone,
-    /// Where there is no record, `complete` writes it anew as done with the attempt and fence that
-    /// it carries; `release` and `renew` write nothing.
+    /// If there is no record, `complete` writes it anew as done, with the attempt and fence that it
+    /// carries; `release` and `renew` write nothing.
     LostRecords,
-    /// Renewals in one call are answered in their order, each for itself, and none at all is fine.
+    /// Renewals in one call are answered in order, each for itself, and an empty call is allowed.
     RenewalsInOneCall,
-    /// After its retention a record is as if it had never been, but for the fence, which grows on.
+    /// After its retention a record is as if it had never existed, except that the fence continues
+    /// to grow.
     RetentionEnds,
-    /// A record outlives its lease, whatever retention was asked for.
+    /// A record outlives its lease, whatever retention was requested.
     OutlivesItsLease,
-    /// Keys that differ have records that differ: by provider, tenant, case, number of parts, and
-    /// whatever is in them or however long they are.
+    /// Different keys have different records: by provider, tenant, case, number of parts, and
+    /// whatever their content or length.
     KeysApart,
-    /// `forget` removes a record in whatever state, and says whether there was one; `forget_done` only one whose
-    /// event is done.
+    /// `forget` removes a record in any state and reports whether there was one; `forget_done`
+    /// removes only the record of a done event.
     Forgotten,
-    /// `unfinished` lists what nobody is at work on, of one provider and up to the limit, and
-    /// `counts` counts every state.
+    /// `unfinished` lists events that nobody is working on, of one provider and up to the limit,
+    /// and `counts` covers every state.
     UnfinishedAndCounts,
-    /// `wait` returns at once where nobody is at work on the event, and at its limit.
+    /// `wait` returns at once if nobody is working on the event, and otherwise at its limit at the
+    /// latest.
     NothingToWaitFor,
-    /// `wait` returns when the claim is completed, released, forgotten or over, also after it was
+    /// `wait` returns when the claim is completed, released, forgotten or over, even if it was
     /// renewed.
     WaitersAreWoken,
-    /// `wait` misses no end that comes while it begins.
+    /// `wait` misses no end that happens while it starts.
     NoWakeUpIsLost,
-    /// Of two hundred that claim at once one gets it; when it fails one takes over, and the others
-    /// get that one's answer.
+    /// If two hundred claim at once, one gets the claim; when it fails, one other takes over, and
+    /// the rest get the answer of that one.
     TwoHundredAtOnce,
 }
 
@@ -145,7 +148,7 @@ impl StoreRule {
         }
     }
 
-    /// Holds a store to this rule alone, for a minute at most.
+    /// Checks a store against this rule alone, for a minute at most.
     ///
     /// # Errors
     ///

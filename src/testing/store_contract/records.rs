@@ -1,4 +1,4 @@
-//! What is kept, and for how long.
+//! What a store keeps, and for how long.
 
 use bytes::Bytes;
 use tokio::time::sleep;

@@ -1,4 +1,4 @@
-//! More time.
+//! Renewals of leases.
 
 use super::scene::{Scene, renew_all, token};
 use super::violation::{Verdict, same};
@@ -16,7 +16,7 @@ pub(super) async fn in_one_call(store: &SharedStore) -> Verdict {
         renewals.push(scene.renewal(token));
         expected.push(if held { Held::Held } else { Held::Fenced });
     }
-    // One key twice, and each in its place.
+    // Two keys appear twice, each in its own place.
     renewals.extend_from_within(..2);
     expected.extend_from_within(..2);
     let outcomes = renew_all(store, &renewals).await?;

@@ -9,17 +9,17 @@ use crate::store::{
     SharedStore, Store, StoreError, StoredResponse, Token,
 };
 
-/// Leases and retentions that nobody sees the end of, and those that end.
+/// Leases and retentions that do not end during a test, and those that do.
 pub(super) const LONG: Duration = Duration::from_secs(600);
 pub(super) const SHORT: Duration = Duration::from_millis(150);
 
-/// One event, and what its receivers say about it.
+/// One event, and its receivers' commands.
 pub(super) struct Scene {
     pub(super) store: SharedStore,
     pub(super) key: EventKey,
 }
 
-/// A provider that no other scene has.
+/// A provider that no other scene uses.
 pub(super) fn provider() -> Verdict<Name> {
     let [a, b, c, d, e, f, ..] = *token()?.as_bytes();
     name(&format!("p{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}"))
@@ -104,7 +104,7 @@ impl Scene {
         grant("a claim with a short lease", &self.send(&claim).await?)
     }
 
-    /// With an attempt and a fence that count only where the record is lost.
+    /// With an attempt and a fence that count only if the record is lost.
     pub(super) fn completion(&self, token: Token, what: &str) -> Complete {
         Complete {
             key: self.key.clone(),
@@ -197,7 +197,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Claims until it is not in progress, waiting in between.
+    /// Claims until the event is not in progress, waiting in between.
     pub(super) async fn insist(&self, token: Token) -> Verdict<ClaimOutcome> {
         loop {
             match self.claim(token, "a").await? {

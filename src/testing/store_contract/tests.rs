@@ -1,4 +1,4 @@
-//! The contract against stores that break it, each in one way.
+//! The contract against stores that each break it in one way.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -63,7 +63,7 @@ impl Flawed {
         EventKey::new(name, [format!("{key:?}").to_lowercase()]).unwrap()
     }
 
-    /// What the store says of a command by a holder whose time is over.
+    /// Whether the command is from a holder whose lease is over.
     async fn is_late(&self, key: &EventKey) -> bool {
         let view = self.inner.lookup(key).await.unwrap();
         self.flaw == Flaw::LateIsFenced
@@ -307,7 +307,7 @@ const FLAWS: &[(Flaw, StoreRule, &str)] = &[
     ),
     (Flaw::WaitsForEver, StoreRule::NothingToWaitFor, HANGS),
     (Flaw::WakesNobody, StoreRule::WaitersAreWoken, HANGS),
-    // Their texts hold what is different in each run.
+    // The texts of these vary between runs.
     (Flaw::TakesLiveClaims, StoreRule::OneHolder, ""),
     (Flaw::RenewsBackwards, StoreRule::RenewalsInOneCall, ""),
     (Flaw::DropsAtRetention, StoreRule::OutlivesItsLease, ""),

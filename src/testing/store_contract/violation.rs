@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use super::StoreRule;
 use crate::store::StoreError;
 
-/// A rule of the contract that a store breaks, and where.
+/// A rule of the contract that a store breaks, with details.
 ///
 /// `Debug` is the same text as `Display`: it is what a test that returns this error shows.
 pub struct StoreViolation {
@@ -20,7 +20,7 @@ impl StoreViolation {
         Self { rule, broken }
     }
 
-    /// The rule that is broken.
+    /// The broken rule.
     pub fn rule(&self) -> StoreRule {
         self.rule
     }
@@ -46,7 +46,7 @@ impl Error for StoreViolation {
 
 pub(in crate::testing) type Verdict<T = ()> = Result<T, Broken>;
 
-/// What was looked at, and how it is not as it should be.
+/// The subject of a check, and how it differs from what it should be.
 pub(in crate::testing) struct Broken {
     what: String,
     fault: Fault,
@@ -58,7 +58,7 @@ enum Fault {
         got: String,
     },
     Failed(StoreError),
-    /// All is said.
+    /// The text says everything.
     Told,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Broken {
 }
 
 impl Broken {
-    /// What lies beneath, where a command has failed.
+    /// The cause, if a command has failed.
     pub(in crate::testing) fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.fault {
             Fault::Failed(error) => Some(error),
@@ -120,7 +120,7 @@ impl Broken {
     }
 }
 
-/// Whether both are the same.
+/// Checks that both are the same.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "what is compared was made for it"
@@ -137,7 +137,7 @@ pub(in crate::testing) fn same<T: fmt::Debug + PartialEq>(
     }
 }
 
-/// Whether it is so; `expected` says how it should be.
+/// Checks a condition; `expected` says how the value should be.
 pub(in crate::testing) fn is(
     what: impl Into<String>,
     so: bool,

@@ -23,7 +23,7 @@ pub(super) async fn nothing_to_wait_for(store: &SharedStore) -> Verdict {
     Ok(())
 }
 
-/// One that claims and waits; it ends when it is dropped.
+/// A receiver that claims and waits; it ends when dropped.
 struct Waiter(JoinSet<Verdict<ClaimOutcome>>);
 
 impl Waiter {
@@ -43,7 +43,7 @@ impl Waiter {
     }
 }
 
-/// How a claim ends that somebody waits for.
+/// How the claim that a receiver waits for ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     Completed,
@@ -75,7 +75,7 @@ async fn wakes(scene: &Scene, ending: Ending) -> Verdict {
         }
     };
     let waiter = Waiter::on(scene, token()?);
-    // By now it waits, most likely; the rule holds if it does not.
+    // By now it most likely waits; the rule also holds if it does not.
     sleep(SHORT / 5).await;
     match ending {
         Ending::Completed => {

@@ -1,9 +1,10 @@
-//! Authorities and certificates by `openssl`, and requests by `curl`: the other side of the handshake is not ours.
+//! Authorities and certificates made by `openssl`, and requests by `curl`, so that the peer of the
+//! handshake is not our code.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A folder of its own, removed in the end.
+/// A temporary folder, removed at the end.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -59,7 +60,7 @@ fn authority(folder: &Folder, name: &str) {
     );
 }
 
-/// A certificate by it, `{name}.pem`, for so many days.
+/// A certificate issued by it, `{name}.pem`, valid for so many days.
 fn issued(folder: &Folder, by: &str, name: &str, days: i32, extensions: &str) {
     openssl(
         folder,
@@ -75,8 +76,9 @@ fn issued(folder: &Folder, by: &str, name: &str, days: i32, extensions: &str) {
     );
 }
 
-/// What the tests show: `server.pem` and its authority `ours.pem`; `efi-client.pem` and `efi-other.pem` by `efi.pem`,
-/// one that has expired, `inter-client.pem` by `inter.pem`, and `stranger.pem` by an authority that nobody trusts.
+/// The certificates of the tests: `server.pem` and its authority `ours.pem`; `efi-client.pem` and
+/// `efi-other.pem` issued by `efi.pem`, and an expired one; `inter-client.pem` issued by
+/// `inter.pem`; and `stranger.pem` issued by an authority that nobody trusts.
 pub(crate) fn make(name: &str) -> Folder {
     let folder = Folder::new(name);
     for name in ["ours", "efi", "inter", "strange"] {
@@ -94,17 +96,17 @@ pub(crate) fn make(name: &str) -> Folder {
     folder
 }
 
-/// What a client was answered.
+/// The answer that a client got.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Status(u16),
-    /// TLS was over before an answer.
+    /// TLS failed before an answer.
     NoHandshake,
 }
 
 pub(crate) const BODY: &str = r#"{"pix":[{"endToEndId":"E18236120202605041300s0","txid":"t1","chave":"k","valor":"110.00","horario":"2026-05-04T13:00:00Z"}]}"#;
 
-/// A POST of `body` by `curl`, with this certificate if any, and these headers.
+/// A POST of `body` by `curl`, with this certificate, if any, and these headers.
 pub(crate) fn post(
     folder: &Folder,
     url: &str,
@@ -149,7 +151,7 @@ pub(crate) fn post(
     let status = said.lines().last().unwrap().parse().unwrap();
     match (output.status.code(), status) {
         (Some(0), status) => Answer::Status(status),
-        // Of TLS 1.2 the handshake fails; of TLS 1.3 what is written or read next.
+        // With TLS 1.2 the handshake fails; with TLS 1.3, the next read or write.
         (Some(35 | 52 | 55 | 56), 0) => Answer::NoHandshake,
         (code, status) => panic!(
             "curl {code:?} {status}: {}",
@@ -158,7 +160,7 @@ pub(crate) fn post(
     }
 }
 
-/// The certificate as nginx escapes it.
+/// The certificate, escaped as nginx does it.
 pub(crate) fn escaped(folder: &Folder, name: &str) -> String {
     let pem = String::from_utf8(folder.read(&format!("{name}.pem"))).unwrap();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);

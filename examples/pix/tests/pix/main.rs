@@ -1,4 +1,5 @@
-//! Who is let in by a certificate, over sockets: to the receiver itself, and to nginx before it.
+//! Who is admitted by certificate, over sockets: by the receiver itself, and by nginx in front of
+//! it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -81,7 +82,7 @@ async fn a_sender_is_let_in_by_its_certificate_and_nobody_else_is() {
             post(&folder, &url, certificate, &[], body)
         };
         let client = Some("efi-client");
-        // The registration: a probe without a certificate, and the same with it.
+        // The registration: a request without a certificate, and the same with one.
         for path in ["efi", "efi/pix"] {
             assert_eq!(to(path, None, TEST), none, "{demand:?} {path}");
             assert_eq!(
@@ -99,7 +100,7 @@ async fn a_sender_is_let_in_by_its_certificate_and_nobody_else_is() {
             to("efi/pix", Some("efi-expired"), BODY),
             Answer::NoHandshake
         );
-        // Of an authority that is trusted, and not this sender's.
+        // Issued by a trusted authority that is not this sender's.
         assert_eq!(
             to("efi/pix", Some("inter-client"), BODY),
             Answer::Status(401)
@@ -160,12 +161,12 @@ async fn a_header_counts_once_and_from_a_declared_proxy() {
     ] {
         assert_eq!(to(&declared, wrong), Answer::Status(401), "{wrong:?}");
     }
-    // It comes from this machine: more likely a proxy that nobody has declared than a stranger.
+    // It comes from this machine, so it is more likely an undeclared proxy than a stranger.
     let undeclared = start(&folder, efi(), proxies("192.0.2.7"), None).await;
     assert_eq!(to(&undeclared, &right), Answer::Status(500));
     assert_eq!(to(&undeclared, &[]), Answer::Status(401));
     assert!(undeclared.paid.payments().is_empty());
-    // Where TLS ends here, no header is looked at.
+    // If TLS ends here, headers are ignored.
     let direct = tls(&folder, Demand::OnTheRoute);
     let direct = start(&folder, efi(), Reached::Directly, direct).await;
     let url = format!("https://{}/webhooks/efi/pix", direct.address);

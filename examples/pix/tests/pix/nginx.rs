@@ -1,4 +1,4 @@
-//! Behind a real nginx with the file that the example ships.
+//! Behind a real nginx, with the configuration file of the example.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -16,9 +16,10 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// With the shipped file, but for its ports and the places of its files.
+    /// With the shipped file, except for its ports and paths.
     fn start(folder: &Folder, receiver: SocketAddr) -> Self {
-        // Free a moment ago; another process may take it before nginx does, which then says so.
+        // It was free a moment ago; if another process takes it before nginx does, nginx reports
+        // that.
         let address = std::net::TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .unwrap();
@@ -100,7 +101,7 @@ async fn nginx_tells_the_certificate_and_overwrites_what_a_client_says() {
     assert_eq!(to("efi", client, &[], TEST), Answer::Status(200));
     assert_eq!(to("efi/pix", client, &[], BODY), Answer::Status(200));
     assert_eq!(receiver.paid.payments().len(), 1);
-    // nginx itself refuses what is not right under its authorities.
+    // nginx itself refuses invalid certificates of its authorities.
     for wrong in ["stranger", "efi-expired"] {
         assert_eq!(
             to("efi/pix", Some(wrong), &[], BODY),
@@ -112,8 +113,8 @@ async fn nginx_tells_the_certificate_and_overwrites_what_a_client_says() {
         to("efi/pix", Some("inter-client"), &[], BODY),
         Answer::Status(401)
     );
-    // A client that writes the headers itself: without a certificate, with one of another sender, and Efí's own with
-    // something else in them.
+    // A client that writes the headers itself: without a certificate, with that of another sender,
+    // and with a modified one of Efí.
     let forged = [
         format!("X-SSL-Client-Cert: {}", escaped(&folder, "efi-client")),
         "X-SSL-Client-Verify: SUCCESS".to_owned(),

@@ -1,4 +1,4 @@
-//! What receivers keep: where it is, and which of it is meant.
+//! Where receivers keep their data, and the part of it that is meant.
 
 use clap::{Args, Subcommand};
 
@@ -7,7 +7,7 @@ use super::KEY;
 /// Where receivers keep their records and entries.
 #[derive(Debug, Args)]
 pub(crate) struct StoreArgs {
-    /// A file of SQLite, redis://…, redis+sentinel://…, redis-cluster://…, postgres://…
+    /// A SQLite file, redis://…, redis+sentinel://…, redis-cluster://…, postgres://…
     #[arg(
         long,
         global = true,
@@ -19,13 +19,13 @@ pub(crate) struct StoreArgs {
     /// The receivers' namespace
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
-    /// The receivers' partitions, on Redis; as it says itself unless set
+    /// The receivers' partitions, on Redis; by default, as stored there
     #[arg(long, global = true, value_name = "N")]
     pub(crate) partitions: Option<u32>,
     /// The schema of the receivers' tables, on Postgres
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) schema: Option<String>,
-    /// What the names of the receivers' tables begin with, on Postgres
+    /// The prefix of the receivers' table names, on Postgres
     #[arg(long, global = true, value_name = "PREFIX")]
     pub(crate) table_prefix: Option<String>,
 }
@@ -44,7 +44,7 @@ pub(crate) enum Records {
     },
     /// Events of a provider that are not done
     Unfinished {
-        /// Whose they are
+        /// The provider of the events
         provider: String,
         /// So many of them at most
         #[arg(default_value_t = 100)]
@@ -62,7 +62,7 @@ pub(crate) enum Inbox {
     List {
         /// queued, waiting, running, lapsed, done, dead, discarded, stale or mismatched
         status: Option<String>,
-        /// Of this provider alone
+        /// Only of this provider
         #[arg(long)]
         provider: Option<String>,
         /// So many of them at most
@@ -83,36 +83,36 @@ pub(crate) enum Inbox {
     Paused,
     /// The rates that are set
     Rates,
-    /// Take no more of a provider than so many in so many seconds
+    /// Take at most so many of a provider's entries in so many seconds
     Rate {
-        /// Whose entries
+        /// The provider of the entries
         provider: String,
         /// off, or how many
         entries: String,
         /// In how many seconds
         seconds: Option<u64>,
-        /// Of each order key instead of all of the provider
+        /// For each order key instead of the whole provider
         #[arg(long)]
         each_order_key: bool,
     },
 }
 
-/// Which dead events.
+/// A selection of dead events.
 #[derive(Debug, Args)]
 pub(crate) struct Filter {
     /// Of this provider
     #[arg(long)]
     pub(crate) provider: Option<String>,
-    /// Whose last reason holds this text
+    /// With this text in the last reason
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
-    /// That died within so many seconds
+    /// Dead for less than so many seconds
     #[arg(long, value_name = "SECONDS")]
     pub(crate) newer_than: Option<u64>,
-    /// That died longer ago
+    /// Dead for longer than this
     #[arg(long, value_name = "SECONDS")]
     pub(crate) older_than: Option<u64>,
-    /// So many of them at most; 1,000 unless set
+    /// At most so many of them; the default is 1,000
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 }

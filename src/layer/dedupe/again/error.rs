@@ -5,7 +5,7 @@ use crate::reason::Reason;
 use crate::rejection_cause::RejectionCause;
 use crate::store::StoreError;
 
-/// A request that cannot be sent through again.
+/// A request that cannot be replayed.
 #[derive(Debug)]
 pub struct ReplayError {
     kind: ReplayErrorKind,
@@ -13,27 +13,28 @@ pub struct ReplayError {
     reason: Option<Reason>,
 }
 
-/// Why a request cannot be sent through again.
+/// Why a request cannot be replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ReplayErrorKind {
     /// Its origin was not proved.
     NotAuthenticated,
-    /// The line holds no request, for it is no answer's; or one that this version cannot read.
+    /// The line does not record an answer and so has no request, or has one that this version
+    /// cannot read.
     NoRequest,
-    /// Some of its header lines are not kept.
+    /// Some of its header lines are not stored.
     NoWholeHead,
-    /// Its body is not kept, in part only, or with something masked.
+    /// Its body is not stored, only stored in part, or has masked parts.
     NoWholeBody,
-    /// It is of another provider or consumer.
+    /// It belongs to another provider or consumer.
     OtherWebhook,
-    /// What was proved then is not what is demanded now.
+    /// The proofs of that time are not those that are demanded now.
     NotProved,
-    /// Its event has no key now, or another one than it had then; of a list, one of its events.
+    /// Its event, or one event of its list, has no key now, or another key than it had then.
     OtherKey,
     /// The store could not say whether its event is done.
     Store,
-    /// The service inside has failed without a response.
+    /// The inner service failed without a response.
     Handler,
 }
 
@@ -60,7 +61,7 @@ impl ReplayError {
         }
     }
 
-    /// Why.
+    /// The kind of failure.
     pub fn kind(&self) -> ReplayErrorKind {
         self.kind
     }

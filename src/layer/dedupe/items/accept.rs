@@ -1,4 +1,4 @@
-//! An item of a delivery as an entry of an inbox.
+//! Accepts an item of a delivery as an inbox entry.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) fn accept<RB, E>(
     );
 }
 
-/// Tells a delivery what has become of accepting one of its items.
+/// Reports the outcome of accepting an item to its delivery.
 struct AcceptItemCaller<RB, E>(ItemCaller<RB, E>);
 
 impl<RB: Send, E: Send> AcceptItemCaller<RB, E> {

@@ -1,4 +1,4 @@
-//! The items of one delivery, so many at a time, and the one answer to it.
+//! Runs the items of one delivery, a limited number at a time, for one answer.
 
 mod answer;
 
@@ -95,7 +95,7 @@ impl DedupeState {
 struct Batch<S, B, RB, E> {
     core: Arc<DedupeState>,
     runs: Arc<RunState>,
-    /// A shutdown waits for all of it, whatever of it has begun.
+    /// A shutdown waits for the whole delivery, however much of it has begun.
     _counted: TaskTrackerToken,
     /// Without the body.
     auth: AuthState,
@@ -126,9 +126,9 @@ where
 {
     /// Runs the items and gives the answer: once all have ended, or at the deadline.
     ///
-    /// Where the sender comes again, nothing is begun behind the deadline. Where it does not, it is
-    /// told by then that its delivery was taken, and the rest is run all the same; a shutdown waits
-    /// for that.
+    /// If the sender retries, no item begins after the deadline. If it does not, it is told by then
+    /// that its delivery was accepted, and the remaining items still run; a shutdown waits for
+    /// them.
     async fn run(mut self, answer: oneshot::Sender<Answer<RB, S::Error>>) {
         let mut answer = Some(answer);
         let mut look_at = self.request_clock.deadline;
@@ -166,7 +166,7 @@ where
         self.core.endpoint.contract.retries_at_all()
     }
 
-    /// Whether an inbox takes the items: then a success says that it holds all of them.
+    /// Whether an inbox takes the items: a success then means that it holds all of them.
     fn is_accepted(&self) -> bool {
         #[cfg(feature = "inbox")]
         let is_accepted = self.core.door().is_some();
@@ -180,7 +180,7 @@ where
             || (Instant::now() < self.request_clock.deadline && !self.runs.drain().has_begun())
     }
 
-    /// Begins with an item, or says at once what becomes of it.
+    /// Begins an item, or settles its outcome at once.
     fn begin(&mut self, item: IdentifiedItem) {
         let IdentifiedItem { place, body, event } = item;
         let event = match event {
@@ -209,20 +209,20 @@ where
         }
     }
 
-    /// An item that cannot be claimed.
+    /// Reports an item that cannot be claimed.
     fn refuse(&mut self, place: ItemPlace, cause: &RejectionCause) {
         let reason = cause.reason;
         self.observe_item(Verdict::of_refusal(reason), cause, place, None);
         let response = || Ok(Box::new(self.core.endpoint.rejection(reason)));
         self.tally.add(match reason {
-            // Nobody wants it run.
+            // Nobody wants it to run.
             Reason::Filtered | Reason::NotOurs => ItemEnd::Done,
             reason if settles(reason) => ItemEnd::Settled(response()),
             reason => ItemEnd::NotNow(reason),
         });
     }
 
-    /// An item that is the same as one before it, which says how both count.
+    /// Reports an item that repeats an earlier one, whose ending counts for both.
     fn follow(&mut self, place: ItemPlace, key: &EventKey, ending: Ending) {
         let (verdict, reason) = match ending {
             Ending::Done => (Verdict::Duplicate, Reason::AlreadyDone),
@@ -265,7 +265,7 @@ where
         spawn(context, Some(body), work, caller);
     }
 
-    /// What is begun behind the deadline has as much time as a delivery has.
+    /// An item that begins after the deadline gets as much time as a delivery.
     fn clock_of_item(&self) -> RequestClock {
         let RequestClock {
             started, deadline, ..
@@ -295,7 +295,8 @@ where
         self.tally.add(end);
     }
 
-    /// Why there is no answer when time is up. What is about to be recorded gets a moment.
+    /// Why there is no answer when time is up. An outcome that is about to be recorded gets a
+    /// moment.
     fn overdue(&self) -> Option<Reason> {
         let mut running = self.running.values();
         if !self.sender_retries() && !self.is_accepted() {
@@ -309,7 +310,7 @@ where
         (is_late || !self.waiting.is_empty()).then_some(Reason::InProgress)
     }
 
-    /// Answers once everything has ended that was begun.
+    /// Answers once every item that was begun has ended.
     fn finish(mut self, mut answer: Option<oneshot::Sender<Answer<RB, S::Error>>>) {
         if !self.waiting.is_empty() {
             let reason = match self.runs.drain().has_begun() {

@@ -15,13 +15,13 @@ use crate::runtime::{Caller, Outcome, Permanent};
 /// An item that has ended, by its number.
 pub(super) type EndedItem<RB, E> = (usize, ItemEnd<Answer<RB, E>>);
 
-/// Tells a delivery what has become of one of its items, and the observer.
+/// Reports the outcome of an item to its delivery and to the observer.
 pub(super) struct ItemCaller<RB, E> {
     pub(super) context: Arc<DeliveryContext>,
     pub(super) index: usize,
     /// Whether the delivery was answered.
     pub(super) is_answered: Arc<AtomicBool>,
-    /// None once it has told.
+    /// `None` once it has reported.
     pub(super) tell: Option<UnboundedSender<EndedItem<RB, E>>>,
 }
 
@@ -44,7 +44,7 @@ impl<RB, E> ItemCaller<RB, E> {
     }
 }
 
-/// Whether an item that is refused for this reason counts as done: no retry can mend it.
+/// Whether an item that is refused for this reason counts as done because no retry can help.
 pub(super) fn settles(reason: Reason) -> bool {
     matches!(
         reason,
@@ -61,12 +61,12 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for ItemCaller<RB, E> {
         self.is_answered.load(Ordering::Acquire)
     }
 
-    /// The delivery is always there to be told.
+    /// The delivery always waits for the outcome.
     async fn gone(&mut self) {
         pending::<()>().await;
     }
 
-    /// The delivery is answered at its deadline, whatever this item waits for.
+    /// The delivery is answered at its deadline, whatever this item is waiting for.
     fn early(&mut self, _: Reason) {}
 
     fn ended(&mut self, outcome: Outcome<Answer<RB, E>>) {
@@ -107,7 +107,7 @@ impl<RB: Send, E: Send> Caller<Answer<RB, E>> for ItemCaller<RB, E> {
 }
 
 impl<RB, E> Drop for ItemCaller<RB, E> {
-    /// Its task has ended without a word.
+    /// Its task has ended without reporting.
     fn drop(&mut self) {
         let reason = Reason::TaskEnded;
         self.end(

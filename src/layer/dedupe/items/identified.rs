@@ -10,7 +10,7 @@ use crate::layer::dedupe::state::DedupeState;
 use crate::rejection_cause::RejectionCause;
 use crate::runtime::{Around, DeliveredItem, IdentifiedEvent};
 
-/// An item of a proved delivery: an event, or why it is none that could be claimed.
+/// An item of a proved delivery: an event, or the reason that it cannot be claimed.
 pub(crate) struct IdentifiedItem {
     pub(super) place: ItemPlace,
     pub(super) body: Bytes,
@@ -18,7 +18,7 @@ pub(crate) struct IdentifiedItem {
 }
 
 impl IdentifiedItem {
-    /// Its key, where it has one that it would have again.
+    /// Its key, if it would get the same one again.
     pub(in crate::layer::dedupe) fn key(&self) -> Option<&EventKey> {
         let identity = &self.event.as_ref().ok()?.identity;
         (identity.handling != Handling::TestId).then_some(&identity.key)
@@ -31,7 +31,7 @@ impl DedupeState {
         self.rule.has_items()
     }
 
-    /// Names the events in a proved body that holds a list of them; `None` where it is one itself.
+    /// Names the events in a proved body that holds a list; `None` if the body is one event itself.
     pub(crate) fn identify_items(
         &self,
         parts: &Parts,
@@ -70,7 +70,7 @@ impl DedupeState {
     }
 }
 
-/// Where these stand in their body, from the first one to the end of the last one.
+/// The span of these items in their body, from the start of the first to the end of the last.
 fn span_of(body: &[u8], items: &[ItemIdentity<'_>]) -> Range<usize> {
     let at = |item: &ItemIdentity<'_>| item.body.as_ptr().addr().wrapping_sub(body.as_ptr().addr());
     let begin = items.first().map_or(0, at);

@@ -1,8 +1,8 @@
 //! Runs a handler once for each event of a delivery that holds several, and answers once for all.
 //!
-//! `identified` finds the items; `batch` has so many of them run at a time, each as an event of its own,
-//! and hears from the `caller` of each how it ended; `repeats` knows which items are the same event;
-//! `tally` makes one answer of all.
+//! `identified` finds the items. `batch` runs a limited number of them at a time, each as a
+//! separate event, and learns from the `caller` of each how it ended. `repeats` knows which items
+//! are the same event. `tally` combines all outcomes into one answer.
 
 #[cfg(feature = "inbox")]
 mod accept;

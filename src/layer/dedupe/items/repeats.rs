@@ -4,18 +4,18 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::event::{EventKey, Fingerprint};
 
-/// What an item of a key that ended means for others of the same content.
+/// What the end of an item means for other items with the same key and content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ending {
     /// It counts as done.
     Done,
-    /// It is to come again, and is not tried once more in this delivery.
+    /// It must be delivered again, and is not tried once more in this delivery.
     NotDone,
 }
 
-/// The keys of a delivery that were begun with. An item whose key is at work stays here until that has
-/// ended: it would wait for this delivery in the store. Each item is looked at twice at most, however
-/// many contents a key has.
+/// The keys of a delivery that have begun. An item whose key is running is parked here until that
+/// run has ended: in the store, it would wait for its own delivery. Each item is checked at most
+/// twice, however many contents a key has.
 #[derive(Debug)]
 pub(super) struct Repeats<I>(HashMap<EventKey, Begun<I>>);
 
@@ -27,14 +27,14 @@ struct Begun<I> {
     parked: VecDeque<(Fingerprint, I)>,
 }
 
-/// What is to be done with an item.
+/// What happens next with an item.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Turn<I> {
-    /// It is to run, and then to be told to have [ended](Repeats::ended).
+    /// It must run, and must then be reported as [ended](Repeats::ended).
     Run(I),
-    /// It stays here.
+    /// It is parked here.
     Parked,
-    /// One of the same content has ended so.
+    /// An item of the same content has ended this way.
     Follows(I, Ending),
 }
 
@@ -66,8 +66,8 @@ impl<I> Repeats<I> {
         }
     }
 
-    /// The items of a key whose one at work has ended, up to the next that is to run, in their order: they
-    /// are to take their [turn](Self::turn) again.
+    /// The parked items of a key whose running item has ended, up to the next one that must run, in
+    /// order: each must take its [turn](Self::turn) again.
     pub(super) fn ended(&mut self, key: &EventKey, content: Fingerprint, ending: Ending) -> Vec<I> {
         let Some(begun) = self.0.get_mut(key) else {
             return Vec::new();
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(repeats.ended(&key, paid, not_done), [2, 3]);
         assert_eq!(repeats.turn(&key, paid, 2), Turn::Follows(2, not_done));
         assert_eq!(repeats.turn(&key, refunded, 3), Turn::Run(3));
-        // One that has failed is not tried again behind another content.
+        // An item that has failed is not tried again after another content.
         assert_eq!(repeats.ended(&key, refunded, Ending::Done), [4, 5]);
         assert_eq!(repeats.turn(&key, paid, 4), Turn::Follows(4, not_done));
         assert_eq!(repeats.turn(&key, lost, 5), Turn::Run(5));

@@ -1,23 +1,23 @@
-//! One answer for the events of a delivery.
+//! Combines the outcomes of a delivery's events into one answer.
 
 use crate::reason::Reason;
 
-/// What became of an item, and what its delivery would be answered if it had no other.
+/// The outcome of an item, with the answer that its delivery would get if it had no other item.
 #[derive(Debug)]
 pub(super) enum ItemEnd<A> {
-    /// It is done: its handler ran, or it needs none to.
+    /// It is done: its handler ran, or it needs none.
     Done,
     /// It was done before.
     Duplicate,
-    /// No retry can mend it: it counts as done.
+    /// No retry can help: it counts as done.
     Settled(A),
-    /// Its handler failed, and it is free again.
+    /// Its handler failed, and it is released.
     Failed(A),
-    /// It is to come again.
+    /// It must be delivered again.
     NotNow(Reason),
 }
 
-/// What became of all items so far.
+/// The outcomes of all items so far.
 #[derive(Debug)]
 pub(super) struct Tally<A> {
     done: usize,
@@ -27,18 +27,18 @@ pub(super) struct Tally<A> {
     not_now: Option<Reason>,
 }
 
-/// What the delivery as a whole comes to.
+/// The outcome of the delivery as a whole.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Sum<A> {
     /// Every item is done.
     Done,
     /// Every item was done before.
     Duplicate,
-    /// Every item counts as done, and none was: the answer of the first.
+    /// Every item counts as done, because no retry can help: the answer of the first.
     Settled(A),
     /// The answer of the first item that has failed.
     Failed(A),
-    /// Some items are to come again.
+    /// Some items must be delivered again.
     NotNow(Reason),
 }
 
@@ -71,8 +71,8 @@ impl<A> Tally<A> {
         }
     }
 
-    /// What decides the sum, whatever is still added: what is not done. `instead` takes the place of the
-    /// answer of an item that has failed.
+    /// The sum that an undone item decides already, whatever is still added. `instead` takes the
+    /// place of the answer of an item that has failed.
     pub(super) fn undone(&mut self, instead: A) -> Option<Sum<A>> {
         match &mut self.failed {
             Some(failed) => Some(Sum::Failed(std::mem::replace(failed, instead))),
@@ -80,7 +80,8 @@ impl<A> Tally<A> {
         }
     }
 
-    /// The sum, once nothing more is added. What is not done decides; nothing at all is done.
+    /// The sum, once nothing more is added. Undone items decide it; with no items, the delivery is
+    /// done.
     pub(super) fn sum(self) -> Sum<A> {
         let Self {
             done,

@@ -1,4 +1,4 @@
-//! Who is judged by which answer.
+//! Which answer judges which delivery.
 
 use bytes::Bytes;
 use tokio::time::advance;
@@ -47,7 +47,7 @@ async fn an_answer_that_was_asked_for_earlier_confirms_and_does_not_refuse() {
         };
         assert_eq!(first.await.unwrap(), Some(refused), "{early}");
 
-        // Fresh enough for who comes next, and not for who comes later.
+        // Fresh enough for the next delivery, but not for a later one.
         let soon = judged(Arc::clone(&inquiries), event("c", "true", 10));
         assert_eq!(soon.await, Some(Confirmation::Confirmed), "{early}");
         assert_eq!(truths.asked.load(Ordering::Relaxed), 2, "{early}");
@@ -69,7 +69,7 @@ async fn a_question_that_hangs_is_given_up_for_who_came_since() {
     let inquiries = truths.inquiries();
     let first = tokio::spawn(judged(Arc::clone(&inquiries), event("c", "false", 10)));
     truths.asked(1).await;
-    // Nobody else has come: it has all the time that there is.
+    // No other delivery has arrived, so the question has all the time that there is.
     sleep(PATIENCE * 3 / 4).await;
     assert_eq!(truths.asked.load(Ordering::Relaxed), 1);
     let second = tokio::spawn(judged(Arc::clone(&inquiries), event("c", "true", 10)));
@@ -79,7 +79,7 @@ async fn a_question_that_hangs_is_given_up_for_who_came_since() {
     assert_eq!(second.await.unwrap(), Some(Confirmation::Confirmed));
 }
 
-/// A plain function is asked once for each content at a time, whatever stands beside it.
+/// A plain function is asked once for each content at a time, independently of other contents.
 #[tokio::test(start_paused = true)]
 async fn contents_of_one_key_do_not_wait_for_each_other() {
     let asked = Arc::new(AtomicUsize::new(0));

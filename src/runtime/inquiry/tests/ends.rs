@@ -1,4 +1,4 @@
-//! What is left when those who waited, or their runtime, are gone.
+//! The state that is left when the waiting deliveries, or their runtime, are gone.
 
 use std::sync::mpsc;
 
@@ -45,7 +45,7 @@ fn a_task_that_ends_with_its_runtime_leaves_nobody_waiting() {
     assert_eq!(judged, Confirmation::Confirmed);
 }
 
-/// A runtime that goes down begins no task any more, and waits for those that are being polled.
+/// A runtime that shuts down starts no more tasks, and waits for those that are being polled.
 #[test]
 fn who_asks_while_its_runtime_goes_down_does_not_hold_that_up() {
     struct Last(Arc<Inquiries>, mpsc::Sender<Option<Confirmation>>);

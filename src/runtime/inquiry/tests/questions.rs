@@ -1,4 +1,4 @@
-//! How many questions are asked, whoever sends.
+//! How many questions are asked, however many deliveries arrive.
 
 use super::*;
 
@@ -20,7 +20,8 @@ async fn who_keeps_sending_causes_sixty_questions_a_minute_at_most() {
     assert!(asked <= 61, "{asked} questions");
 }
 
-/// A pause that grows must not be short again for who stays away a little longer than an answer is fresh.
+/// A pause that has grown must not be short again for a sender that stays away slightly longer than
+/// an answer is fresh.
 #[tokio::test(start_paused = true)]
 async fn who_comes_and_goes_causes_no_more_questions() {
     let truths = Truths::new("true");

@@ -1,4 +1,4 @@
-//! Who makes room when there is no more.
+//! Which deliveries make room when there is none left.
 
 use super::*;
 
@@ -13,7 +13,7 @@ async fn the_forgeries_of_one_subject_leave_room_for_others_and_for_its_true_del
     }
     truths.asked(1).await;
     assert_eq!(inquiries.table().held().0, 10, "a quarter");
-    // One answer spoke against each that came before it, too early to refuse it.
+    // One answer spoke against each delivery that arrived before it, too early to refuse it.
     truths.answers.add_permits(1);
     sleep(Duration::from_millis(1)).await;
     for _ in 0..20 {
@@ -47,7 +47,7 @@ async fn what_is_large_and_of_crowded_subjects_makes_room_first() {
     let small = tokio::spawn(judged(Arc::clone(&inquiries), event("c", "true", 200)));
     truths.asked(9).await;
     assert_eq!(inquiries.table().held(), (8, 3_700));
-    // One subject, in many contents, has a quarter of the bytes.
+    // One subject with many contents has a quarter of the bytes.
     let mut crowd = JoinSet::new();
     for number in 0..50 {
         crowd.spawn(judged(
@@ -83,7 +83,7 @@ async fn forgeries_that_are_smaller_do_not_take_the_place_of_the_true_delivery()
     assert_eq!(inquiries.table().held(), (0, 0));
 }
 
-/// Takes minutes where each goes through all the others.
+/// This takes minutes if each delivery scans all the others.
 #[tokio::test(start_paused = true)]
 async fn who_comes_to_a_crowd_causes_little_work() {
     let mut truths = Truths::new("true");

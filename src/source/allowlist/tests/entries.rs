@@ -1,4 +1,4 @@
-//! What an entry may be, and what it stands for.
+//! What an entry may be, and what it matches.
 
 use super::*;
 
@@ -175,7 +175,7 @@ fn a_mapped_address_is_the_address_it_maps() {
         ("::ffff:192.0.2.2", Refused),
         ("2001:db8::1", Allowed),
         ("2001:db8::2", Refused),
-        // Not mapped, merely alike.
+        // Not mapped, only similar.
         ("::10.0.0.1", Refused),
     ] {
         assert_eq!(list.check(ip(address), at(0)), admission, "{address}");
@@ -199,7 +199,7 @@ fn the_entries_are_printed() {
 
 #[test]
 fn a_hundred_thousand_entries_of_each_kind_are_no_burden() {
-    // Every other address, so that nothing merges; a list that is walked would take 10^10 steps.
+    // Every other address, so that nothing merges. A linear search would take 10^10 steps.
     let addresses: Vec<_> = (0..100_000_u32)
         .map(|n| std::net::Ipv4Addr::from_bits(0x5000_0000 | (n * 2)))
         .collect();
@@ -238,7 +238,7 @@ fn a_name_that_holds_a_dot_stands_for_itself_unless_it_is_to_be_searched_for() {
         hosts,
         expected.map(|(text, absolute)| (text.to_owned(), absolute))
     );
-    // Each has answers of its own.
+    // Each list has its own answers.
     let now = UnixTime::from_secs(1);
     let searched = HostName::new("search(hooks.example)").unwrap();
     let address = "203.0.113.9".parse().unwrap();

@@ -1,4 +1,4 @@
-//! What senders publish, beside the list's own entries.
+//! Published feeds, in addition to the list's own entries.
 
 use super::*;
 use crate::source::{AddressFeed, FeedErrorKind};
@@ -12,7 +12,7 @@ fn github(
         .map_err(|error| error.kind())
 }
 
-/// Shortened, the addresses replaced by those of RFC 5737 and RFC 3849.
+/// Shortened, with addresses from RFC 5737 and RFC 3849.
 const GITHUB: &str = r#"{
     "verifiable_password_authentication": false,
     "ssh_key_fingerprints": {"SHA256_ED25519": "+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU"},
@@ -83,7 +83,7 @@ fn what_cannot_be_a_senders_list_changes_nothing() {
     let halves: String = (1..=255).map(|n| format!("{n}.0.0.0/8\n")).collect();
     let whole = AddressFeed::lines("https://example.com/all");
     let list = list.feed(whole.clone());
-    // Neither network of every other provider at once, nor our own ones.
+    // The feed may neither admit every network at once nor our own ones.
     let change = list.learn_feed(&whole, halves.as_bytes(), at(1)).unwrap();
     assert!(change.passed_over() > 0);
     assert_eq!(list.check(ip("10.1.2.3"), at(1)), Refused);
@@ -124,7 +124,7 @@ fn a_list_that_loses_more_than_half_is_taken_and_told() {
 #[test]
 fn objects_are_chosen_by_what_they_hold() {
     let list = Allowlist::of_feeds([AddressFeed::atlassian()]).unwrap();
-    // The form of https://ip-ranges.atlassian.com/, shortened, with other addresses.
+    // The format of https://ip-ranges.atlassian.com/, shortened, with other addresses.
     let body = br#"{"syncToken":1,"items":[
         {"network":"192.0.2.0","mask_len":24,"cidr":"192.0.2.0/24","product":["jira"],"direction":["ingress","egress"]},
         {"network":"198.51.100.0","mask_len":24,"cidr":"198.51.100.0/24","product":["jira"],"direction":["ingress"]},

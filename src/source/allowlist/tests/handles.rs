@@ -7,7 +7,7 @@ fn a_replaced_list_is_replaced_for_all_clones_and_keeps_the_answers_of_hosts_tha
     let list = Allowlist::parse(["192.0.2.1", "a.example", "b.example"]).unwrap();
     let list = list.keep_answers_for(Duration::from_secs(60)).unwrap();
     let shared = list.clone();
-    // Both names share an address, as on one CDN.
+    // Both names share an address, as with a CDN.
     let _ = list.learn(&host("a.example"), ips(&["203.0.113.1"]), at(0));
     let _ = list.learn(
         &host("b.example"),

@@ -1,4 +1,4 @@
-//! Checks and histories of host names against a scan.
+//! Checks and histories of host names, compared with a linear scan.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ proptest! {
             .iter()
             .map(|&(ip, short)| {
                 let len = if ip.is_ipv4() { 32 - short } else { 128 - short };
-                // The first of the addresses that the naive model puts in the same network.
+                // The first address that the naive model puts in the same network.
                 let first = (0..32).map(|n| match ip {
                     IpAddr::V4(_) => IpAddr::from([203, 0, 113, n]),
                     IpAddr::V6(_) => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(n)]),
@@ -68,7 +68,7 @@ proptest! {
         let listed = |mask: u8| (0..3).filter(move |n| mask >> n & 1 == 1);
         let entries = |mask: u8| listed(mask).map(name).chain(["192.0.2.1".to_owned()]);
         let list = Allowlist::parse(entries(7)).unwrap();
-        // Of each listed name: its addresses and their end.
+        // For each listed name, its addresses and their expiry.
         let mut model: BTreeMap<u8, (Vec<IpAddr>, u64)> =
             listed(7).map(|n| (n, (Vec::new(), 0))).collect();
         let mut now = 0;

@@ -1,4 +1,4 @@
-//! Host names: learned, refreshed, lost and learned again.
+//! Host names that are learned, refreshed, lost and learned again.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn a_host_name_is_learned_refreshed_lost_and_learned_again() {
     assert_eq!(list.host_grace(), HOUR);
     let check = |address, secs| list.check(ip(address), at(secs));
 
-    // Never resolved: the network is known, all else is not yet.
+    // Never resolved: only the network is known.
     assert_eq!(check("192.0.2.1", 100), Allowed);
     assert_eq!(check("203.0.113.1", 100), Unresolved);
     let failed = list.fail(&hooks, at(100));
@@ -33,7 +33,7 @@ fn a_host_name_is_learned_refreshed_lost_and_learned_again() {
     assert_eq!(moved.removed(), ips(&["203.0.113.1"]));
     assert_eq!(check("203.0.113.1", 200), Refused);
 
-    // Failures, and answers that are no sender's, keep the good one until an hour after it.
+    // Failures, and answers that cannot be a sender's, keep the good answer for an hour.
     let failed = list.fail(&hooks, at(3_799));
     assert!(!failed.is_change());
     assert_eq!(failed.good_until(), Some(at(3_800)));
@@ -104,7 +104,7 @@ fn only_what_can_be_a_senders_address_is_kept() {
     assert_eq!(list.check(ip("203.0.113.64"), at(0)), Refused);
 }
 
-/// Every pair of a list and a moment, with the host names of some resolved, ended or never asked.
+/// Every pair of a list and a moment, with some host names resolved, expired or never queried.
 #[test]
 fn the_time_is_asked_for_only_where_it_makes_a_difference() {
     let (early, late) = (at(1_000), at(1_000 + 2 * 3_600));
@@ -145,7 +145,7 @@ fn the_time_is_asked_for_only_where_it_makes_a_difference() {
             }
         }
     }
-    // With a clock of its own that replaces the list meanwhile, it is the new list that counts.
+    // If the clock itself replaces the list during a check, the new list counts.
     let list = Allowlist::parse(resolved).unwrap();
     let replaced = || {
         list.replace(networks).unwrap();

@@ -1,4 +1,4 @@
-//! Headers that hold one address.
+//! Headers that hold a single address.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn a_header_of_one_address_holds_that_address_and_nothing_else() {
         one(&["203.0.113.9"], Ok("203.0.113.9"));
         one(&[" 2001:db8::1 "], Ok("2001:db8::1"));
         one(&["::ffff:203.0.113.9"], Ok("203.0.113.9"));
-        // An adapter that repeats lines; a stranger's line beside the proxy's, on either side.
+        // An adapter that repeats lines; a stranger's line before or after the proxy's.
         one(&["203.0.113.9", "203.0.113.9"], Ok("203.0.113.9"));
         one(&["198.51.100.1", "203.0.113.9"], Err(UnparsableHop));
         one(&["198.51.100.1, 203.0.113.9"], Err(UnparsableHop));
@@ -29,7 +29,7 @@ fn a_header_of_one_address_holds_that_address_and_nothing_else() {
     }
 }
 
-/// Amazon writes the port behind every address, and no brackets around IPv6 (developer guide of
+/// Amazon appends the port to every address, and writes no brackets around IPv6 (developer guide of
 /// CloudFront, "CloudFront request headers").
 #[test]
 fn cloudfront_writes_a_port_behind_every_address() {

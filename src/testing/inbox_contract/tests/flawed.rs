@@ -83,7 +83,7 @@ impl Flawed {
         }
     }
 
-    /// Whether the entry is held by nobody whose lease lasts.
+    /// Whether no unexpired lease holds the entry.
     async fn is_over(&self, key: &EventKey) -> bool {
         let view = self.inner.lookup(key).await.unwrap();
         view.is_none_or(|view| view.status != crate::inbox::EntryStatus::Running)
@@ -178,7 +178,7 @@ impl Inbox for Flawed {
                 let reason = String::new();
                 finish.verdict = Verdict::Retry { after, reason };
             }
-            // It is dead for a moment, which frees its order key, and queued again.
+            // The entry is dead for a moment, which frees its order key, and then queued again.
             (Flaw::FreesWhatWaits, Verdict::Retry { after, reason }) => {
                 let redrive = Redrive::new(finish.key.clone()).after(*after);
                 let reason = reason.clone();

@@ -1,4 +1,4 @@
-//! The one answer to a delivery, and what the observer is told of it and of its items.
+//! The one answer to a delivery, and the reports about it and its items to the observer.
 
 use std::sync::atomic::Ordering;
 
@@ -23,7 +23,7 @@ use crate::rejection_cause::RejectionCause;
 use crate::signature::Verified;
 use crate::store::StoredResponse;
 
-/// Who waits for the answer, until it is given.
+/// The request that waits for the answer, until it is given.
 type Waiting<RB, E> = Option<oneshot::Sender<Answer<RB, E>>>;
 
 impl<S, B, RB> Batch<S, B, RB, S::Error>
@@ -34,8 +34,8 @@ where
     B: From<Bytes> + Send + 'static,
     RB: Body<Data = Bytes> + Send + 'static,
 {
-    /// Answers before everything has ended. A sender that does not come again takes that for success, so
-    /// where an item is known not to be done, that is the answer.
+    /// Answers before everything has ended. A sender that does not retry takes that for success, so
+    /// if an item is known not to be done, that decides the answer.
     pub(super) fn tell_early(&mut self, waiting: &mut Waiting<RB, S::Error>, reason: Reason) {
         let rejection = |reason| Ok(Box::new(self.core.endpoint.rejection(reason)));
         let undone = match self.sender_retries() {
@@ -51,7 +51,7 @@ where
         }
     }
 
-    /// Gives the answer that a delivery of this sum has.
+    /// Gives the answer that follows from this sum.
     pub(super) fn tell(&self, waiting: &mut Waiting<RB, S::Error>, sum: Sum<Answer<RB, S::Error>>) {
         let endpoint = &self.core.endpoint;
         let ok = StatusCode::OK;
@@ -85,7 +85,7 @@ where
         self.give(waiting, verdict, reason, response);
     }
 
-    /// Gives the answer, unless one was given before, and tells the observer.
+    /// Gives the answer, unless one was given before, and notifies the observer.
     fn give(
         &self,
         waiting: &mut Waiting<RB, S::Error>,
