@@ -1,5 +1,6 @@
 //! An inbox in the memory of this process.
 
+mod content;
 mod orders;
 mod space;
 
@@ -7,7 +8,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -17,7 +17,7 @@ use crate::store::{Held, StoreClock, StoreError, StoreIdentity};
 
 use super::Inbox;
 use super::command::{
-    Accept, Accepted, Begin, Begun, Content, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
+    Accept, Accepted, Begin, Begun, Discard, Extend, Finish, Moved, Redrive, Take, Taken,
 };
 use super::rate::{Rate, RateOf, RateView};
 use super::route::Route;
@@ -108,14 +108,6 @@ impl fmt::Debug for MemoryInbox {
             .field("entries", &space.len())
             .field("clock", &self.0.clock)
             .finish()
-    }
-}
-
-/// A body counts against the budget of requests until its last clone is dropped: what waits here is no clone of it.
-fn copied(content: &Content) -> Content {
-    Content {
-        envelope: Bytes::copy_from_slice(&content.envelope),
-        body: Bytes::copy_from_slice(&content.body),
     }
 }
 

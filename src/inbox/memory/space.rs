@@ -85,7 +85,7 @@ impl Space {
             Some(slot) if !adds => (slot.number, slot.route),
             _ => (self.next_number(), accept.route.clone()),
         };
-        let content = Some(super::copied(&accept.content));
+        let content = Some(super::content::copied(&accept.content));
         self.insert(
             accept.key.clone(),
             Slot {
