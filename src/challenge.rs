@@ -90,7 +90,7 @@ pub enum ChallengeAnswer {
         member: Cow<'static, str>,
         /// The text before the HMAC.
         prefix: Cow<'static, str>,
-        /// How it is spelled.
+        /// The encoding of the MAC.
         encoding: Encoding,
     },
     /// 200 with a text, followed by the MAC of the challenge under the key that signs events, as
@@ -100,7 +100,7 @@ pub enum ChallengeAnswer {
         before: Cow<'static, str>,
         /// How the MAC is made: with the scheme's algorithm.
         algorithm: Algorithm,
-        /// How it is spelled.
+        /// The encoding of the MAC.
         encoding: Encoding,
     },
     /// 200 with `WebHook-Allowed-Origin`, if the text is one of these origins (CloudEvents).

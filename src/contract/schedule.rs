@@ -20,14 +20,14 @@ pub enum RetrySchedule {
     Fixed {
         /// The time between two attempts.
         interval: Duration,
-        /// How many attempts in all.
+        /// The number of attempts in all.
         attempts: u32,
     },
     /// `attempts` in total, at intervals that double.
     Exponential {
         /// The time before the second attempt.
         first: Duration,
-        /// How many attempts in all.
+        /// The number of attempts in all.
         attempts: u32,
     },
     /// These times, each from one attempt to the next. See [`RetrySchedule::listed`].

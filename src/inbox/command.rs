@@ -20,7 +20,7 @@ use super::route::Route;
 pub struct Accept {
     /// The event.
     pub key: EventKey,
-    /// Whose it is.
+    /// The route that it belongs to.
     pub route: Route,
     /// The meaning of its content.
     pub fingerprint: Fingerprint,
@@ -160,7 +160,7 @@ impl Take {
 pub struct Taken {
     /// The event.
     pub key: EventKey,
-    /// Whose it is.
+    /// The route that it belongs to.
     pub route: Route,
     /// How far it had got.
     pub entry: Entry,

@@ -59,7 +59,7 @@ pub enum EntryState {
     Done {
         /// The token that finished it, so that the command can be resent.
         token: Token,
-        /// From this moment on the entry counts as absent.
+        /// The time from which the entry counts as absent.
         kept_until: UnixTime,
     },
     /// No more attempts are made until it is revived, redriven or discarded.
@@ -71,19 +71,19 @@ pub enum EntryState {
     },
     /// An operator has decided that it never runs.
     Discarded {
-        /// From this moment on the entry counts as absent.
+        /// The time from which the entry counts as absent.
         kept_until: UnixTime,
     },
     /// It is older than another event of its order key that was completed, and is not run.
     Stale {
-        /// From this moment on the entry counts as absent.
+        /// The time from which the entry counts as absent.
         kept_until: UnixTime,
     },
     /// It was found untrue, and was not run. Other content may take its place.
     Mismatched {
         /// The token that found it untrue, so that the command can be resent.
         token: Token,
-        /// From this moment on the entry counts as absent.
+        /// The time from which the entry counts as absent.
         kept_until: UnixTime,
     },
 }

@@ -21,7 +21,7 @@ pub(crate) struct Envelope {
     pub(crate) received_at: UnixTime,
     /// The event's position in its delivery, if that held several, and the body around them.
     pub(crate) item: Option<(ItemPlace, Option<Bytes>)>,
-    /// What the body is read as, where that is a form.
+    /// How the body is read, if it is a form.
     pub(crate) document: Option<Bytes>,
 }
 
@@ -49,7 +49,7 @@ struct Kept<'a> {
     /// The body around the list.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     e: Option<Cow<'a, str>>,
-    /// What the body is read as, where that is a form.
+    /// How the body is read, if it is a form.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     d: Option<Cow<'a, str>>,
     /// Whether a secret path was shown.

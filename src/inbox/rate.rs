@@ -121,7 +121,7 @@ pub struct RateView {
     pub provider: Name,
     /// Its scope.
     pub of: RateOf,
-    /// How many in which time.
+    /// How many events may run in which time.
     pub rate: Rate,
     /// When the next entry may be taken, if the rate is for the whole provider.
     pub next: Option<UnixTime>,
@@ -159,7 +159,7 @@ impl RateView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limit {
-    /// How many in which time.
+    /// How many events may run in which time.
     pub rate: Rate,
     /// Until when earlier takes use the rate up: the only stored usage. The epoch if there was none.
     pub used_until: UnixTime,

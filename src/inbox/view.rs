@@ -62,7 +62,7 @@ pub struct List {
     pub provider: Option<Name>,
     /// Starts after this entry of an earlier list, whatever has become of it.
     pub after: Option<EventKey>,
-    /// So many at most.
+    /// The largest number to return.
     pub limit: usize,
 }
 
@@ -101,7 +101,7 @@ impl List {
         }
     }
 
-    /// So many at most.
+    /// The largest number to return.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;

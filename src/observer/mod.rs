@@ -166,7 +166,7 @@ impl Interest {
 pub struct Observation<'a> {
     /// The provider that sent it, or was claimed to.
     pub provider: &'a Name,
-    /// Which consumer's it was, where they have names.
+    /// The name of the consumer, if it has one.
     pub consumer: Option<&'a Name>,
     /// The outcome.
     pub verdict: Verdict,
@@ -228,7 +228,7 @@ pub struct Observation<'a> {
 pub struct Diagnosed<'a> {
     /// The provider that the delivery claimed to be from.
     pub provider: &'a Name,
-    /// Which consumer's it was, where they have names.
+    /// The name of the consumer, if it has one.
     pub consumer: Option<&'a Name>,
     /// The reason for the refusal.
     pub reason: Reason,

@@ -76,7 +76,7 @@ pub trait Confirm: Send + Sync + 'static {
     /// Finds out whether this event is true.
     fn confirm(&self, event: Unconfirmed) -> impl Future<Output = Confirmation> + Send;
 
-    /// How much may wait for it.
+    /// How much may wait for a confirmation.
     fn limits(&self) -> ConfirmLimits {
         ConfirmLimits::default()
     }
@@ -155,7 +155,7 @@ pub trait ConfirmSubject: Send + Sync + 'static {
     /// [`Confirm`].
     fn judge(&self, truth: &Self::Truth, event: &Unconfirmed) -> Confirmation;
 
-    /// How much may wait for it.
+    /// How much may wait for a confirmation.
     fn limits(&self) -> ConfirmLimits {
         ConfirmLimits::default()
     }

@@ -60,7 +60,7 @@ impl<C> DeliveryTask<C> {
     {
         async move {
             if !self.context.state.settings.confirms.is_empty() && !self.context.is_confirmed() {
-                // Behind a pointer, as everything that most deliveries do without.
+                // Boxed, because most deliveries do not need it.
                 if let Err(error) = Box::pin(self.confirm()).await {
                     return error.into();
                 }
@@ -108,7 +108,7 @@ impl<C> DeliveryTask<C> {
         async move {
             let over = match poll_fn(|cx| Poll::Ready(work.poll_ready(cx))).await {
                 Poll::Ready(over) => over,
-                // Behind a pointer, as everything that most deliveries do without.
+                // Boxed, because most deliveries do not need it.
                 Poll::Pending => match Box::pin(self.until_ready(&mut work)).await {
                     Ok(over) => over,
                     Err(cause) => {

@@ -22,7 +22,7 @@ use super::told::{Told, tell, told_by};
 #[derive(Clone)]
 pub(super) struct Sessions {
     origin: Origin,
-    /// The server, as it may be shown.
+    /// The server, in a form without secrets.
     shown: String,
     deadline: Duration,
     begin: String,
@@ -98,7 +98,7 @@ impl Sessions {
         }
     }
 
-    /// The server, as it may be shown.
+    /// The server, in a form without secrets.
     pub(super) fn shown(&self) -> String {
         self.shown.clone()
     }

@@ -103,7 +103,7 @@ pub fn report(info: Option<Value>, config: impl IntoIterator<Item = Value>) -> R
     RedisReport::of_server(None, &settings)
 }
 
-/// What is made of an error.
+/// The treatment of an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The kind that the caller would get.
@@ -120,7 +120,7 @@ pub struct Failure {
     pub text: String,
 }
 
-/// What is made of an error.
+/// The treatment of an error.
 pub fn failure(error: RedisError) -> Failure {
     let fault = Fault::from(error);
     Failure {

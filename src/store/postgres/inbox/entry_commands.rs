@@ -43,7 +43,7 @@ pub(super) struct EntryCommands {
 
 /// What to note after a transaction.
 pub(super) struct Effect {
-    /// By how much there are more entries now that are not over.
+    /// By how much the number of unfinished entries has grown.
     opened: i64,
     /// Whether there may be something new to take.
     is_news: bool,
@@ -54,7 +54,7 @@ pub(super) struct Effect {
 struct Each {
     answers: Vec<Result<Answer, StoreError>>,
     wrote: bool,
-    /// By how much there are more entries now that are not over.
+    /// By how much the number of unfinished entries has grown.
     opened: i64,
 }
 

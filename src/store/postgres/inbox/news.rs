@@ -47,7 +47,7 @@ pub(super) struct News {
     is_wanted: Notify,
     /// Whether this process has proof that it receives notifications.
     hears: AtomicBool,
-    /// There is something to tell others.
+    /// Signals that there is something to notify others of.
     has_some: Notify,
 }
 
@@ -86,7 +86,7 @@ impl News {
         self.hears.load(Ordering::Acquire)
     }
 
-    /// There is something to tell others.
+    /// Signals that there is something to notify others of.
     pub(super) fn note(&self) {
         self.has_some.notify_one();
     }

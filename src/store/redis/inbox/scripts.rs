@@ -140,7 +140,7 @@ fn optional(version: Option<&VersionBytes>) -> &[u8] {
     version.map_or(&[], VersionBytes::as_slice)
 }
 
-/// Under `mark` the script tells a command that comes again from another one.
+/// With `mark`, the script distinguishes a repeated command from a new one.
 pub(super) fn discard(discard: &Discard, place: &EntryPlace, mark: &Mark) -> Call {
     Call::on(&MOVE, 4, 7)
         .word(&place.entry)
@@ -156,7 +156,7 @@ pub(super) fn discard(discard: &Discard, place: &EntryPlace, mark: &Mark) -> Cal
         .word(mark.millis)
 }
 
-/// Under `mark` the script tells a command that comes again from another one.
+/// With `mark`, the script distinguishes a repeated command from a new one.
 pub(super) fn pause(place: &PartitionPlace, provider: &Name, paused: bool, mark: &Mark) -> Call {
     Call::on(&PAUSE, 2, 3)
         .word(&place.paused)
@@ -166,7 +166,7 @@ pub(super) fn pause(place: &PartitionPlace, provider: &Name, paused: bool, mark:
         .word(mark.millis)
 }
 
-/// Under `mark` the script tells a command that comes again from another one.
+/// With `mark`, the script distinguishes a repeated command from a new one.
 pub(super) fn forget(place: &EntryPlace, mark: &Mark, only_ended: bool) -> Call {
     Call::on(&FORGET, 4, 2)
         .word(&place.entry)
