@@ -31,7 +31,7 @@ pub use self::reply::ChallengeReply;
 pub use self::text::ChallengeText;
 use self::token::includes;
 
-/// A question that a sender puts to an endpoint, and how it is answered.
+/// A challenge that a sender sends to an endpoint, and its answer.
 ///
 /// ```
 /// use http::{HeaderMap, Method};
@@ -67,7 +67,7 @@ enum Subject {
     Member(Cow<'static, str>),
 }
 
-/// How a challenge is answered.
+/// The answer to a challenge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChallengeAnswer {
@@ -75,7 +75,7 @@ pub enum ChallengeAnswer {
     Nothing,
     /// 204.
     NoContent,
-    /// 200 with this JSON, whatever the text.
+    /// 200 with this JSON, whatever the text is.
     Fixed(Cow<'static, str>),
     /// 200 with the text, as plain text.
     Text,
@@ -84,9 +84,9 @@ pub enum ChallengeAnswer {
     /// 200 with the HMAC-SHA256 of the text under the key that signs events, as a member of a JSON
     /// object.
     Hmac {
-        /// The member that holds the text again, if one does.
+        /// The member that repeats the text, if there is one.
         text: Option<Cow<'static, str>>,
-        /// The member that holds the HMAC.
+        /// The member with the HMAC.
         member: Cow<'static, str>,
         /// The text before the HMAC.
         prefix: Cow<'static, str>,
@@ -129,7 +129,7 @@ impl Challenge {
         }
     }
 
-    /// A request with this method and a text in this parameter of the query.
+    /// A request with this method and a text in this query parameter.
     ///
     /// ```
     /// use http::Method;
@@ -265,7 +265,7 @@ impl Challenge {
         }
     }
 
-    /// Whether it brings the secret of a sender that nothing has proved yet.
+    /// Whether it brings the secret of a sender that has proved nothing yet.
     pub(crate) fn is_handshake(&self) -> bool {
         self.handshake.is_some()
     }

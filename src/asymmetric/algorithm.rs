@@ -1,14 +1,14 @@
 use crate::digest::Digest;
 
-/// How a signature is made with a private key, and so which public key proves it.
+/// How a private key makes a signature, and therefore which public key verifies it.
 ///
-/// It is named by the scheme, never by what a delivery says.
+/// The scheme names it, never the delivery.
 ///
 /// ```
 /// use tower_webhook::Digest;
 /// use tower_webhook::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm};
 ///
-/// // As Stark Bank signs.
+/// // Stark Bank's algorithm.
 /// let algorithm = PublicKeyAlgorithm::Ecdsa {
 ///     curve: Curve::Secp256k1,
 ///     digest: Digest::Sha256,
@@ -20,36 +20,36 @@ use crate::digest::Digest;
 #[non_exhaustive]
 pub enum PublicKeyAlgorithm {
     /// Ed25519 (RFC 8032), strict: keys and points of small order are refused, and so is every
-    /// second spelling of a signature.
+    /// alternative encoding of a signature.
     Ed25519,
-    /// ECDSA (FIPS 186-5) with this hash of what is signed.
+    /// ECDSA (FIPS 186-5) with this hash of the signed content.
     ///
-    /// Of the two values of `s` that verify, senders use both, and both are taken.
+    /// Of the two values of `s` that verify, senders use both, and both are accepted.
     Ecdsa {
-        /// Which curve the key is on.
+        /// The curve of the key.
         curve: Curve,
         /// The hash that is signed.
         digest: Digest,
-        /// How the two numbers of a signature are written.
+        /// The encoding of the two numbers of a signature.
         form: EcdsaForm,
     },
     /// RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
     RsaPkcs1 {
         /// The hash that is signed.
         digest: Digest,
-        /// Whether keys of fewer than 2048 bits are taken, down to 1024: for a sender whose key is
-        /// that short.
+        /// Whether keys of fewer than 2048 bits are accepted, down to 1024: for a sender whose key
+        /// is that short.
         short_keys: bool,
     },
-    /// RSASSA-PSS (RFC 8017, section 8.1), with the same hash in its mask and as many bytes of salt
-    /// as the hash has.
+    /// RSASSA-PSS (RFC 8017, section 8.1), with the same hash in its mask and a salt as long as the
+    /// hash.
     RsaPss {
         /// The hash that is signed.
         digest: Digest,
     },
 }
 
-/// A curve that ECDSA is used on.
+/// A curve for ECDSA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Curve {
@@ -59,12 +59,12 @@ pub enum Curve {
     P384,
     /// NIST P-521, also secp521r1.
     P521,
-    /// secp256k1, that of Bitcoin.
+    /// secp256k1, the curve of Bitcoin.
     Secp256k1,
 }
 
 impl Curve {
-    /// How many bytes a number of it has.
+    /// The length of its numbers in bytes.
     pub(super) const fn len(self) -> usize {
         match self {
             Self::P256 | Self::Secp256k1 => 32,
@@ -74,17 +74,17 @@ impl Curve {
     }
 }
 
-/// How the two numbers of an ECDSA signature are written.
+/// The encoding of the two numbers of an ECDSA signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EcdsaForm {
-    /// As a sequence of two integers in DER (RFC 3279), which has one spelling.
+    /// As a sequence of two integers in DER (RFC 3279), which has one encoding.
     Der,
-    /// One behind the other, each as long as the curve's order (IEEE P1363; JWS, RFC 7518).
+    /// Concatenated, each as long as the curve's order (IEEE P1363; JWS, RFC 7518).
     Fixed,
 }
 
-/// What a public key is one of.
+/// The kind of a public key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyKind {
@@ -99,7 +99,7 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
-    /// Whether a key of this kind may stand where one of the other is wanted.
+    /// Whether a key of this kind is usable as one of the other.
     pub(crate) fn fits(self, wanted: Self) -> bool {
         self == wanted || (self == Self::Rsa && wanted == Self::RsaShort)
     }
@@ -141,7 +141,7 @@ impl PublicKeyAlgorithm {
         }
     }
 
-    /// Which keys it takes.
+    /// The keys that it accepts.
     ///
     /// ```
     /// use tower_webhook::signature::{KeyKind, PublicKeyAlgorithm};
@@ -157,13 +157,13 @@ impl PublicKeyAlgorithm {
         }
     }
 
-    /// The least and the greatest length of a signature, in bytes.
+    /// The minimum and maximum length of a signature, in bytes.
     pub(crate) const fn lengths(self) -> (usize, usize) {
         match self {
             Self::Ed25519 => (64, 64),
             Self::Ecdsa { curve, form, .. } => match form {
                 EcdsaForm::Fixed => (2 * curve.len(), 2 * curve.len()),
-                // A sequence of two integers, of which either may need a zero in front.
+                // A sequence of two integers, each of which may need a leading zero.
                 EcdsaForm::Der => (8, 2 * (curve.len() + 3) + 2),
             },
             Self::RsaPkcs1 { .. } => (128, 1024),

@@ -7,13 +7,12 @@ use sha2::{Sha256, Sha384, Sha512};
 use super::algorithm::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm};
 use crate::digest::Digest;
 
-/// A public key that was checked when it was read: on its curve, not of small order, no shorter
-/// than it may be.
+/// A public key that was checked when it was read: on its curve, not of small order, and not too short.
 ///
 /// ```
 /// use tower_webhook::signature::{KeyKind, PublicKey, PublicKeyAlgorithm};
 ///
-/// // RFC 8032, section 7.1, test 1: the signature of nothing.
+/// // RFC 8032, section 7.1, test 1: the signature of an empty message.
 /// let key = PublicKey::parse(
 ///     KeyKind::Ed25519,
 ///     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
@@ -38,7 +37,7 @@ pub(super) enum Key {
     Rsa(Box<rsa::PublicKey>),
 }
 
-/// Keys of fewer bits are no proof any more, unless a sender has nothing better.
+/// Shorter keys no longer prove anything, unless a sender has nothing better.
 const RSA_BITS: u32 = 2048;
 
 impl From<Key> for PublicKey {
@@ -52,7 +51,7 @@ impl PublicKey {
         &self.0
     }
 
-    /// What it is one of.
+    /// The kind of the key.
     pub fn kind(&self) -> KeyKind {
         match &self.0 {
             Key::Ed25519(_) => KeyKind::Ed25519,
@@ -65,8 +64,8 @@ impl PublicKey {
         }
     }
 
-    /// Whether this signature of this message was made with the private key that belongs to it.
-    /// False where the algorithm takes keys of another kind.
+    /// Whether the matching private key made this signature of this message. False if the algorithm
+    /// needs keys of another kind.
     pub fn verify(&self, algorithm: PublicKeyAlgorithm, message: &[u8], signature: &[u8]) -> bool {
         if !self.takes(algorithm, signature) {
             return false;
@@ -87,8 +86,8 @@ impl PublicKey {
         }
     }
 
-    /// Whether the key is of the algorithm's kind and the signature as long as one of it is: asked
-    /// before anything is computed.
+    /// Whether the key is of the algorithm's kind and the signature has a valid length: checked
+    /// before any computation.
     pub(crate) fn takes(&self, algorithm: PublicKeyAlgorithm, signature: &[u8]) -> bool {
         let (least, most) = algorithm.lengths();
         let fits = match &self.0 {
@@ -106,8 +105,8 @@ impl PublicKey {
     }
 
     pub(super) fn verify_ecdsa(&self, form: EcdsaForm, hash: &[u8], signature: &[u8]) -> bool {
-        // A signature stays right where `s` is its negative, and senders write either. One library
-        // takes the lower one alone, so that all are given that.
+        // A signature stays valid with the negative of `s`, and senders write either. One library
+        // accepts only the lower one, so all get that.
         macro_rules! verify {
             ($curve:ident, $key:expr) => {{
                 use $curve::ecdsa::Signature;

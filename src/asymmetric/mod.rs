@@ -1,8 +1,8 @@
-//! Signatures with public keys: the algorithms, the keys, and how both are written down.
+//! Signatures with public keys: the algorithms, the keys, and their encodings.
 //!
-//! The arithmetic is that of RustCrypto. What is decided here is what is taken: which spellings of a
-//! key, which lengths, which curve with which hash, and that a signature has one spelling where the
-//! library would take several.
+//! RustCrypto does the arithmetic. This module decides what is accepted: the encodings of a key,
+//! the lengths, the hash for each curve, and a single encoding of a signature even if the library
+//! would accept several.
 
 mod algorithm;
 mod key;

@@ -1,4 +1,4 @@
-//! Public keys as they are written down.
+//! Reads public keys from their encodings.
 //!
 //! ```text
 //! text = PEM / base64( PEM ) / base64( DER ) / JWK / hex( point ) / base64( point )
@@ -21,7 +21,7 @@ use super::algorithm::{Curve, KeyKind};
 use super::key::{Key, PublicKey};
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Longer texts are no key: one of 8192 bits has some 1,500 letters.
+/// A longer text is not a key: one of 8192 bits has some 1,500 letters.
 const MAX_TEXT: usize = 16 * 1024;
 
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -32,7 +32,7 @@ const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10")
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// How a sender writes its public keys.
+/// The format of a sender's public keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKeyFormat {
     kind: KeyKind,
@@ -40,8 +40,7 @@ pub struct PublicKeyFormat {
 }
 
 impl PublicKeyFormat {
-    /// Keys of this kind: as PEM, as the base64 of that or of its DER, as a JWK, or the bare point
-    /// in hex or base64.
+    /// Keys of this kind: as PEM, as the base64 of PEM or DER, as a JWK, or as the bare point in hex or base64.
     ///
     /// ```
     /// use tower_webhook::signature::{KeyKind, PublicKeyFormat};
@@ -59,7 +58,7 @@ impl PublicKeyFormat {
         }
     }
 
-    /// The same behind this prefix, which may lack.
+    /// The same format after this prefix, which may be absent.
     ///
     /// ```
     /// use tower_webhook::signature::{KeyKind, PublicKeyFormat};
@@ -82,8 +81,8 @@ impl PublicKeyFormat {
 }
 
 impl PublicKey {
-    /// The key of this kind that a text writes down: PEM, the base64 of PEM or DER, a JWK, or for
-    /// Ed25519 and curves the bare point in hex or base64.
+    /// Reads a key of this kind from PEM, the base64 of PEM or DER, a JWK, or, for Ed25519 and
+    /// curves, the bare point in hex or base64.
     ///
     /// # Errors
     ///
@@ -128,7 +127,7 @@ impl PublicKey {
         }
     }
 
-    /// The key between the lines of `-----BEGIN PUBLIC KEY-----`.
+    /// The key between the PEM lines of `-----BEGIN PUBLIC KEY-----`.
     fn from_pem(text: &str) -> Result<Self, ConfigError> {
         let inner = armoured(text, "PUBLIC KEY");
         let bytes = inner.ok_or_else(|| refused("PEM, but of no PUBLIC KEY"))?;
@@ -198,7 +197,7 @@ impl PublicKey {
             Key::Secp256k1(key) => key.to_public_key_der(),
             Key::Rsa(key) => key.to_public_key_der(),
         };
-        // A key that was read can be written.
+        // A key that was read can be encoded.
         document
             .map(|document| document.as_bytes().to_vec())
             .unwrap_or_default()
@@ -224,7 +223,7 @@ impl PublicKey {
     }
 }
 
-/// The members of a JWK that are read.
+/// The members that are read from a JWK.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Jwk {
     pub(crate) kid: Option<String>,
@@ -278,7 +277,7 @@ fn ed25519(bytes: &[u8]) -> Result<PublicKey, ConfigError> {
     let bytes = <&[u8; 32]>::try_from(bytes).map_err(|_| refused("not of 32 bytes"))?;
     let key = ed25519_dalek::VerifyingKey::from_bytes(bytes);
     let key = key.map_err(|_| refused("no point of the curve"))?;
-    // The library takes y-coordinates that are not reduced, so that one key has two spellings.
+    // The library accepts unreduced y-coordinates, which would give one key two encodings.
     let canonical = key.to_edwards().compress().to_bytes() == *bytes;
     if key.is_weak() || !canonical {
         return Err(refused(
@@ -288,7 +287,7 @@ fn ed25519(bytes: &[u8]) -> Result<PublicKey, ConfigError> {
     Ok(Key::Ed25519(Box::new(key)).into())
 }
 
-/// A point of a curve, as SEC 1 writes it, not at infinity.
+/// A point of a curve in the encoding of SEC 1, not at infinity.
 fn point(curve: Curve, bytes: &[u8]) -> Result<PublicKey, ConfigError> {
     let refused = |_| refused("no point of the curve");
     Ok(match curve {
@@ -312,8 +311,8 @@ fn point(curve: Curve, bytes: &[u8]) -> Result<PublicKey, ConfigError> {
     .into())
 }
 
-/// The library has refused what is shorter than 1024 bits or longer than 8192, and an exponent that is
-/// too large; one is left that proves nothing.
+/// The library has already refused keys shorter than 1024 bits or longer than 8192, and exponents
+/// that are too large. The remaining check is for an exponent that proves nothing.
 fn rsa_key(key: rsa::PublicKey) -> Result<PublicKey, ConfigError> {
     let exponent = key.e_bytes();
     let is_odd = exponent.last().is_some_and(|byte| byte % 2 == 1);
@@ -323,13 +322,13 @@ fn rsa_key(key: rsa::PublicKey) -> Result<PublicKey, ConfigError> {
     Ok(Key::Rsa(Box::new(key)).into())
 }
 
-/// The bytes that a text writes in hex or base64, or the text itself where it is PEM.
+/// The bytes that a text encodes in hex or base64, or the text itself if it is PEM.
 fn decode(text: &str) -> Option<Vec<u8>> {
     if text.starts_with("-----BEGIN ") {
         return Some(text.as_bytes().to_vec());
     }
     let bytes = text.as_bytes();
-    // No key begins, as base64, with hex digits alone: DER begins with `M`, and 32 bytes have padding.
+    // No key in base64 consists of hex digits alone: DER begins with `M`, and 32 bytes have padding.
     if let Ok(bytes) = HEXLOWER_PERMISSIVE.decode(bytes) {
         return Some(bytes);
     }
@@ -343,7 +342,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
         .ok()
 }
 
-/// What stands in PEM (RFC 7468) under this label.
+/// The content of PEM (RFC 7468) with this label.
 pub(crate) fn armoured(text: &str, label: &str) -> Option<Vec<u8>> {
     let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
     let (inner, _) = rest.split_once(&format!("-----END {label}-----"))?;

@@ -12,8 +12,8 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// A private key to sign test deliveries with.
 ///
-/// It is for tests: how long a signature of RSA takes tells something of the key to who can measure
-/// it (RUSTSEC-2023-0071).
+/// It is for tests only: the duration of an RSA signature reveals something of the key to anyone
+/// who can measure it (RUSTSEC-2023-0071).
 ///
 /// ```
 /// use tower_webhook::signature::PublicKeyAlgorithm;
@@ -39,7 +39,7 @@ enum Private {
     Rsa(Box<rsa::PrivateKey>),
 }
 
-/// What the keys of tests are made of: nobody else's.
+/// The seed of the test keys, used nowhere else.
 const SEED: &[u8] = b"a key of tower-webhook's test deliveries";
 const OTHER_SEED: &[u8] = b"a key that no receiver knows";
 /// `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -outform DER`
@@ -47,9 +47,9 @@ const RSA: &[u8] = include_bytes!("test_key_rsa.der");
 const OTHER_RSA: &[u8] = include_bytes!("other_test_key_rsa.der");
 
 impl PrivateKey {
-    /// A key for this algorithm that is the same in every build, for deliveries of tests.
+    /// A key for this algorithm that is the same in every build, for test deliveries.
     ///
-    /// Everybody knows it: a receiver that takes its public key takes anything.
+    /// It is public: a receiver that accepts its public key accepts anything.
     ///
     /// ```
     /// use tower_webhook::signature::{KeyKind, PublicKeyAlgorithm};
@@ -62,7 +62,7 @@ impl PrivateKey {
         Self::made_of(SEED, RSA, algorithm)
     }
 
-    /// One that belongs to no key of [`for_tests`](Self::for_tests).
+    /// A key that differs from every key of [`for_tests`](Self::for_tests).
     pub(crate) fn of_nobody(algorithm: PublicKeyAlgorithm) -> Self {
         Self::made_of(OTHER_SEED, OTHER_RSA, algorithm)
     }
@@ -119,7 +119,7 @@ impl PrivateKey {
         }
     }
 
-    /// The key of this kind that a text writes down as PKCS#8 in PEM (`BEGIN PRIVATE KEY`).
+    /// Reads a key of this kind from PKCS#8 in PEM (`BEGIN PRIVATE KEY`).
     ///
     /// ```
     /// use tower_webhook::signature::KeyKind;
@@ -130,7 +130,7 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// A text that writes down no key of this kind.
+    /// A text that contains no key of this kind.
     pub fn parse(kind: KeyKind, text: &str) -> Result<Self, ConfigError> {
         let refused = || ConfigError::new(ConfigErrorKind::Secret, "no private key of this kind");
         let der = super::parse::armoured(text, "PRIVATE KEY").ok_or_else(refused)?;
@@ -157,12 +157,12 @@ impl PrivateKey {
         private.map(Self::of).ok_or_else(refused)
     }
 
-    /// The public key that belongs to it.
+    /// The matching public key.
     pub fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    /// The signature of this message; `None` where the algorithm takes keys of another kind.
+    /// The signature of this message; `None` if the algorithm needs keys of another kind.
     pub fn sign(&self, algorithm: PublicKeyAlgorithm, message: &[u8]) -> Option<Vec<u8>> {
         if !self.public.kind().fits(algorithm.key_kind()) {
             return None;
@@ -211,7 +211,8 @@ impl PrivateKey {
     }
 }
 
-/// A key of the constants above. It cannot panic: they do not change, and a test makes every key of them.
+/// A key from the constants above. It cannot panic: they never change, and a test creates every key
+/// from them.
 #[allow(clippy::expect_used, reason = "of constants, which a test tries")]
 fn of_constants<K, E: fmt::Debug>(key: Result<K, E>) -> K {
     key.expect("the constants of this file make a key")

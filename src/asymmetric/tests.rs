@@ -15,7 +15,7 @@ pub(super) fn count_verification() {
     VERIFICATIONS.set(VERIFICATIONS.get() + 1);
 }
 
-/// How many signatures were put to a curve, or to RSA, in this thread.
+/// The number of signatures checked on a curve, or by RSA, in this thread.
 pub(crate) fn verifications() -> usize {
     VERIFICATIONS.get()
 }
@@ -174,7 +174,7 @@ fn nist_agrees() {
 
 #[test]
 fn ed25519_is_that_of_rfc_8032() {
-    // Section 7.1, tests 1 to 3, and SHA(abc); the one of 1024 bytes is among Wycheproof's.
+    // Section 7.1, tests 1 to 3, and SHA(abc); the one of 1024 bytes is in Wycheproof's.
     for (key, message, signature) in [
         (
             "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
@@ -227,8 +227,8 @@ fn ecdsa_is_that_of_rfc_6979() {
     assert!(verify(Curve::P384, Digest::Sha384, p384, b"test", test));
 }
 
-/// The points of small order and what does not reduce to one spelling (RFC 7748 and the list that
-/// libsodium refuses).
+/// The points of small order and non-canonical encodings (RFC 7748 and the list that libsodium
+/// refuses).
 #[test]
 fn a_point_of_small_order_is_no_key() {
     for point in [
@@ -245,7 +245,7 @@ fn a_point_of_small_order_is_no_key() {
         "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-        // y = 3 + p: of large order, spelled as no library writes it.
+        // y = 3 + p: of large order, in an encoding that no library writes.
         "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     ] {
         assert!(
@@ -301,7 +301,7 @@ fn a_short_key_of_rsa_is_taken_only_where_that_is_said() {
     );
 }
 
-/// A shape that no signature has is refused before a curve is asked: the lengths say so.
+/// A signature of an impossible length is refused before any curve computation.
 #[test]
 fn the_shape_is_judged_first() {
     let key = PublicKey::parse(

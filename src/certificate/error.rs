@@ -1,9 +1,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a client certificate does not prove the origin.
+/// The reason why a client certificate does not prove the origin.
 ///
-/// Its text is for the operator. It names what was shown: a certificate is no secret.
+/// Its text is for the operator. It names the certificate, which is not a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateError {
     kind: CertificateErrorKind,
@@ -14,15 +14,15 @@ pub struct CertificateError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CertificateErrorKind {
-    /// No certificate was shown, or none by a peer that is believed.
+    /// No certificate was shown, or only by an untrusted peer.
     Missing,
-    /// What was shown is no certificate, or stands twice.
+    /// The value is not a certificate, or occurs twice.
     Malformed,
-    /// It is another's, or the proxy has found that its chain is not right.
+    /// It is not the sender's, or the proxy found its chain invalid.
     Refused,
-    /// It is not valid yet, or not any more.
+    /// It is not yet valid, or no longer valid.
     Expired,
-    /// The peer's address is not known, or a proxy is not declared: the receiver is set up wrongly.
+    /// The peer's address is unknown, or a proxy is not declared: the receiver is misconfigured.
     Fault,
 }
 
@@ -38,7 +38,7 @@ impl CertificateError {
         Self::new(CertificateErrorKind::Malformed, text)
     }
 
-    /// What kind of error this is.
+    /// The kind of the error.
     pub fn kind(&self) -> CertificateErrorKind {
         self.kind
     }

@@ -1,4 +1,4 @@
-//! What a certificate says.
+//! The facts in a certificate.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use crate::printable::Printable;
 
 pub(super) type Fingerprint = [u8; 32];
 
-/// What a certificate says, or what a proxy says of it: what it does not say is not there.
+/// The facts in a certificate, or those that a proxy states about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) sha256: Option<Fingerprint>,
@@ -28,7 +28,7 @@ pub(super) struct Facts {
     pub(super) read: Option<Read>,
 }
 
-/// What stands in the certificate alone.
+/// The facts that only the certificate itself contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Read {
     pub(super) public_key_sha256: Fingerprint,
@@ -113,13 +113,13 @@ impl fmt::Display for Facts {
     }
 }
 
-/// A name as long as a log line takes it: a client chooses its own.
+/// A name cut for a log line: a client chooses its own.
 fn cut(name: &str) -> &str {
     let end = (name.char_indices().nth(120)).map_or(name.len(), |(at, _)| at);
     name.get(..end).unwrap_or(name)
 }
 
-/// The DNS names and URIs among its alternative names. One whose list cannot be read has none.
+/// The DNS names and URIs among its alternative names. An unreadable list counts as empty.
 fn names(certificate: &Certificate) -> (Vec<String>, Vec<String>) {
     let (mut dns, mut uris) = (Vec::new(), Vec::new());
     let listed = certificate
@@ -138,7 +138,7 @@ fn names(certificate: &Certificate) -> (Vec<String>, Vec<String>) {
     (dns, uris)
 }
 
-/// The common names of a subject, in the types of text that are in use.
+/// The common names of a subject, in the text types in use.
 fn common_names(subject: &Name) -> Vec<String> {
     let each = subject.iter().filter(|part| part.oid == CN);
     each.filter_map(|part| {

@@ -1,4 +1,4 @@
-//! The headers in which proxies write the certificate of their client.
+//! The headers in which proxies write their client's certificate.
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 use http::{HeaderMap, HeaderName};
@@ -11,13 +11,13 @@ use super::pem::{self, MAX_PEM};
 use super::xfcc::{self, Element};
 use crate::printable::Printable;
 
-/// The longest header that is read: PEM in which every byte is escaped.
+/// The longest accepted header: PEM in which every byte is escaped.
 const MAX_HEADER: usize = 3 * MAX_PEM;
 
-/// The header in which a declared proxy writes the certificate that its client has shown.
+/// The header in which a declared proxy writes its client's certificate.
 ///
-/// It must be one that the proxy overwrites, or takes out where its client has shown none: one that it
-/// passes on untouched is the stranger's. A header that stands twice is refused, whatever it says.
+/// The proxy must overwrite it, and remove it if its client has shown no certificate: a header that the proxy passes
+/// on unchanged is untrusted. A header that occurs twice is refused, whatever its value.
 ///
 /// | proxy | what it writes | here |
 /// | --- | --- | --- |
@@ -34,7 +34,7 @@ const MAX_HEADER: usize = 3 * MAX_PEM;
 /// let efi = provider::efi_mtls(sender.written_in(CertificateHeader::nginx()));
 /// let webhook = Webhook::new(efi)
 ///     .store(MemoryStore::new())
-///     // Without this line nobody's header is believed.
+///     // Without this line, no such header is trusted.
 ///     .trusted_proxies(TrustedProxies::parse(["10.0.0.7"])?)
 ///     .build()?;
 /// # drop(webhook);
@@ -49,19 +49,19 @@ pub struct CertificateHeader {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Form {
-    /// A byte sequence of RFC 8941.
+    /// A byte sequence (RFC 8941).
     Bytes,
-    /// Percent-encoded PEM, or PEM as it is.
+    /// PEM, percent-encoded or unchanged.
     Pem,
-    /// So many proxies stand behind the one that counts.
+    /// The number of proxies after the one that counts.
     Xfcc(usize),
 }
 
 impl CertificateHeader {
-    /// `Client-Cert` (RFC 9440). `Client-Cert-Chain` is not read: a client can send what it likes behind
-    /// its own certificate.
+    /// `Client-Cert` (RFC 9440). `Client-Cert-Chain` is not read: a client can send any
+    /// certificates after its own.
     ///
-    /// HAProxy writes `::` where no certificate was shown, and its `ssl_c_verify` is 0 then too.
+    /// HAProxy writes `::` if no certificate was shown, and its `ssl_c_verify` is then also 0.
     pub fn rfc9440() -> Self {
         Self {
             name: HeaderName::from_static("client-cert"),
@@ -70,10 +70,12 @@ impl CertificateHeader {
         }
     }
 
-    /// Envoy's `X-Forwarded-Client-Cert`, of one proxy: several elements are refused. Set
-    /// `forward_client_cert_details: SANITIZE_SET`, and `cert: true` in `set_current_client_cert_details`.
-    /// Without the certificate `Hash` alone is believed, and the time is the proxy's to judge. `DNS` and `URI` are not
-    /// read: Envoy writes them as they stand in the certificate, commas and semicolons too, so that whoever has such a
+    /// Envoy's `X-Forwarded-Client-Cert` from one proxy: several elements are refused.
+    ///
+    /// Set `forward_client_cert_details: SANITIZE_SET`, and `cert: true` in `set_current_client_cert_details`.
+    /// Without the certificate, only `Hash` is trusted, and the proxy must check the time. `DNS` and `URI` are not
+    /// read: Envoy copies them from the certificate unchanged, including commas and semicolons, so a client with such
+    /// a name in its certificate could add a key.
     /// name certified could add a key.
     ///
     /// ```
@@ -91,9 +93,11 @@ impl CertificateHeader {
         }
     }
 
-    /// Of the elements of `X-Forwarded-Client-Cert` the first one, where so many more proxies of yours stand behind the
-    /// one that wrote it, each of which adds its own (`APPEND_FORWARD`). The first proxy must write its own alone
-    /// (`SANITIZE_SET`): more elements than proxies are refused, for a stranger may have written one of them.
+    /// Uses the first element of `X-Forwarded-Client-Cert`, with this many more of your proxies
+    /// after the one that wrote it.
+    ///
+    /// Each of them adds its own (`APPEND_FORWARD`). The first proxy must write only its own (`SANITIZE_SET`): more
+    /// elements than proxies are refused, because a stranger may have written one of them.
     #[must_use]
     pub fn behind(mut self, proxies: usize) -> Self {
         if matches!(self.form, Form::Xfcc(_)) {
@@ -102,7 +106,7 @@ impl CertificateHeader {
         self
     }
 
-    /// What this configuration of nginx writes, [`pem`](Self::pem) in two headers:
+    /// The header that this nginx configuration writes: [`pem`](Self::pem) in two headers.
     ///
     /// ```nginx
     /// proxy_set_header X-SSL-Client-Cert   $ssl_client_escaped_cert;
@@ -113,9 +117,8 @@ impl CertificateHeader {
         Self::pem(HeaderName::from_static("x-ssl-client-cert")).verified_by(verify, "SUCCESS")
     }
 
-    /// A header that holds the certificate in PEM, percent-encoded or with blanks for line ends. Say
-    /// [how the proxy tells](Self::verified_by) that its chain is right, where the proxy passes on
-    /// others.
+    /// A header with the certificate in PEM, percent-encoded or with spaces for line ends. If the proxy also
+    /// passes on certificates with an invalid chain, set [how it marks a valid one](Self::verified_by).
     ///
     /// ```
     /// use http::HeaderName;
@@ -134,15 +137,14 @@ impl CertificateHeader {
         }
     }
 
-    /// Demands that the proxy writes this value into this header, which says that the chain of the
-    /// certificate is right.
+    /// Demands that the proxy writes this value into this header to mark a valid certificate chain.
     #[must_use]
     pub fn verified_by(mut self, name: HeaderName, value: impl Into<Box<str>>) -> Self {
         self.verified = Some((name, value.into()));
         self
     }
 
-    /// Whether a request carries it.
+    /// Whether a request contains it.
     pub(super) fn stands_in(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(&self.name)
     }
@@ -151,7 +153,7 @@ impl CertificateHeader {
         &self.name
     }
 
-    /// The certificate that a declared proxy tells.
+    /// The certificate that a declared proxy states.
     pub(super) fn read(&self, headers: &HeaderMap) -> Result<Facts, CertificateError> {
         let Some(text) = self.shown(headers)? else {
             let name = &self.name;
@@ -182,12 +184,12 @@ impl CertificateHeader {
         }
     }
 
-    /// The text of the header; `None` where it says that there is none.
+    /// The text of the header; `None` if it states that there is none.
     fn shown<'h>(&self, headers: &'h HeaderMap) -> Result<Option<&'h str>, CertificateError> {
         let Some(text) = line(headers, &self.name)? else {
             return Ok(None);
         };
-        // HAProxy's, Apache's and Caddy's words for "none".
+        // The values of HAProxy, Apache and Caddy for "none".
         let is_none = matches!(text, "" | "-" | "::" | ":<nil>:" | "(null)" | "<nil>");
         let is_placeholder = text.trim_start_matches(':').starts_with('{');
         Ok((!is_none && !is_placeholder).then_some(text))
@@ -216,7 +218,7 @@ impl CertificateHeader {
         }
     }
 
-    /// What the proxy that counts says of its client.
+    /// The client facts from the proxy that counts.
     fn of_proxy(&self, elements: Vec<Element>, behind: usize) -> Result<Facts, CertificateError> {
         let proxies = behind.saturating_add(1);
         if elements.len() > proxies {
@@ -298,7 +300,7 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A `+` stands for itself: it is a digit of base64.
+/// A `+` is not decoded: it is a digit of base64.
 fn escaped(text: &str) -> Option<Vec<u8>> {
     let decoded: Vec<u8> = percent_decode_str(text).collect();
     pem::single(&decoded)

@@ -4,12 +4,12 @@ use super::facts::{Facts, Fingerprint, Read};
 use super::shown::ClientCertificate;
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// SHA-256 of no bytes, which some proxies write where no certificate was shown.
+/// The SHA-256 of no bytes, which some proxies write if no certificate was shown.
 const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// The longest name that is compared.
 const MAX_NAME: usize = 1024;
 
-/// Which certificates are a sender's.
+/// Selects a sender's certificates.
 ///
 /// | match | holds | worth |
 /// | --- | --- | --- |
@@ -18,7 +18,7 @@ const MAX_NAME: usize = 1024;
 /// | [`dns`](Self::dns), [`uri`](Self::uri) | across renewals | what the TLS server's authorities are worth |
 /// | [`issued_by`](Self::issued_by), [`issued_to`](Self::issued_to), [`renewals_of`](Self::renewals_of) | across renewals | what the TLS server's authorities are worth |
 ///
-/// While a sender rolls over, name the old and the new one.
+/// During a rotation, name both the old and the new one.
 ///
 /// ```
 /// use tower_webhook::certificate::{CertificateMatch, CertificateProof};
@@ -50,17 +50,17 @@ enum Subject {
 }
 
 impl CertificateMatch {
-    /// The one certificate with this SHA-256, in hex with or without colons, as
+    /// The certificate with this SHA-256, in hex with or without colons, as
     /// `openssl x509 -noout -fingerprint -sha256` prints it.
     ///
     /// # Errors
     ///
-    /// A text that is no SHA-256 in hex. One of SHA-1 is not taken.
+    /// A text that is not a SHA-256 in hex. SHA-1 is not accepted.
     pub fn sha256(fingerprint: &str) -> Result<Self, ConfigError> {
         Ok(Self(Kind::Certificate(hex(fingerprint)?)))
     }
 
-    /// This one certificate, in PEM.
+    /// Only this certificate, in PEM.
     ///
     /// # Errors
     ///
@@ -71,8 +71,9 @@ impl CertificateMatch {
         Ok(Self(Kind::Certificate(sha256)))
     }
 
-    /// Certificates for the public key whose SHA-256 this is, over the whole of the subject's public key
-    /// info: in hex, or in base64 as in
+    /// Certificates for the public key with this SHA-256.
+    ///
+    /// The hash is over the whole subject public key info: in hex, or in base64 as in
     /// `openssl x509 -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`.
     ///
     /// # Errors
@@ -96,7 +97,7 @@ impl CertificateMatch {
         })))
     }
 
-    /// Certificates for the public key of this one, in PEM.
+    /// Certificates for the public key of this certificate, in PEM.
     ///
     /// # Errors
     ///
@@ -111,8 +112,8 @@ impl CertificateMatch {
         Ok(Self(Kind::PublicKey(read(pem.as_ref())?.public_key_sha256)))
     }
 
-    /// Certificates with this DNS name among their alternative names, letter by letter in any case. A
-    /// wildcard in a certificate stands for itself alone.
+    /// Certificates with this DNS name among their alternative names, compared without case. A
+    /// wildcard in a certificate matches only itself.
     ///
     /// # Errors
     ///
@@ -121,7 +122,7 @@ impl CertificateMatch {
         Ok(Self(Kind::Dns(named(name)?)))
     }
 
-    /// Certificates with this URI among their alternative names, byte by byte, such as
+    /// Certificates with this URI among their alternative names, compared byte by byte, such as
     /// `spiffe://sender.example/webhooks`.
     ///
     /// # Errors
@@ -139,9 +140,9 @@ impl CertificateMatch {
         Ok(Self(Kind::Uri(named(uri)?)))
     }
 
-    /// Certificates whose issuer is the subject of this authority, in PEM: for an authority that issues
-    /// to this sender alone. Names are compared in DER, byte by byte; that the authority has signed is
-    /// what the TLS server has found.
+    /// Certificates whose issuer is the subject of this authority, in PEM: for an authority that
+    /// issues only to this sender. Names are compared in DER, byte by byte. The TLS server must
+    /// have checked that the authority signed.
     ///
     /// # Errors
     ///
@@ -150,7 +151,7 @@ impl CertificateMatch {
         Self::by(authority.as_ref(), Subject::Any)
     }
 
-    /// The same, with this common name in the subject: for an authority that issues to others too.
+    /// The same, with this common name in the subject: for an authority that also issues to others.
     ///
     /// # Errors
     ///
@@ -173,7 +174,7 @@ impl CertificateMatch {
         Ok(Self(Kind::Issuer { issuer, subject }))
     }
 
-    /// Certificates with the issuer and the subject of this one, in PEM, both in DER byte by byte.
+    /// Certificates with the issuer and the subject of this one, in PEM, both compared in DER byte by byte.
     ///
     /// # Errors
     ///
@@ -218,7 +219,7 @@ impl CertificateMatch {
         }
     }
 
-    /// Whether the certificate itself is needed to tell, and not what a proxy says of it.
+    /// Whether the certificate itself is needed, not only the facts that a proxy states.
     pub(super) fn needs_certificate(&self) -> bool {
         !matches!(self.0, Kind::Certificate(_))
     }

@@ -1,18 +1,17 @@
 //! Client certificates: proof of origin by the certificate that a sender shows in its TLS handshake.
 //!
-//! The handshake is over before a request is here. That the sender holds the certificate's key, and that
-//! an authority has issued it, is found out by whoever ends TLS: your server, or a proxy before it. What
-//! this module does is to find the certificate that was shown, and to say whether it is the sender's.
+//! The handshake ends before a request arrives. The TLS endpoint, which is your server or a proxy
+//! before it, checks that the sender holds the certificate's key and that an authority has issued
+//! it. This module finds the certificate that was shown, and decides whether it is the sender's.
 //!
 //! - The server hands it on as a [`ClientCertificate`] in the request's extensions, or a
 //!   [declared](crate::TrustedProxies) proxy writes it into a [`CertificateHeader`].
-//! - A [`CertificateMatch`] says which certificates are the sender's: by fingerprint, by name, by issuer.
-//! - A [`CertificateProof`] is both together, and stands where any other [`Prove`](crate::layer::Prove)
-//!   does.
+//! - A [`CertificateMatch`] selects the sender's certificates: by fingerprint, by name, by issuer.
+//! - A [`CertificateProof`] combines both, and is used like any other [`Prove`](crate::layer::Prove).
 //!
-//! A fingerprint holds whatever the TLS server trusts, for nobody else has the key. Names and issuers are
-//! words that anybody can write into a certificate: they are worth what the TLS server's list of
-//! authorities is worth, which must hold the sender's alone.
+//! A fingerprint is secure whatever the TLS server trusts, because nobody else has the key. Anyone
+//! can write names and issuers into a certificate. They are only as reliable as the TLS server's
+//! list of authorities, which must contain only the sender's.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -35,7 +34,7 @@
 //!     async |_: Request<Full<Bytes>>| Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default())),
 //! );
 //!
-//! // What a server puts there after the handshake.
+//! // A server puts it there after the handshake.
 //! let shown = |pem: &str| {
 //!     let certificate = ClientCertificate::from_pem(pem).unwrap();
 //!     let request = Request::post("/").extension(certificate);

@@ -1,4 +1,4 @@
-//! One certificate in PEM (RFC 7468), whatever the white space in it.
+//! One certificate in PEM (RFC 7468), with any white space.
 
 use data_encoding::BASE64;
 
@@ -8,11 +8,11 @@ pub(super) const MAX_DER: usize = 16 * 1024;
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// The longest text that is read: base64, line ends and both frames.
+/// The longest accepted text: base64, line ends and both frames.
 pub(super) const MAX_PEM: usize = 2 * MAX_DER;
 
-/// The DER of the only certificate of this text; `None` where it holds another one too, or anything
-/// else. A proxy may have made blanks of line ends.
+/// The DER of the only certificate in this text; `None` if it contains another one, or anything
+/// else. A proxy may have replaced line ends by spaces.
 pub(super) fn single(pem: &[u8]) -> Option<Vec<u8>> {
     if pem.len() > MAX_PEM {
         return None;

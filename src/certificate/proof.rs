@@ -13,27 +13,27 @@ use crate::clock::UnixTime;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::source::is_local;
 
-/// More are nobody's roll-over.
+/// No rotation needs more.
 const MAX_MATCHES: usize = 64;
 
 type Find = dyn Fn(&Extensions) -> Option<ClientCertificate> + Send + Sync;
 
 /// The client certificate that a sender shows, as a proof of origin.
 ///
-/// It stands where any other [`Prove`](crate::layer::Prove) does: alone in
-/// [`Provider::proved_by`](crate::Provider::proved_by), and beside a signature, an address or a secret
-/// path in [`Provider::and_proved_by`](crate::Provider::and_proved_by), where both are demanded. It
-/// proves who has sent a delivery, and nothing of what it says.
+/// It is used like any other [`Prove`](crate::layer::Prove): alone in
+/// [`Provider::proved_by`](crate::Provider::proved_by), or in addition to a signature, an address
+/// or a secret path in [`Provider::and_proved_by`](crate::Provider::and_proved_by), if both are
+/// demanded. It proves the sender of a delivery, but not its content.
 ///
 /// The certificate comes from the request's extensions, as a [`ClientCertificate`], unless
-/// [a header](Self::written_in) or [another place](Self::found_by) is set. It is one of the two, never
-/// whichever is there.
+/// [a header](Self::written_in) or [another place](Self::found_by) is set. Only one place is read;
+/// there is no fallback.
 ///
 /// ```
 /// use tower_webhook::certificate::{CertificateMatch, CertificateProof};
 /// use tower_webhook::provider::{self, pagerduty};
 ///
-/// // Both its signature and its certificate.
+/// // Demands both its signature and its certificate.
 /// # let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/root.pem"));
 /// let certificate = CertificateMatch::issued_to(authority, "webhooks.pagerduty.com")?;
 /// let pagerduty = provider::pagerduty(pagerduty::keys(["5hG7kQ2mW9xZ4tB8vN3c"])?)
@@ -54,23 +54,23 @@ enum Place {
     Header(CertificateHeader),
 }
 
-/// What is known of a request where its certificate is looked for.
+/// The facts of a request that are used to find its certificate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen<'a> {
     pub(crate) extensions: &'a Extensions,
     pub(crate) headers: &'a HeaderMap,
-    /// The other end of the connection.
+    /// The address of the connection's peer.
     pub(crate) peer: Option<IpAddr>,
-    /// Whether that is a declared proxy.
+    /// Whether the peer is a declared proxy.
     pub(crate) is_proxy: bool,
 }
 
 impl CertificateProof {
-    /// Any certificate that one of these includes.
+    /// Accepts a certificate that matches any of these.
     ///
     /// # Errors
     ///
-    /// None of them, or more than 64.
+    /// An empty list, or more than 64.
     pub fn of(matches: impl IntoIterator<Item = CertificateMatch>) -> Result<Self, ConfigError> {
         let matches: Arc<[_]> = matches.into_iter().collect();
         if matches.is_empty() || matches.len() > MAX_MATCHES {
@@ -85,22 +85,23 @@ impl CertificateProof {
         })
     }
 
-    /// The certificate stands in this header, which [declared
-    /// proxies](crate::Webhook::trusted_proxies) write. From anybody else it counts for nothing.
+    /// Reads the certificate from this header, which
+    /// [declared proxies](crate::Webhook::trusted_proxies) write. From any other peer it is
+    /// ignored.
     #[must_use]
     pub fn written_in(mut self, header: CertificateHeader) -> Self {
         self.place = Place::Header(header);
         self
     }
 
-    /// The certificate stands elsewhere in the request's extensions.
+    /// Reads the certificate from elsewhere in the request's extensions.
     ///
     /// ```
     /// use std::net::SocketAddr;
     /// use axum::extract::ConnectInfo;
     /// use tower_webhook::certificate::{CertificateMatch, CertificateProof, ClientCertificate};
     ///
-    /// /// What `into_make_service_with_connect_info::<TlsPeer>()` is given by your listener.
+    /// /// Your listener passes it to `into_make_service_with_connect_info::<TlsPeer>()`.
     /// #[derive(Clone)]
     /// struct TlsPeer {
     ///     address: SocketAddr,
@@ -124,8 +125,8 @@ impl CertificateProof {
         self
     }
 
-    /// Whether this certificate is the sender's, and valid at `now`: for tests, and for servers that
-    /// have no requests.
+    /// Checks that this certificate is the sender's and valid at `now`: for tests, and for servers
+    /// without HTTP requests.
     ///
     /// ```
     /// use tower_webhook::UnixTime;
@@ -143,7 +144,7 @@ impl CertificateProof {
     ///
     /// # Errors
     ///
-    /// Why it is not.
+    /// The reason why it is not.
     pub fn check(
         &self,
         certificate: &ClientCertificate,
@@ -152,7 +153,7 @@ impl CertificateProof {
         self.judge(&Facts::read(certificate.as_der())?, now)
     }
 
-    /// Whether the certificate that was shown is the sender's.
+    /// Checks that the certificate that was shown is the sender's.
     pub(crate) fn check_seen(&self, seen: Seen<'_>, now: UnixTime) -> Result<(), CertificateError> {
         let shown = match &self.place {
             Place::Header(header) => {
@@ -173,7 +174,7 @@ impl CertificateProof {
     }
 
     fn judge(&self, facts: &Facts, now: UnixTime) -> Result<(), CertificateError> {
-        // Whose it is comes first: that another's has expired is of no use to know.
+        // The owner is checked first: whether another's certificate has expired does not matter.
         if !self.matches.iter().any(|wanted| wanted.includes(facts)) {
             let untold = facts.read.is_none()
                 && self.matches.iter().any(CertificateMatch::needs_certificate);
@@ -192,7 +193,7 @@ impl CertificateProof {
     }
 }
 
-/// Refuses a header of somebody who is not declared as a proxy.
+/// Refuses a header from a peer that is not a declared proxy.
 fn check_proxy(header: &CertificateHeader, seen: Seen<'_>) -> Result<(), CertificateError> {
     let (kind, text) = match seen.peer {
         Some(_) if seen.is_proxy => return Ok(()),

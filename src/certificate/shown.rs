@@ -6,14 +6,14 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 /// The certificate that a client has shown in its TLS handshake, as a request extension.
 ///
-/// A server that demands certificates puts it there, once for each request of the connection. A client
-/// that has shown none has no such extension.
+/// A server that demands certificates adds it to each request of the connection. Without a
+/// certificate there is no such extension.
 ///
 /// ```
 /// use tower_webhook::certificate::ClientCertificate;
 ///
 /// # fn shown_by(connection: &rustls::ServerConnection) -> Option<ClientCertificate> {
-/// // With `rustls`: the first one is the client's own, and what follows is its chain.
+/// // With `rustls`: the first one is the client's own, and its chain follows.
 /// let certificate = connection.peer_certificates().and_then(ClientCertificate::first_of);
 /// # certificate
 /// # }
@@ -24,7 +24,7 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// From the bytes of the handshake, which are DER. They are read when they are judged.
+    /// From the DER bytes of the handshake. They are parsed when they are checked.
     ///
     /// ```
     /// use tower_webhook::certificate::ClientCertificate;
@@ -37,8 +37,8 @@ impl ClientCertificate {
         Self { der: der.into() }
     }
 
-    /// The client's own of the certificates that it has sent, which is the first one. The others are not
-    /// looked at: a client can send any.
+    /// The client's own certificate: the first of those that it has sent. The others are ignored: a
+    /// client can send any.
     pub fn first_of<C: AsRef<[u8]>>(chain: &[C]) -> Option<Self> {
         chain.first().map(|first| Self::from_der(first.as_ref()))
     }
@@ -47,7 +47,7 @@ impl ClientCertificate {
     ///
     /// # Errors
     ///
-    /// No certificate in PEM, or more than one.
+    /// A text without a certificate in PEM, or with more than one.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let der = pem::single(pem.as_ref()).ok_or_else(|| {
             ConfigError::new(
@@ -58,7 +58,7 @@ impl ClientCertificate {
         Ok(Self::from_der(der))
     }
 
-    /// The bytes, which are DER.
+    /// The DER bytes.
     pub fn as_der(&self) -> &[u8] {
         &self.der
     }

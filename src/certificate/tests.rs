@@ -1,4 +1,4 @@
-//! Certificates that others made, in each place where a proxy writes them.
+//! Certificates that others made, in each place in which a proxy writes them.
 
 mod envoy;
 
@@ -41,7 +41,7 @@ fn headers<const N: usize>(lines: [(&'static str, &str); N]) -> HeaderMap {
     headers
 }
 
-/// What comes of these headers from a declared proxy.
+/// The verdict on these headers from a declared proxy.
 fn told(
     proof: &CertificateProof,
     headers: &HeaderMap,
@@ -124,7 +124,7 @@ fn a_sender_is_known_by_name_key_or_issuer() {
     assert!(!check(CertificateMatch::dns("sender.example")));
     assert!(!check(CertificateMatch::uri("certs.sender.example")));
     assert!(check(CertificateMatch::issued_by(ROOT)));
-    // Its subject is no authority's.
+    // Its subject is not an authority's.
     assert!(!check(CertificateMatch::issued_by(LEAF)));
     assert!(check(CertificateMatch::issued_to(
         ROOT,
@@ -132,9 +132,9 @@ fn a_sender_is_known_by_name_key_or_issuer() {
     )));
     assert!(!check(CertificateMatch::issued_to(ROOT, "certs.sender")));
     assert!(check(CertificateMatch::renewals_of(LEAF)));
-    // The same subject by another issuer.
+    // The same subject from another issuer.
     assert!(!check(CertificateMatch::renewals_of(FOREIGN)));
-    // While it rolls over, either.
+    // During a rotation, either one.
     let both = [FOREIGN, LEAF].map(|pem| CertificateMatch::certificate(pem).unwrap());
     assert!(proof(both).check(&shown, UnixTime::from_secs(NOW)).is_ok());
 }
@@ -176,9 +176,9 @@ fn nginx_tells_in_two_headers() {
     assert_eq!(told(&pem, ""), Err(Refused));
     assert_eq!(told("", "NONE"), Err(Missing));
     assert_eq!(told(&escaped(FOREIGN), "SUCCESS"), Err(Refused));
-    // Apache's blanks for line ends.
+    // Apache's spaces for line ends.
     assert_eq!(told(&LEAF.trim().replace('\n', " "), "SUCCESS"), Ok(()));
-    // A form's `+` for a blank, a chain, and what is none.
+    // A form's `+` for a space, a chain, and text that is not a certificate.
     assert_eq!(told(&pem.replace("%20", "+"), "SUCCESS"), Err(Malformed));
     assert_eq!(
         told(&escaped(&format!("{LEAF}{ROOT}")), "SUCCESS"),
@@ -193,7 +193,7 @@ fn nginx_tells_in_two_headers() {
 #[test]
 fn no_certificate_is_told_in_the_words_of_each_proxy() {
     let proof = by_sha256(RFC_SHA256).written_in(CertificateHeader::rfc9440());
-    // Of nginx, HAProxy, Apache and Caddy.
+    // The values of nginx, HAProxy, Apache and Caddy.
     for none in [
         "",
         "::",
@@ -266,7 +266,7 @@ fn a_header_counts_from_declared_proxies_alone() {
         told_by(&proof, &shown, THEN, "198.51.100.7", false),
         Err(Missing)
     );
-    // One of our own network is most likely a proxy that nobody has declared.
+    // A peer in a private network is most likely an undeclared proxy.
     assert_eq!(told_by(&proof, &shown, THEN, "10.0.0.7", false), Err(Fault));
     assert_eq!(
         told_by(&proof, &HeaderMap::new(), THEN, "10.0.0.7", false),
@@ -280,7 +280,7 @@ fn a_header_counts_from_declared_proxies_alone() {
     };
     let judged = proof.check_seen(nobody, UnixTime::from_secs(THEN));
     assert_eq!(judged.unwrap_err().kind(), Fault);
-    // Where the connection's certificate counts, no header does; and the other way round.
+    // If the connection's certificate counts, no header does, and the reverse.
     let direct = by_sha256(RFC_SHA256);
     assert_eq!(
         told_by(&direct, &shown, THEN, "10.0.0.7", true),

@@ -1,4 +1,4 @@
-//! Envoy's `X-Forwarded-Client-Cert`, as its documentation of HTTP headers (1.40) has it.
+//! Envoy's `X-Forwarded-Client-Cert`, as its documentation of HTTP headers (1.40) describes it.
 //!
 //! ```text
 //! XFCC    = element *( "," element )
@@ -6,28 +6,28 @@
 //! pair    = key "=" ( *text / DQUOTE *( text / "\" DQUOTE ) DQUOTE )
 //! ```
 //!
-//! A value without quotes holds no comma, semicolon or quote. A backslash stands for itself unless a
-//! quote follows it. There is one way to read such a text, from the left, and what is left open or
-//! followed by anything else spoils all of it: a client may have written the beginning.
+//! A value without quotes contains no comma, semicolon or quote. A backslash is literal unless a
+//! quote follows it. Such a text has only one reading, from the left. An unclosed quote, or other
+//! text after a closing one, invalidates all of it: a client may have written the beginning.
 //!
-//! Envoy writes the names of a certificate without quotes, as they stand in it: whoever has a name with a semicolon
-//! or a comma certified adds keys and elements. So no names are read from it.
+//! Envoy writes the names of a certificate without quotes and unchanged: a client whose certificate
+//! has a name with a semicolon or a comma can add keys and elements. So no names are read from it.
 
-/// More are no chain of proxies.
+/// No chain of proxies is longer.
 const MAX_ELEMENTS: usize = 16;
-/// Keys in one element: an identity may have several names.
+/// The most keys in one element: an identity may have several names.
 const MAX_PAIRS: usize = 64;
 
-/// What one proxy says of its client.
+/// The facts that one proxy states about its client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Element {
-    /// SHA-256 of the certificate, in hex.
+    /// The SHA-256 of the certificate, in hex.
     pub(super) hash: Option<String>,
     /// The certificate in PEM, percent-encoded.
     pub(super) cert: Option<String>,
 }
 
-/// The elements of a header, the first proxy's first. `None` where it cannot be read.
+/// The elements of a header, the first proxy's first. `None` if it cannot be read.
 pub(super) fn elements(text: &str) -> Option<Vec<Element>> {
     let mut elements = Vec::new();
     let mut rest = text;
@@ -57,7 +57,7 @@ fn element(text: &str) -> Option<(Element, &str)> {
         } else if known("Cert") {
             once(&mut element.cert, value)
         } else if known("Chain") {
-            // A client chooses what follows its certificate.
+            // A client chooses the certificates after its own.
             !std::mem::replace(&mut has_chain, true)
         } else if known("Subject") {
             !std::mem::replace(&mut has_subject, true)
@@ -75,7 +75,7 @@ fn element(text: &str) -> Option<(Element, &str)> {
     None
 }
 
-/// A value, and what stands behind it.
+/// A value, and the text after it.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ';', '"']).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! What a challenge is answered with.
+//! Builds the answers to challenges.
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
@@ -18,7 +18,7 @@ impl Challenge {
         if self.subject != Subject::Nothing && !self.text.allows(text) {
             return bad();
         }
-        // A token has no character that JSON escapes.
+        // A token contains no character that JSON escapes.
         let json = |members: &[(&str, &str)]| {
             let members = members
                 .iter()

@@ -1,4 +1,4 @@
-//! Challenges that are handshakes, which bring a secret.
+//! Handshakes: challenges that bring a secret.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use crate::clock::UnixTime;
 use crate::event::{Lookup, text_of};
 
 impl Challenge {
-    /// A handshake that brings a secret in this header of a POST, and gets it back in the same header
-    /// (Asana).
+    /// A handshake that brings a secret in this header of a POST, and gets it back in the same
+    /// header (Asana).
     ///
     /// ```
     /// use tower_webhook::challenge::{Challenge, Handshake};
@@ -30,7 +30,7 @@ impl Challenge {
     }
 
     /// A handshake that brings a secret in this member of an unsigned body, and gets 200 (Notion).
-    /// While it is [open](Handshake::is_open), nothing else is taken.
+    /// While it is [open](Handshake::is_open), no other body is accepted.
     ///
     /// ```
     /// use tower_webhook::challenge::{Challenge, Handshake};
@@ -63,13 +63,13 @@ impl Challenge {
         }
     }
 
-    /// Whether an unsigned body is awaited that brings a secret.
+    /// Whether it waits for an unsigned body with a secret.
     pub(crate) fn awaits_secret(&self, now: UnixTime) -> bool {
         let open = |it: &Handshake| it.is_open(now);
         self.is_signed() && self.handshake.as_ref().is_some_and(open)
     }
 
-    /// The answer to a body that brings a secret, and that nothing has proved.
+    /// The answer to an unproved body that brings a secret.
     pub(crate) fn reply_to_secret(&self, body: &[u8], now: UnixTime) -> Option<ChallengeReply> {
         let (Subject::Member(pointer), Some(handshake)) = (&self.subject, &self.handshake) else {
             return None;
@@ -80,7 +80,7 @@ impl Challenge {
         Some(refused.unwrap_or_else(|| ChallengeReply::empty(StatusCode::OK)))
     }
 
-    /// The answer to a secret in this header: the header again.
+    /// The answer to a secret in this header: the same header.
     pub(super) fn bring(
         handshake: &Handshake,
         name: &str,

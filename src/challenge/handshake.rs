@@ -9,18 +9,18 @@ use super::reply::ChallengeReply;
 use crate::clock::UnixTime;
 use crate::secret::{KeyRing, SigningKey, SigningSecret};
 
-/// Longer texts are no secret that a sender brings.
+/// A longer text is not accepted as a secret.
 const MAX_SECRET: usize = 256;
 
-/// A handshake by which a sender brings the secret that it will sign with.
+/// A handshake in which a sender brings the secret that it will sign with.
 ///
-/// Nothing proves who speaks, so it is taken only while the operator has [opened](Self::open_until) it,
-/// once for each opening, and never where there is a key: whoever comes first, while it is open, is the
-/// sender. Open it for as long as your own call to the sender takes. While it is closed, or there is a
-/// key, a handshake is refused.
+/// Nothing proves the sender, so a handshake is accepted only while the operator has
+/// [opened](Self::open_until) it, once for each opening, and never if there is a key: the first
+/// caller while it is open is taken as the sender. Open it only while your own call to the sender
+/// runs. While it is closed, or there is a key, a handshake is refused.
 ///
-/// A source address and a secret path are demanded of it as of any delivery. A webhook that demands another
-/// proof beside the signature is not built with one.
+/// It must pass the source address and secret path checks like any delivery. A webhook that demands
+/// another proof in addition to the signature does not build with a handshake.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -38,7 +38,7 @@ const MAX_SECRET: usize = 256;
 /// };
 /// let handshake = Handshake::new(KeyRing::empty(), keep);
 /// let asana = asana::by_handshake(handshake.clone());
-/// // Then ask Asana to create the webhook, which makes it call.
+/// // Then call Asana to create the webhook, which makes Asana send the handshake.
 /// handshake.open_until(UnixTime::from_secs(UnixTime::now().as_secs() + 60));
 /// # drop(asana);
 /// ```
@@ -52,9 +52,11 @@ pub struct Handshake {
 type Keep = dyn Fn(&str) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync;
 
 impl Handshake {
-    /// A handshake for these keys, which is closed. `keep` is given the secret and must have it safe
-    /// before it answers: an error refuses the handshake, and the sender may come again. It is
-    /// called by the request itself, so it must be quick; and it must not ask this handshake or its keys, which
+    /// Creates a closed handshake for these keys.
+    ///
+    /// `keep` gets the secret and must store it durably before it returns: an error refuses the
+    /// handshake, and the sender may try again. It runs inside the request, so it must be quick. It
+    /// must not use this handshake or its keys, which are locked until it returns.
     /// wait until it is over.
     pub fn new<E>(
         keys: KeyRing,
@@ -70,17 +72,17 @@ impl Handshake {
         }
     }
 
-    /// Takes the next handshake that comes before this moment.
+    /// Accepts the next handshake before this moment.
     pub fn open_until(&self, end: UnixTime) {
         *self.window() = Some(end);
     }
 
-    /// Takes none.
+    /// Accepts no handshake.
     pub fn close(&self) {
         *self.window() = None;
     }
 
-    /// Whether it would be taken now: it is open, and there is no key yet.
+    /// Whether it would be accepted now: it is open, and there is no key yet.
     pub fn is_open(&self, now: UnixTime) -> bool {
         is_open(*self.window(), now) && self.keys.snapshot().is_empty()
     }
@@ -96,7 +98,7 @@ impl Handshake {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the secret if it may; `None` where it has, or else the refusal.
+    /// Stores the secret if allowed; `None` on success, otherwise the refusal.
     pub(super) fn take(&self, secret: &str, now: UnixTime) -> Option<ChallengeReply> {
         let refused = |status| Some(ChallengeReply::empty(status));
         let plain = secret.bytes().all(|byte| byte.is_ascii_graphic());
@@ -104,7 +106,7 @@ impl Handshake {
             Ok(parsed) if plain && secret.len() <= MAX_SECRET => SigningKey::new("1", parsed),
             _ => return refused(StatusCode::BAD_REQUEST),
         };
-        // Held until the secret is kept: of two that come at once one is taken.
+        // Held until the secret is stored: of two concurrent handshakes only one is accepted.
         let mut window = self.window();
         if !is_open(*window, now) {
             return refused(StatusCode::FORBIDDEN);
@@ -178,7 +180,7 @@ mod tests {
         assert_eq!(status(&handshake, SECRET), None);
         assert_eq!(*kept.lock().unwrap(), [SECRET]);
         assert_eq!(handshake.keys().ids(), ["1".into()]);
-        // Another one comes later, and is none however often it is opened.
+        // A later one is refused, however often it is opened.
         assert_eq!(status(&handshake, &SECRET.replace('b', "c")), Some(403));
         handshake.open_until(SOON);
         assert!(!handshake.is_open(NOW), "there is a key");
@@ -193,7 +195,7 @@ mod tests {
         handshake.open_until(SOON);
         assert_eq!(status(&handshake, SECRET), Some(403));
         assert!(kept.lock().unwrap().is_empty());
-        // One that has expired is a key too.
+        // An expired key counts too.
         let own = SigningSecret::from_text("the operator's own secret").unwrap();
         let ended = SigningKey::new("old", own).expires_at(UnixTime::from_secs(1));
         handshake.keys().replace([ended]).unwrap();

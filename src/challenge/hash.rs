@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::secret::{KeyRing, SigningKey};
 use crate::signature::PublicUrl;
 
-/// The hash of a challenge, a token and a URL, which proves that the token is known here.
+/// The hash of a challenge, a token and a URL, which proves knowledge of the token.
 #[derive(Debug, Clone)]
 pub(super) struct ChallengeHash {
     member: Cow<'static, str>,
@@ -24,12 +24,12 @@ impl ChallengeHash {
         }
     }
 
-    /// The member of the answer that holds it.
+    /// The member of the answer with the hash.
     pub(super) fn member(&self) -> &str {
         &self.member
     }
 
-    /// The hash, in hex; `None` where there is no token.
+    /// The hash in hex; `None` if there is no token.
     pub(super) fn of(&self, text: &str, now: UnixTime) -> Option<String> {
         let tokens = self.tokens.snapshot();
         let mut active = tokens.iter().filter(|key| key.is_active(now));

@@ -6,9 +6,10 @@ use crate::secret::KeyRing;
 use crate::signature::PublicUrl;
 
 impl Challenge {
-    /// It is answered with 200 and, as this member of a JSON object, the SHA-256 of three texts one behind the
-    /// other: of the challenge, of the first of these tokens that counts now, and of the URL that the sender was
-    /// given. In lower-case hex.
+    /// Answers with 200 and, as this member of a JSON object, the SHA-256 of three concatenated texts.
+    ///
+    /// These are the challenge, the first of these tokens that is active now, and the URL that the
+    /// sender was given. In lower-case hex.
     ///
     /// ```
     /// use http::Method;
@@ -16,7 +17,7 @@ impl Challenge {
     /// use tower_webhook::signature::PublicUrl;
     /// use tower_webhook::{KeyRing, SecretFormat};
     ///
-    /// // As eBay asks.
+    /// // eBay's challenge.
     /// let tokens = KeyRing::parse(&SecretFormat::Text, ["a-token-of-32-letters-and-not-less"])?;
     /// let url = PublicUrl::parse("https://shop.example/hooks/ebay")?;
     /// let ebay = Challenge::in_query(Method::GET, "challenge_code", ChallengeText::Token)

@@ -141,10 +141,10 @@ fn a_signed_challenge_is_told_from_an_event_by_its_members() {
     assert_eq!(text(asked(body)), (200, expected));
     assert_eq!(asked(&body.replace("url_validation", "other")), None);
     assert_eq!(asked("no json"), None);
-    // `v0:{time}:{body}` is what signs an event.
+    // An event signs `v0:{time}:{body}`.
     let event = body.replace("qgg8vlvZRS6UYooatFL8Aw", "v0:1777899600:{}");
     assert_eq!(text(asked(&event)), (400, String::new()));
-    // Nothing of it is asked for without a proof.
+    // None of this is answered without a proof.
     assert_eq!(
         ask(
             &zoom,

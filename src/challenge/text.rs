@@ -1,5 +1,5 @@
-/// Which texts are answered. None of them is long, or holds a bracket or a quote, so that none is a JSON body, or a
-/// content that holds one.
+/// The texts that are answered. All are short and contain no bracket or quote, so none is a JSON
+/// body, or a content that contains one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChallengeText {
@@ -9,8 +9,7 @@ pub enum ChallengeText {
     Uuid,
     /// 20 to 32 lower-case hex digits.
     Hex,
-    /// 1 to 512 letters, digits, blanks and `- . _ ~ + / = : , ; ! ? * @ # $ % ( )`: a sentence, in which HTML finds
-    /// nothing of its own.
+    /// 1 to 512 letters, digits, spaces and `- . _ ~ + / = : , ; ! ? * @ # $ % ( )`: a sentence without HTML markup.
     Sentence,
 }
 
@@ -29,7 +28,7 @@ impl ChallengeText {
         fits && text.bytes().all(|byte| self.may_hold(byte))
     }
 
-    /// How many bytes the longest such text has.
+    /// The length of the longest such text in bytes.
     pub(crate) fn longest(self) -> usize {
         match self {
             Self::Token => 256,
@@ -39,7 +38,7 @@ impl ChallengeText {
         }
     }
 
-    /// Whether such a text may hold this byte.
+    /// Whether such a text may contain this byte.
     pub(crate) fn may_hold(self, byte: u8) -> bool {
         let hex = byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
         match self {

@@ -4,7 +4,7 @@ use crate::clock::UnixTime;
 use crate::digest::Digest;
 use crate::secret::{KeyRing, SigningKey};
 
-/// Whether this is one of the tokens, in a time that hangs on none.
+/// Whether this is one of the tokens, in a time that does not depend on which.
 pub(super) fn includes(tokens: &KeyRing, shown: &str, now: UnixTime) -> bool {
     if shown.len() > 1024 {
         return false;

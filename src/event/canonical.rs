@@ -1,22 +1,22 @@
-//! One form for all JSON texts of one meaning, to take a digest of.
+//! A canonical form for all JSON texts with one meaning, as input for a digest.
 //!
 //! Members are sorted by the bytes of their names, white space is dropped, strings are unescaped
-//! and numbers are brought to their decimal value. The form is not JSON: every value tells its own
-//! length or end, so that no two values share a form.
+//! and numbers are reduced to their decimal value. The form is not JSON: every value encodes its
+//! own length or end, so no two values share a form.
 //!
 //! | value | form |
 //! | --- | --- |
 //! | string of up to 127 bytes | its length in one byte, its bytes |
 //! | longer string | the mark `"`, its length in eight bytes, the highest first, its bytes |
 //! | number | the mark `#`, its digits, `e`, its exponent (see `decimal::form`), `;` |
-//! | object | the mark `{`, each name as a string and behind it the value, the mark `}` |
+//! | object | the mark `{`, each name as a string followed by its value, the mark `}` |
 //! | array | the mark `[`, the values, the mark `]` |
 //! | `true`, `false`, `null` | its initial as a mark |
-//! | what has no form of its own | the mark `r`, its length in eight bytes, its bytes |
+//! | a value without a canonical form | the mark `r`, its length in eight bytes, its bytes |
 //!
-//! A mark is the character with its high bit set, which no length of one byte has. No form of its
-//! own has a value that holds a member twice, half of a surrogate pair, an exponent beyond 64 bits
-//! or more than 128 levels: the bytes that it was written in are all that it surely means.
+//! A mark is the character with its high bit set, which no one-byte length has. A value has no
+//! canonical form if it contains a member twice, half of a surrogate pair, an exponent beyond 64
+//! bits or more than 128 levels: only its original bytes have a certain meaning.
 
 use std::ops::Range;
 
@@ -25,13 +25,13 @@ use smallvec::SmallVec;
 use super::decimal;
 use super::json::{Json, Piece, Sink};
 
-/// Room for the forms of most events, without an allocation. From 2 KiB on it would take many more
-/// steps to clear.
+/// Room for the forms of most events without an allocation. From 2 KiB on, clearing it would cost
+/// many more steps.
 const ROOM: usize = 1920;
-/// What takes less to copy than exactly as much as a string is long.
+/// A fixed length that is cheaper to copy than the exact length of a string.
 const STEP: usize = 48;
 
-/// Deepest nesting that is followed, since the members of each level are sorted anew.
+/// The deepest nesting that is followed: each level sorts its members again.
 const MAX_DEPTH: usize = 128;
 
 /// The mark of a character.
@@ -39,14 +39,14 @@ pub(super) const fn mark(character: u8) -> u8 {
     character | 0x80
 }
 
-/// Forms, one behind the other, with room behind them.
+/// Consecutive forms, with free room after them.
 #[derive(Debug)]
 pub(super) struct Forms {
     few: [u8; ROOM],
-    /// What they have moved to, once there was too little room.
+    /// The forms, moved here once there was too little room.
     many: Vec<u8>,
     len: usize,
-    /// What a [`Writer`] knows of members.
+    /// The [`Writer`]'s notes on members.
     members: SmallVec<[u128; 32]>,
 }
 
@@ -69,7 +69,7 @@ impl Forms {
         all.get(place).unwrap_or_default()
     }
 
-    /// Takes a value and adds its form; tells where it stands.
+    /// Reads a value and appends its form; returns the range of the form.
     pub(super) fn append(&mut self, json: &mut Json<'_>) -> Option<Range<usize>> {
         let begin = self.len;
         loop {
@@ -103,7 +103,7 @@ impl Forms {
     /// Makes more room, for a value of this length.
     #[cold]
     fn grow(&mut self, value: usize) {
-        // A form is about as long as its text, unless it is of numbers.
+        // A form is about as long as its text, unless it consists of numbers.
         let about = value.saturating_add(value / 8).saturating_add(STEP);
         let room = self.many.len().saturating_sub(self.len).saturating_mul(2);
         let mut many = vec![0; self.len.saturating_add(room.max(about))];
@@ -119,15 +119,15 @@ struct Writer<'f> {
     all: &'f mut [u8],
     len: usize,
     is_full: bool,
-    /// The members so far of each object that is open: the first eight bytes of the name, which tell
-    /// most names apart, and in four bytes each where the form begins and ends. Before those of each
-    /// object or array stands the first one of what is around it.
+    /// The members so far of each open object: the first eight bytes of the name, which distinguish
+    /// most names, and four bytes each for the begin and the end of the form. The entries of each
+    /// object or array are preceded by the first one of its parent.
     members: &'f mut SmallVec<[u128; 32]>,
     first: usize,
     depth: usize,
 }
 
-/// Where the form of a member stands.
+/// The range of a member's form.
 fn form_of(member: u128) -> Range<usize> {
     let four = |at: u32| usize::try_from(member >> at & u128::from(u32::MAX)).unwrap_or_default();
     four(32)..four(0)
@@ -190,18 +190,18 @@ impl Writer<'_> {
         Some(())
     }
 
-    /// Writes a string of this length, which stands in these bytes behind its quote.
+    /// Writes a string of this length from these bytes, which begin with its quote.
     #[inline(always)]
     fn short_string(&mut self, step: &[u8; STEP], len: u8) -> Option<()> {
         let begin = self.len;
-        // Its length takes the place of the quote.
+        // Its length replaces the quote.
         let [first, ..] = self.put(step)?;
         *first = len;
         self.len = begin.wrapping_add(1).wrapping_add(len.into());
         Some(())
     }
 
-    /// Writes a value that has no form of its own.
+    /// Writes a value without a canonical form.
     #[cold]
     fn raw(&mut self, begin: usize, value: &[u8]) -> Option<()> {
         self.len = begin;
@@ -222,10 +222,10 @@ impl Writer<'_> {
         self.write(string)
     }
 
-    /// Sorts the members of the innermost object by their names; none if two have the same.
+    /// Sorts the members of the innermost object by their names; `None` if two have the same.
     #[inline(always)]
     fn sort(&mut self) -> Option<()> {
-        // Where members stand takes four bytes each.
+        // The position of a member has four bytes.
         u32::try_from(self.len).ok()?;
         let members = self.members.get(self.first..)?;
         let is_sorted = |pair: &[u128]| matches!(pair, [a, b] if a >> 64 < b >> 64);
@@ -309,7 +309,7 @@ fn eight(len: usize) -> [u8; 8] {
     u64::try_from(len).unwrap_or(u64::MAX).to_be_bytes()
 }
 
-/// The first eight bytes, with zeros behind them where there are fewer.
+/// The first eight bytes, padded with zeros.
 fn head_of(name: &[u8]) -> u64 {
     let mut eight = [0; 8];
     (eight.iter_mut().zip(name)).for_each(|(to, from)| *to = *from);
@@ -336,7 +336,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    /// The form of a text that has one.
+    /// The form of a text that has one; `None` for any other text.
     fn form(json: &str) -> Option<Vec<u8>> {
         let json = json.trim();
         let form = raw_form(json);
@@ -407,7 +407,7 @@ mod tests {
             r#"{"a":1,"\u0061":2}"#,
             r#"{"a" :1,"a":1}"#,
         ] {
-            // There must be a whole step for it to be taken.
+            // A step is taken only if a whole one is left.
             let long = format!("{twice}{}", " ".repeat(40));
             assert_eq!(form(&long), None, "{twice}");
         }
@@ -484,7 +484,7 @@ mod tests {
         assert!(form(&nest(128, "1e9223372036854775806")).is_some());
     }
 
-    /// The marks that what has no form begins with are no form's.
+    /// No form begins with a mark of a value without a form.
     #[test]
     fn no_value_looks_like_one_without_a_form() {
         for json in ["null", "true", "false", "[]", "{}", "1", "\"r\"", "\"\""] {

@@ -1,27 +1,27 @@
-//! What a body must look like for a shape to fit.
+//! Conditions that a body must meet for a shape to fit.
 
 use super::error::EventError;
 use super::field::{Field, scalar};
 use super::json::{Json, Piece, Sink};
 use super::members::Found;
 
-/// What one condition demands of a member.
+/// What a condition demands of a member.
 #[derive(Debug, Clone)]
 pub(super) enum Demand {
-    /// It is there and not null.
+    /// Present and not null.
     Filled,
-    /// It is there.
+    /// Present.
     There,
-    /// It is one of these texts, or an integer with these digits.
+    /// One of these texts, or an integer with these digits.
     OneOf(Box<[Box<str>]>),
-    /// It is not there.
+    /// Absent.
     Absent,
-    /// It is an object with no other members than these.
+    /// An object with no other members than these.
     Only(Box<[Box<str>]>),
 }
 
 impl Demand {
-    /// Whether the member of this field, or the whole body where there is none, is as demanded.
+    /// Whether the member of this field, or the whole body if there is no field, is as demanded.
     pub(super) fn is_met(
         &self,
         field: Option<&Field>,
@@ -64,7 +64,7 @@ fn has_only(json: &[u8], names: &[Box<str>]) -> bool {
     Json::whole(json, &mut members).is_some_and(|json| json.starts_with(b"{"))
 }
 
-/// The members of an object, up to one that is not known.
+/// The members of an object, up to an unknown one.
 struct Members<'n> {
     known: &'n [Box<str>],
     depth: usize,

@@ -1,4 +1,4 @@
-//! Events that are told apart by their whole content.
+//! Events that are identified by their whole content.
 
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
@@ -12,18 +12,18 @@ use super::shape::Shapes;
 use crate::joined::once;
 use crate::name::Name;
 
-/// Longest id that is taken from a header.
+/// The longest accepted id in a header.
 const MAX_HEADER_ID_LEN: usize = 256;
 
-/// Bodies that are keyed on a header that nothing covers, together with their digest.
+/// Bodies that are keyed on an uncovered header together with their digest.
 #[derive(Debug, Clone)]
 pub(super) struct WithId {
-    /// The first that is there counts.
+    /// The first one that is present applies.
     pub(super) headers: Box<[HeaderName]>,
     pub(super) shapes: Shapes,
 }
 
-/// What is known of a body, and of the JSON that it is read as, by its digest, and an unsigned id where its shape asks for one.
+/// Identifies a body, and the JSON that it is read as, by its digest and by an unsigned id if its shape needs one.
 pub(super) fn identity_of(
     with_id: Option<&WithId>,
     provider: &Name,
@@ -35,7 +35,7 @@ pub(super) fn identity_of(
         return Err(EventError::new(Kind::EmptyBody));
     }
     let mut forms = Forms::new();
-    // What fits no shape is keyed on its digest alone, as is what is not nearly JSON.
+    // A body that fits no shape, or is far from JSON, is keyed on its digest alone.
     let shape = with_id.and_then(|with_id| with_id.shapes.of(document, &mut forms).ok());
     let Some((with_id, (shape, _))) = with_id.zip(shape) else {
         return by_digest(provider, None, body);
@@ -49,15 +49,15 @@ pub(super) fn identity_of(
     })
 }
 
-/// Whether there is nothing in this body but white space.
+/// Whether this body contains nothing but white space.
 pub(super) fn is_blank(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // Nearly every body ends here.
     body.iter().all(u8::is_ascii_whitespace)
 }
 
-/// The id that stands in this header, in visible ASCII; a line that is repeated counts once, also
-/// where the lines were joined with a comma and a blank.
+/// The id in this header, in visible ASCII. A repeated line counts once, even if the lines were
+/// joined with a comma and a space.
 pub(super) fn header_id<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
@@ -68,7 +68,7 @@ pub(super) fn header_id<'h>(
         .filter(|first| values.all(|other| other == *first))
         .and_then(|value| value.to_str().ok())
         .map(|line| match once(line.as_bytes()) {
-            // An id has no blank in it, but may have a comma.
+            // An id contains no space, but may contain a comma.
             Some(first) if line.contains(' ') => line.get(..first.len()).unwrap_or(line),
             _ => line,
         })
@@ -77,7 +77,7 @@ pub(super) fn header_id<'h>(
         .ok_or_else(|| EventError::at(Kind::NoIdHeader, name))
 }
 
-/// The id that stands in the first of these headers that is there.
+/// The id in the first of these headers that is present.
 fn unsigned_id<'h>(headers: &'h HeaderMap, names: &[HeaderName]) -> Result<&'h str, EventError> {
     let there = names.iter().find(|name| headers.contains_key(*name));
     match there.or(names.first()) {
@@ -93,13 +93,13 @@ pub(super) fn by_digest(
 ) -> Result<Identity, EventError> {
     let digest: [u8; 32] = Sha256::digest(body).into();
     let text = data_encoding::HEXLOWER.encode(&digest);
-    // Four parts where there is a kind: more than any shape of the same provider has.
+    // Four parts if there is a kind: more than any shape of the same provider has.
     let unknown = kind.map(|kind| ["unknown", kind]);
     let parts = unknown.into_iter().flatten().chain(["sha256", &text]);
     Ok(of_digest(key(provider, parts)?, &digest))
 }
 
-/// An event of which its key and the digest of its body are known.
+/// An event that is identified by its key and the digest of its body.
 fn of_digest(key: EventKey, digest: &[u8; 32]) -> Identity {
     Identity {
         key,

@@ -11,9 +11,9 @@ use super::json;
 
 /// A decimal number, exactly as the sender wrote it; never a float.
 ///
-/// It is read from a JSON number or from a string that holds one. Two are equal where their values
-/// are: `100.5` is `100.50` and `1.005e2`. It is deserialised by `serde_json` only, and straight
-/// from text: through a [`serde_json::Value`] the digits would already be lost.
+/// It is read from a JSON number or from a string that contains one. Two are equal if their values
+/// are: `100.5` is `100.50` and `1.005e2`. Only `serde_json` can deserialize it, and only directly
+/// from text: a [`serde_json::Value`] would already have lost the digits.
 ///
 /// ```
 /// use tower_webhook::Decimal;
@@ -27,8 +27,8 @@ use super::json;
 pub struct Decimal(Box<str>);
 
 impl Decimal {
-    /// The number that `text` holds in the grammar of JSON (RFC 8259 section 6), if it does and
-    /// its exponent is within 64 bits.
+    /// The number in `text` in the grammar of JSON (RFC 8259 section 6); `None` if it is not one or
+    /// its exponent is beyond 64 bits.
     pub fn parse(text: &str) -> Option<Self> {
         let is_number = json::number(text.as_bytes()) == Some(text.len());
         (is_number && form(text.as_bytes()).is_some()).then(|| Self(text.into()))
@@ -79,16 +79,16 @@ impl<'de> Deserialize<'de> for Decimal {
 }
 
 impl Serialize for Decimal {
-    /// As a string, so that no reader makes a float of it.
+    /// As a string, so that no reader converts it to a float.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
     }
 }
 
-/// The one form of a decimal value, `0.DIGITS × 10^EXPONENT`: the digits without zeros at either
-/// end and behind a `-` if it is negative, `e`, the exponent. No digits at all are zero.
+/// The canonical form of a decimal value, `0.DIGITS × 10^EXPONENT`: a `-` if it is negative, the
+/// digits without zeros at either end, `e`, the exponent. Zero has no digits.
 ///
-/// The text is a number of JSON. None if its exponent is beyond 64 bits.
+/// The text is a JSON number. `None` if its exponent is beyond 64 bits.
 pub(super) fn form(number: &[u8]) -> Option<SmallVec<[u8; 32]>> {
     let negative = number.first() == Some(&b'-');
     let unsigned = number.get(usize::from(negative)..)?;
@@ -124,7 +124,7 @@ pub(super) fn form(number: &[u8]) -> Option<SmallVec<[u8; 32]>> {
     Some(form)
 }
 
-/// What stands before and behind the first byte that is such a one.
+/// The bytes before and after the first byte that matches.
 fn split(text: &[u8], at: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
     let mut parts = text.splitn(2, at);
     (
@@ -204,7 +204,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(set(&["100.5", "100.50", "1.005e2", "-0", "0.0"]).len(), 2);
-        // Equal ones hash alike, and others almost never do.
+        // Equal values have equal hashes, and others almost never do.
         let hash = |n: u32| {
             let mut hasher = DefaultHasher::new();
             Decimal::parse(&n.to_string()).unwrap().hash(&mut hasher);

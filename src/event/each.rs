@@ -15,31 +15,31 @@ use crate::error::ConfigError;
 use crate::head::RequestHead;
 use crate::name::Name;
 
-/// One event of a list, and where it stands in the body.
+/// An event of a list, with its place in the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ItemIdentity<'b> {
-    /// The item as it stands in the body.
+    /// The item as the body has it.
     pub body: &'b [u8],
-    /// What is known of it, or why it has no usable key.
+    /// Its identity, or the reason why it has no usable key.
     pub identity: Result<Identity, EventError>,
 }
 
-/// Where the list stands, and how its items are told apart.
+/// The place of the list, and the rule that identifies its items.
 #[derive(Debug, Clone)]
 pub(super) struct Each {
-    /// Whether the body can be the list.
+    /// Whether the whole body can be the list.
     root: bool,
     list: Option<Field>,
-    /// The list, and what the keys of items take of the envelope.
+    /// The list, and the members of the envelope that are part of item keys.
     wanted: Wanted,
     pub(super) item: Source,
     pub(super) selection: Option<Box<Selection>>,
     pub(super) order: Option<Box<OrderRule>>,
 }
 
-/// What is known of an event that is for this receiver, with its order; a question that is to be answered
-/// is for whoever is asked.
+/// The identity of an event that is for this receiver, with its order. A question that must be
+/// answered passes for every receiver.
 pub(super) fn selected(
     selection: Option<&Selection>,
     order: Option<&OrderRule>,
@@ -99,7 +99,7 @@ impl Each {
         })
     }
 
-    /// Why a body has no events that holds no list.
+    /// The error for a body without a list.
     pub(super) fn missing(&self) -> EventError {
         match &self.list {
             Some(list) => list.error(Kind::UnknownShape),
@@ -107,7 +107,7 @@ impl Each {
         }
     }
 
-    /// What is known of an item that stands in no list: it is the whole body.
+    /// The identity of an item outside any list: it is the whole body.
     pub(super) fn identify_lone(
         &self,
         provider: &Name,
@@ -154,7 +154,7 @@ impl Each {
         Ok(Some(items.into_iter().map(identify).collect()))
     }
 
-    /// The one list that stands in this envelope.
+    /// The only list in this envelope.
     fn list_in<'b>(
         &self,
         body: &'b [u8],
@@ -178,13 +178,13 @@ impl Each {
     }
 }
 
-/// The same bytes, where they are known to live as long as the body.
+/// The same bytes with the lifetime of the body.
 fn within<'b>(body: &'b [u8], part: &[u8]) -> Option<&'b [u8]> {
     let begin = part.as_ptr().addr().checked_sub(body.as_ptr().addr())?;
     body.get(begin..begin.checked_add(part.len())?)
 }
 
-/// The items of a list that is known to be JSON. No more are looked at than there may be.
+/// The items of a list that is known to be JSON. Reading stops at the maximum.
 fn split(list: &[u8], most: usize) -> Result<Vec<&[u8]>, EventError> {
     let (mut json, mut items) = (Json::new(list), Vec::new());
     let broken = || EventError::new(Kind::NotJson);

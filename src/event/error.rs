@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// Why a body gives no usable event key.
+/// The reason why a body has no usable event key.
 ///
-/// The text names the field and never a byte of the body.
+/// The text names the field and never contains a byte of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventError {
     kind: EventErrorKind,
@@ -38,39 +38,40 @@ impl fmt::Display for EventError {
 
 impl std::error::Error for EventError {}
 
-/// What is wrong with a body, or with an id header beside it.
+/// The fault of a body, or of an id header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventErrorKind {
     /// The body is not JSON.
     NotJson,
-    /// The body is JSON of no shape that the rule knows: a field is missing, or the whole is not
-    /// an object.
+    /// The body is JSON of no shape that the rule knows: a field is missing, or the whole is not an
+    /// object.
     UnknownShape,
     /// A field of the key is neither a string nor an integer, or is empty or over 1 KiB.
     WrongType,
-    /// A field that is read, or a member on the way to it, stands twice.
+    /// A field that is read, or a member on the path to it, occurs twice.
     DuplicateMember,
-    /// Two spellings of one field are both there and differ.
+    /// Two spellings of one field are present and differ.
     Ambiguous,
-    /// A parameter of the query is there twice.
+    /// A query parameter occurs twice.
     RepeatedParameter,
     /// A field of the key holds bytes that are not UTF-8, or half of a surrogate pair.
     NotText,
-    /// The id header disagrees with the body, in one of its lines.
+    /// The id header disagrees with the body in one of its lines.
     IdHeaderDisagrees,
     /// The header that the rule keys on is missing, repeated, or not 1 to 256 visible ASCII
     /// characters.
     NoIdHeader,
-    /// The body is empty, or nothing but white space, and its content is to make the key.
+    /// The key is made of the body's content, but the body is empty or only white space.
     EmptyBody,
-    /// The body holds a list of more events than are taken at once.
+    /// The body has a list of more events than the limit.
     TooManyItems,
-    /// The event names somebody else than whom the rule is [for](super::EventRule::only_for).
+    /// The event is addressed to another recipient than the rule
+    /// [accepts](super::EventRule::only_for).
     NotOurs,
-    /// The event is of a type that the rule does not [want](super::EventRule::only_types).
+    /// The event is of a type that the rule does not [select](super::EventRule::only_types).
     Filtered,
-    /// The rule wants a signed id and the signature covers none.
+    /// The rule needs a signed id, and the signature covers none.
     NoSignedId,
 }
 

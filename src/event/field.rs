@@ -1,4 +1,4 @@
-//! A member of a body, in each of its spellings, and what is read of it.
+//! A member of a body, in each of its spellings, and the values read from it.
 
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ impl Field {
         self.0.iter()
     }
 
-    /// Each spelling that is there.
+    /// Each spelling that is present.
     pub(super) fn values<'f>(
         &self,
         found: &'f Found<'_>,
@@ -47,7 +47,7 @@ impl Field {
         }
     }
 
-    /// What it says as a part of a key; `None` where it is not there.
+    /// Its value as a part of a key; `None` if it is absent.
     pub(super) fn part<'f>(&self, found: &'f Found<'_>) -> Result<Option<Cow<'f, str>>, Kind> {
         let mut part = None;
         for value in self.values(found) {
@@ -65,7 +65,7 @@ impl Field {
         Ok(part)
     }
 
-    /// The form of what it means; `None` where it is not there, or null.
+    /// The form of its value; `None` if it is absent or null.
     pub(super) fn meaning<'f>(&self, found: &'f Found<'_>) -> Result<Option<&'f [u8]>, Kind> {
         let mut meaning = None;
         for value in self.values(found) {
@@ -82,7 +82,7 @@ impl Field {
         Ok(meaning)
     }
 
-    /// A time that cannot be read is no time: the event is not lost for it.
+    /// An unreadable time counts as none: the event is not lost because of it.
     pub(super) fn time(&self, found: &Found<'_>) -> Result<Option<UnixTime>, Kind> {
         let mut text = None;
         for value in self.values(found) {
@@ -97,7 +97,7 @@ impl Field {
 pub(super) struct KeyField {
     members: Field,
     parameters: Vec<Box<str>>,
-    /// Members of the envelope that the list of an item stands in.
+    /// Members of the envelope around the list of items.
     envelope: Field,
 }
 
@@ -192,21 +192,22 @@ fn moment(text: &str) -> Option<UnixTime> {
         return text.parse().ok().map(UnixTime::from_secs);
     }
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    // What lies before 1970 is its beginning.
+    // Times before 1970 count as its beginning.
     let micros = u64::try_from(time.unix_timestamp()).map_or(0, |seconds| {
         (seconds.saturating_mul(1_000_000)).saturating_add(u64::from(time.nanosecond() / 1_000))
     });
     Some(UnixTime::from_micros(micros))
 }
 
-/// A longer part of a key is no identifier, and would be kept for as long as the record is.
+/// The longest part of a key. A longer one is not an identifier, and would be stored as long as the
+/// record.
 const MAX_PART_LEN: usize = 1024;
 
-/// The text of a string with content, or the digits of an integer; `1.0`, `1e3` and `-0` are
-/// other spellings of integers and refused.
+/// The text of a non-empty string, or the digits of an integer; `1.0`, `1e3` and `-0` are other
+/// spellings of integers and are refused.
 pub(crate) fn scalar(json: &[u8]) -> Option<Cow<'_, str>> {
     let text = match json {
-        // Looking at all of it takes less than to stop early.
+        // Scanning everything is cheaper than stopping early.
         [b'"', plain @ .., b'"'] if !plain.iter().fold(false, |any, b| any | (*b == b'\\')) => {
             Cow::Borrowed(std::str::from_utf8(plain).ok()?)
         }
@@ -230,7 +231,7 @@ pub(crate) fn text_of(json: &[u8]) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Whether this is a string that is no text.
+/// Whether this is a string that is not valid text.
 fn is_no_text(json: &[u8]) -> bool {
     json.starts_with(b"\"") && from_slice::<String>(json).is_err()
 }

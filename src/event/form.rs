@@ -1,13 +1,13 @@
 //! Bodies that are forms (`application/x-www-form-urlencoded`), read as JSON.
 //!
-//! Whether a body is one is for its bytes to say, which are proved, and not for a header that nothing
-//! covers: JSON that holds an event begins with `{` or `[`, which no form does that a sender writes.
+//! The bytes decide whether a body is a form, because they are proved; a header that nothing covers
+//! does not. JSON with an event begins with `{` or `[`, which no sender's form does.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-/// What a form holds.
+/// The content of a form.
 #[derive(Debug, Clone)]
 pub(super) enum Form {
     /// JSON in this field.
@@ -17,7 +17,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The JSON of a body that is such a form; `None` where it is none.
+    /// The JSON of a body that is such a form; `None` if it is not one.
     pub(super) fn read(&self, body: &[u8]) -> Option<Vec<u8>> {
         let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         if matches!(text.trim_ascii_start().first(), None | Some(b'{' | b'[')) {
@@ -52,7 +52,7 @@ fn decoded(half: &[u8]) -> Vec<u8> {
     percent_decode(&half).collect()
 }
 
-/// The field of this name, where there is one alone.
+/// The field of this name, if it occurs once.
 fn json_in(form: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut values = fields(form).filter(|(field, _)| *field == *name.as_bytes());
     let (_, value) = values.next()?;
@@ -74,7 +74,7 @@ fn object_of(form: &[u8]) -> Vec<u8> {
     json
 }
 
-/// Writes a string. What is no UTF-8 stays what it is: readers tell.
+/// Writes a string. Invalid UTF-8 is copied unchanged: readers detect it.
 fn string(bytes: &[u8], json: &mut Vec<u8>) {
     json.push(b'"');
     for byte in bytes {

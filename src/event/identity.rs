@@ -1,4 +1,4 @@
-//! What a rule finds out about an event.
+//! The result of applying a rule to an event.
 
 use std::borrow::Cow;
 
@@ -7,19 +7,19 @@ use super::key::{EventKey, Fingerprint};
 use super::order::Order;
 use crate::clock::UnixTime;
 
-/// What is known of one event.
+/// The identity of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
     /// The key that its duplicates share.
     pub key: EventKey,
-    /// What it means.
+    /// The digest of its meaning.
     pub fingerprint: Fingerprint,
-    /// When it happened, where its content says so.
+    /// When it happened, if its content states it.
     pub time: Option<UnixTime>,
-    /// The name of the shape that the body has; `None` where it has none that the rule knows.
+    /// The name of the shape that the body has; `None` if it has no shape that the rule knows.
     pub shape: Option<Cow<'static, str>>,
-    /// What it is about and how new it is, where its rule [says so](super::EventRule::ordered).
+    /// Its subject and version, if its rule [sets an order](super::EventRule::ordered).
     pub order: Option<Box<Order>>,
     /// How often its handler may run.
     pub handling: Handling,

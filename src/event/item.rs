@@ -1,10 +1,10 @@
-/// Where an event stands in a delivery of several.
+/// The place of an event in a delivery of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ItemPlace {
-    /// Its number, from 0.
+    /// Its index, from 0.
     pub index: usize,
-    /// How many there are.
+    /// The number of events.
     pub count: usize,
 }
 

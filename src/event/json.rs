@@ -1,10 +1,9 @@
 //! Steps through JSON text (RFC 8259) in one pass, without recursion and without building a tree.
 //!
-//! It lets through what common writers write although JSON does not know it, and says that it met
-//! something unreadable: bytes that are not UTF-8, a control character or an unknown escape in a
-//! string, and `NaN`, `Infinity` and `-Infinity` (Python's `json.dumps` writes them unless told
-//! not to). Half of a surrogate pair is JSON all the same, but no text. Memory grows by one bit for
-//! each level of nesting.
+//! It accepts some text that is not JSON but that common writers produce, and marks it as
+//! unreadable: bytes that are not UTF-8, a control character or an unknown escape in a string, and
+//! `NaN`, `Infinity` and `-Infinity` (Python's `json.dumps` writes them by default). Half of a
+//! surrogate pair is valid JSON, but not text. Memory grows by one bit for each level of nesting.
 
 use std::borrow::Cow;
 
@@ -13,21 +12,22 @@ use serde_json::from_slice;
 
 use super::stops::stops;
 
-/// A JSON text, and how far it was read.
+/// A JSON text and the position up to which it was read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Json<'b> {
     text: &'b [u8],
     pub(super) at: usize,
-    /// Whether it is UTF-8, once somebody had to know.
+    /// Whether it is UTF-8, once this was needed.
     is_utf8: Option<bool>,
     /// Whether something unreadable was met.
     pub(super) unreadable: bool,
-    /// Which block of 64 bytes was looked at last, and a bit for each of them that strings stop at.
+    /// The number of the block of 64 bytes that was scanned last, and a bit for each byte that ends
+    /// a string scan.
     block: usize,
     stops: u64,
 }
 
-/// What a value is made of.
+/// A part of a value.
 pub(super) enum Piece<'b> {
     /// A bracket, or the initial of a word.
     Mark(u8),
@@ -36,7 +36,7 @@ pub(super) enum Piece<'b> {
     Number(&'b [u8]),
 }
 
-/// Who is told what a value is made of; none where no more is wanted of it.
+/// Receives the parts of a value; `None` stops the reading.
 pub(super) trait Sink {
     fn take(&mut self, piece: Piece<'_>) -> Option<()>;
 }
@@ -47,18 +47,18 @@ impl Sink for () {
     }
 }
 
-/// A string as it stands in the text.
+/// A string as the text has it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text<'b> {
-    /// What begins with its quote, and does not end with it.
+    /// The text from its quote on; it does not end with the string.
     text: &'b [u8],
-    /// Without its quotes.
+    /// The length without quotes.
     len: usize,
     escaped: bool,
 }
 
 impl<'b> Text<'b> {
-    /// The bytes that it means; none where an escape means none.
+    /// The bytes that it encodes; `None` if an escape is invalid.
     #[inline(always)]
     pub(super) fn bytes(self) -> Option<Cow<'b, [u8]>> {
         let end = self.len.wrapping_add(1);
@@ -68,7 +68,8 @@ impl<'b> Text<'b> {
         self.text.get(1..end).map(Cow::Borrowed)
     }
 
-    /// So many bytes from its quote on, and its length, where it is plain and ends in them.
+    /// A fixed number of bytes from its quote on, and its length, if it is plain and ends within
+    /// them.
     #[inline(always)]
     pub(super) fn step<const STEP: usize>(self) -> Option<(&'b [u8; STEP], u8)> {
         let fits = self.len < STEP && !self.escaped;
@@ -78,8 +79,8 @@ impl<'b> Text<'b> {
 }
 
 impl<'b> Json<'b> {
-    /// The JSON text of this body, without one byte order mark before it, which RFC 8259 section
-    /// 8.1 lets a reader pass over.
+    /// The JSON text of this body, without a leading byte order mark, which RFC 8259 section 8.1
+    /// allows a reader to ignore.
     pub(super) fn new(body: &'b [u8]) -> Self {
         let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         Self {
@@ -92,14 +93,14 @@ impl<'b> Json<'b> {
         }
     }
 
-    /// Takes a value that is all of the text, and tells what it is made of.
+    /// Reads a value that is the whole text, and passes its parts to the sink.
     pub(super) fn whole(body: &'b [u8], sink: &mut impl Sink) -> Option<&'b [u8]> {
         let mut json = Self::new(body);
         let value = json.value(sink)?;
         json.peek().is_none().then_some(value)
     }
 
-    /// What was taken since it was there.
+    /// The bytes that were read since this position.
     pub(super) fn since(&self, at: usize) -> Option<&'b [u8]> {
         self.text.get(at..self.at)
     }
@@ -114,7 +115,7 @@ impl<'b> Json<'b> {
         self.at = self.at.wrapping_add(by);
     }
 
-    /// The next byte that is not white space, which is dropped.
+    /// The next byte after white space, which is skipped.
     #[inline(always)]
     pub(super) fn peek(&mut self) -> Option<u8> {
         match self.text.get(self.at) {
@@ -132,7 +133,7 @@ impl<'b> Json<'b> {
         (self.peek()? == byte).then(|| self.step(1))
     }
 
-    /// Takes a member's name and its colon, and tells the name.
+    /// Reads a member's name and its colon, and passes the name on.
     #[inline(always)]
     pub(super) fn name<S: Sink>(&mut self, sink: &mut S) -> Option<()> {
         if self.peek()? != b'"' {
@@ -142,7 +143,7 @@ impl<'b> Json<'b> {
         self.take(b':')
     }
 
-    /// Takes any value; none where it is no JSON.
+    /// Reads any value; `None` if it is not JSON.
     #[inline]
     pub(super) fn skip(&mut self) -> Option<&'b [u8]> {
         if self.peek()? != b'"' {
@@ -158,8 +159,8 @@ impl<'b> Json<'b> {
         self.value(&mut ())
     }
 
-    /// Takes any value and tells what it is made of; none where it is no JSON, or no more is
-    /// wanted, and nothing is taken then.
+    /// Reads any value and passes its parts on. `None`, with nothing read, if it is not JSON or the
+    /// sink stops.
     #[inline(always)]
     pub(super) fn value<S: Sink>(&mut self, sink: &mut S) -> Option<&'b [u8]> {
         let mut levels = Levels {
@@ -167,7 +168,7 @@ impl<'b> Json<'b> {
             outer: Vec::new(),
         };
         let mut next = self.peek()?;
-        // So that nothing else can change it meanwhile, which spares many looks at it.
+        // A local copy: nothing else can change it, which saves many reloads.
         let (begin, mut json) = (self.at, *self);
         loop {
             if next == b'"' {
@@ -218,7 +219,7 @@ impl<'b> Json<'b> {
         }
     }
 
-    /// Takes a string, of which the quote is next, and tells it.
+    /// Reads a string, which begins with the next byte, and passes it on.
     #[inline(always)]
     fn string<S: Sink>(&mut self, sink: &mut S, piece: fn(Text<'b>) -> Piece<'b>) -> Option<()> {
         if let Some(text) = self.plain_string() {
@@ -239,7 +240,7 @@ impl<'b> Json<'b> {
         Some(self)
     }
 
-    /// Takes a string in which nothing is escaped, of which the quote is next.
+    /// Reads a string without escapes, which begins with the next byte.
     #[inline(always)]
     fn plain_string(&mut self) -> Option<Text<'b>> {
         let text = self.text.get(self.at..)?;
@@ -255,8 +256,8 @@ impl<'b> Json<'b> {
         })
     }
 
-    /// Takes a string in which something may be escaped or unreadable, of which the quote is next.
-    /// What is unreadable does not change where it ends.
+    /// Reads a string that may contain escapes or unreadable bytes, which begins with the next
+    /// byte. Unreadable bytes do not change its end.
     #[inline(never)]
     fn odd_string(&mut self) -> Option<Text<'b>> {
         if self.is_utf8.is_none() {
@@ -281,15 +282,15 @@ impl<'b> Json<'b> {
         }
         self.step(1);
         let quoted = self.since(begin)?;
-        // Looks at control characters and escapes, not at halves of pairs or at UTF-8.
+        // Checks control characters and escapes, not surrogate halves or UTF-8.
         let readable = from_slice::<IgnoredAny>(quoted).is_ok();
         self.unreadable |= !readable || std::str::from_utf8(quoted).is_err();
         let len = quoted.len().saturating_sub(2);
         Some(Text { text, len, escaped })
     }
 
-    /// Where a string stops, from here on: at a quote, a backslash, a control character, at the end
-    /// of the text, and at what is not ASCII as long as that is not known to be UTF-8.
+    /// The next position where a string scan stops: a quote, a backslash, a control character, the
+    /// end of the text, or a non-ASCII byte as long as the text is not known to be UTF-8.
     #[inline(always)]
     fn stop(&mut self, from: usize) -> usize {
         if from / 64 != self.block {
@@ -320,7 +321,7 @@ fn unescaped<'b>(quoted: &[u8]) -> Option<Cow<'b, [u8]>> {
     Some(Cow::Owned(text.into_bytes()))
 }
 
-/// Where white space from here on ends.
+/// The end of the white space from this position.
 #[inline(never)]
 fn after_space(text: &[u8], from: usize) -> usize {
     let rest = text.get(from..).unwrap_or_default();
@@ -328,7 +329,7 @@ fn after_space(text: &[u8], from: usize) -> usize {
     from.saturating_add(rest.iter().take_while(space).count())
 }
 
-/// The word that a text begins with.
+/// The word at the start of a text.
 fn word(text: &[u8]) -> Option<&'static [u8]> {
     const WORDS: [&[u8]; 6] = [
         b"true",
@@ -341,7 +342,7 @@ fn word(text: &[u8]) -> Option<&'static [u8]> {
     (WORDS.into_iter()).find(|word| text.starts_with(word))
 }
 
-/// How long the number is that a text begins with (RFC 8259 section 6), if it begins with one.
+/// The length of the number at the start of a text (RFC 8259 section 6), if there is one.
 pub(super) fn number(text: &[u8]) -> Option<usize> {
     let (mut len, mut points, mut others) = (0_usize, 0_usize, 0_usize);
     for byte in text {
@@ -353,20 +354,20 @@ pub(super) fn number(text: &[u8]) -> Option<usize> {
         }
         len = len.wrapping_add(1);
     }
-    // An error takes many steps to make, and words are common.
+    // An error is expensive to build, and words are common.
     let number = text.get(..len).filter(|number| !number.is_empty())?;
     match (number, points, others) {
-        // Nearly every one.
+        // Nearly every number.
         ([b'1'..=b'9'], 0, 0) | ([b'1'..=b'9', .., b'0'..=b'9'], 0 | 1, 0) => {}
         _ => drop(from_slice::<IgnoredAny>(number).ok()?),
     }
     Some(len)
 }
 
-/// Of all that is open, whether it is an object: a bit each, behind a first one.
+/// For each open level a bit that says whether it is an object, after a leading marker bit.
 struct Levels {
     bits: u64,
-    /// Those for which there was no room any more.
+    /// The levels that no longer fit into the bits.
     outer: Vec<u64>,
 }
 
@@ -390,7 +391,7 @@ impl Levels {
         }
     }
 
-    /// Whether what was opened last is an object.
+    /// Whether the innermost level is an object.
     #[inline(always)]
     fn innermost(&self) -> Option<bool> {
         (self.bits > 1).then_some(self.bits & 1 == 1)

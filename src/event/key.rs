@@ -1,4 +1,4 @@
-//! The name of an event, and the digest of what it means.
+//! The name of an event, and the digest of its meaning.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,15 +15,14 @@ use crate::printable::{Printable, is_hidden};
 use crate::text::Text;
 
 /// The name of one event: its provider, its tenant and its consumer if there are several, and the
-/// parts that its sender tells events apart by.
+/// parts by which its sender identifies events.
 ///
 /// Two keys are equal only where every part is: `["a:b", "c"]` is never `["a", "b:c"]`. Clones
 /// share their text.
 ///
-/// [`Display`](fmt::Display) writes the parts as a person would, joined by colons, and leaves out provider, tenant
-/// and consumer: two events may read the same, so that nothing is to be made unique on it.
-/// [`EventKey::encoded`] writes all of the key so that no two read the same, and
-/// [`EventKey::escaped`] so that it may stand in a log line too.
+/// [`Display`](fmt::Display) writes the parts for people, joined by colons, without provider, tenant and consumer.
+/// Two events may read the same, so nothing may be unique on this text. [`EventKey::encoded`] writes the whole key
+/// so that no two read the same, and [`EventKey::escaped`] does so in a form that is safe in a log line.
 ///
 /// ```
 /// use tower_webhook::{EventKey, Name};
@@ -37,14 +36,14 @@ use crate::text::Text;
 #[derive(Clone, PartialEq, Eq)]
 pub struct EventKey {
     provider: Name,
-    /// Most keys have none.
+    /// `None` for most keys.
     scope: Option<Arc<Scope>>,
     /// The parts, each escaped, joined by colons.
     parts: Text<46>,
 }
 
 impl Hash for EventKey {
-    /// In as few steps as there can be: stores in memory hash each key twice for a delivery.
+    /// In as few steps as possible: stores in memory hash each key twice for a delivery.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write(self.provider.as_str().as_bytes());
         state.write(self.parts.as_bytes());
@@ -55,7 +54,7 @@ impl Hash for EventKey {
 }
 
 impl EventKey {
-    /// The key of these parts, in their order.
+    /// The key with these parts, in their order.
     ///
     /// # Errors
     ///
@@ -67,7 +66,7 @@ impl EventKey {
     {
         let mut parts = parts.into_iter().fuse();
         let (first, second) = (parts.next(), parts.next());
-        // Most keys have one part that stands as it is, and are then copied once.
+        // Most keys have one part that needs no escaping and is then copied once.
         if let (Some(only), None) = (&first, &second)
             && is_plain(only.as_ref())
         {
@@ -98,7 +97,7 @@ impl EventKey {
         })
     }
 
-    /// The same key, of one tenant of several.
+    /// The same key for one tenant of several.
     #[must_use]
     pub fn of_tenant(self, tenant: Option<Name>) -> Self {
         let consumer = self.consumer().cloned();
@@ -112,7 +111,7 @@ impl EventKey {
         )
     }
 
-    /// The same key, as one consumer of several sees it.
+    /// The same key as one consumer of several sees it.
     ///
     /// ```
     /// use tower_webhook::{EventKey, Name};
@@ -141,8 +140,8 @@ impl EventKey {
         self
     }
 
-    /// The key under which an inbox holds content of this event that is not confirmed yet: several contents
-    /// have a place each. No event of a sender has this key.
+    /// The key under which an inbox holds unconfirmed content of this event. Several contents have
+    /// a place each. No sender's event has this key.
     #[cfg(feature = "inbox")]
     pub(crate) fn unconfirmed(&self, place: u8) -> Self {
         self.placed(Some(place))
@@ -164,7 +163,7 @@ impl EventKey {
         self.clone().of_scope(scope.shared())
     }
 
-    /// Whether an inbox holds content under this key that is not confirmed yet.
+    /// Whether an inbox holds unconfirmed content under this key.
     ///
     /// ```
     /// use tower_webhook::EventKey;
@@ -188,17 +187,17 @@ impl EventKey {
         }
     }
 
-    /// Whose event it is.
+    /// The provider of the event.
     pub fn provider(&self) -> &Name {
         &self.provider
     }
 
-    /// Which tenant's event it is, where there are several.
+    /// The tenant of the event, if there are several.
     pub fn tenant(&self) -> Option<&Name> {
         self.scope.as_ref()?.tenant.as_ref()
     }
 
-    /// Which consumer's view of the event it is, where there are several.
+    /// The consumer whose view of the event this is, if there are several.
     pub fn consumer(&self) -> Option<&Name> {
         self.scope.as_ref()?.consumer.as_ref()
     }
@@ -208,8 +207,11 @@ impl EventKey {
         self.parts.as_str().split(':').map(unescape)
     }
 
-    /// The whole key in one unambiguous line: provider, `@tenant` and `/consumer` if any, `?` and a digit for
-    /// [unconfirmed](Self::is_unconfirmed) content, and the parts, in which `:`, `%` and control characters are written as `%3A` and so on.
+    /// The whole key in one unambiguous line.
+    ///
+    /// It consists of the provider, `@tenant` and `/consumer` if any, `?` and a digit for
+    /// [unconfirmed](Self::is_unconfirmed) content, and the parts, in which `:`, `%` and control
+    /// characters are written as `%3A` and so on.
     pub fn encoded(&self) -> String {
         if self.scope.is_none() {
             return format!("{}:{}", self.provider, self.parts.as_str());
@@ -217,7 +219,7 @@ impl EventKey {
         format!("{}:{}", self.encoded_scope(), self.parts.as_str())
     }
 
-    /// What stands before the parts.
+    /// The text before the parts.
     pub(crate) fn encoded_scope(&self) -> String {
         let scope = self.scope.as_deref();
         scope.map_or_else(
@@ -226,9 +228,11 @@ impl EventKey {
         )
     }
 
-    /// The [encoded](Self::encoded) key for a log line: every character that begins a line of its
-    /// own, turns text around or is not seen is written in the same way. The same where there is
-    /// none; [`EventKey::decode`] reads it too.
+    /// The [encoded](Self::encoded) key for a log line.
+    ///
+    /// Every character that starts a new line, changes the text direction or is invisible is
+    /// escaped in the same way. Equal to the encoded key if there is none; [`EventKey::decode`]
+    /// reads it too.
     ///
     /// ```
     /// use tower_webhook::{EventKey, Name};
@@ -262,7 +266,7 @@ impl EventKey {
     ///
     /// # Errors
     ///
-    /// A text that neither would have written.
+    /// A text that neither method can produce.
     pub fn decode(text: &str) -> Result<Self, ConfigError> {
         let (scope, parts) = text
             .split_once(':')
@@ -287,9 +291,9 @@ fn must_escape(c: char) -> bool {
     matches!(c, ':' | '%') || c.is_control()
 }
 
-/// Whether a part has content and stands as it is: nearly every one is plain ASCII.
+/// Whether a part is not empty and needs no escaping: nearly every one is plain ASCII.
 fn is_plain(part: &str) -> bool {
-    // Looking at all of it takes less than to stop early.
+    // Scanning everything is cheaper than stopping early.
     let plain = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b':') & (byte != b'%');
     !part.is_empty() && part.bytes().fold(true, |all, byte| all & plain(byte))
 }
@@ -320,10 +324,10 @@ fn unescape(part: &str) -> Cow<'_, str> {
     percent_decode_str(part).decode_utf8_lossy()
 }
 
-/// The parts alone, for a person; what is to be unique takes [`EventKey::encoded`].
+/// The parts alone, for people; use [`EventKey::encoded`] for uniqueness.
 impl fmt::Display for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A key stands in log lines, and must not make lines of its own or turn others around.
+        // A key appears in log lines, so it must not start new lines or change the text direction.
         for (position, part) in self.parts().enumerate() {
             if position > 0 {
                 f.write_str(":")?;
@@ -340,10 +344,10 @@ impl fmt::Debug for EventKey {
     }
 }
 
-/// A digest of what an event means, kept with its key: the same key with another fingerprint is
+/// A digest of an event's meaning, stored with its key: the same key with another fingerprint is
 /// not a duplicate.
 ///
-/// The first 128 bits of a SHA-256, over a form in which the order of members, white space and
+/// It is the first 128 bits of a SHA-256 over a form in which the order of members, white space and
 /// the spelling of numbers do not count.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint([u8; 16]);
@@ -359,7 +363,7 @@ impl Fingerprint {
         Self::taken(Sha256::new_with_prefix(content))
     }
 
-    /// The fingerprint of what this digest was taken of.
+    /// The fingerprint of the content that this digest was fed.
     pub(super) fn taken(content: Sha256) -> Self {
         Self::of_digest(&content.finalize().into())
     }
@@ -373,7 +377,7 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// The bytes, to be kept.
+    /// The bytes, for storage.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -424,7 +428,7 @@ mod tests {
     fn a_key_turns_no_line_around_and_is_kept_as_it_was() {
         let key = key(&["\u{202e}a:b", "c\u{2028}"]);
         assert_eq!(key.to_string(), r"\u{202e}a:b:c\u{2028}");
-        // What is stored is what was always stored.
+        // The stored form never changes.
         assert_eq!(key.encoded(), "acme:\u{202e}a%3Ab:c\u{2028}");
         assert_eq!(key.escaped(), "acme:%E2%80%AEa%3Ab:c%E2%80%A8");
         assert_eq!(format!("{key:?}"), format!("EventKey({})", key.escaped()));

@@ -1,4 +1,4 @@
-//! A few members of a JSON body, read by the rules by which an event's own are read.
+//! A few members of a JSON body, read by the same rules as an event's own.
 
 use super::canonical::Forms;
 use super::error::EventErrorKind as Kind;
@@ -6,7 +6,7 @@ use super::members::Wanted;
 use super::pointer::Pointer;
 use crate::error::ConfigError;
 
-/// Where some members stand in a JSON object.
+/// The places of some members in a JSON object.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lookup {
     pointers: Box<[Pointer]>,
@@ -14,7 +14,7 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// Of these pointers (RFC 6901, through objects alone), at most eight members deep.
+    /// Looks up these pointers (RFC 6901, through objects alone), at most eight members deep.
     pub(crate) fn new<'a>(
         pointers: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ConfigError> {
@@ -29,11 +29,11 @@ impl Lookup {
         self.pointers.is_empty()
     }
 
-    /// The JSON text at each pointer, in their order; `None` where nothing stands there, or null.
+    /// The JSON text at each pointer, in their order; `None` if the member is absent or null.
     ///
     /// # Errors
     ///
-    /// A body that is no JSON object, and a member that stands twice.
+    /// A body that is not a JSON object, or a member that occurs twice.
     pub(crate) fn raw(&self, body: &[u8]) -> Result<Vec<Option<Vec<u8>>>, Kind> {
         let mut forms = Forms::new();
         let found = self.wanted.find(body, &mut forms)?;

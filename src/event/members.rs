@@ -8,25 +8,25 @@ use super::error::EventErrorKind as Kind;
 use super::json::{Json, Piece, Sink};
 use super::pointer::Pointer;
 
-/// The fields that a rule looks for, and of which its form is wanted, in order: those with a way in
-/// common stand side by side.
+/// The fields that a rule looks for, each with whether its form is needed, sorted: fields with a
+/// common path are adjacent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wanted(Vec<(Pointer, bool)>);
 
 impl Wanted {
     pub(super) fn new(pointers: impl Iterator<Item = (Pointer, bool)>) -> Self {
         let mut pointers: Vec<_> = pointers.collect();
-        // One that is wanted both ways is kept as the first: with its form.
+        // A field that is wanted both with and without its form is kept with its form.
         pointers.sort_unstable_by(|(a, a_form), (b, b_form)| (a, b_form).cmp(&(b, a_form)));
         pointers.dedup_by(|(a, _), (b, _)| a == b);
         Self(pointers)
     }
 
-    /// What stands in this body where the fields are looked for. Forms are written to `forms`.
+    /// Finds the fields in this body. Their forms are written to `forms`.
     ///
     /// # Errors
     ///
-    /// A body that is no JSON, or no object.
+    /// A body that is not JSON, or not an object.
     pub(super) fn find<'a>(
         &'a self,
         body: &'a [u8],
@@ -59,26 +59,26 @@ impl Wanted {
     }
 }
 
-/// What stands where each field was looked for.
+/// The values of the fields.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
     places: Vec<FoundField<'a>>,
     forms: &'a Forms,
-    /// All of it.
+    /// The whole object.
     pub(super) object: &'a [u8],
-    /// Whether some of the body could not be read: a replacement character may stand for anything.
+    /// Whether part of the body was unreadable: a replacement character may stand for anything.
     pub(super) unreadable: bool,
 }
 
-/// What is read as a replacement character.
+/// The value of an unreadable field.
 const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
 
 impl<'a> Found<'a> {
-    /// A field, if it is there.
+    /// A field, if it is present.
     ///
     /// # Errors
     ///
-    /// It could be another one too: it stands twice, or a member on the way to it does.
+    /// The field is ambiguous: it occurs twice, or a member on the path to it does.
     pub(super) fn get(&self, field: &Pointer) -> Result<Option<&FoundField<'a>>, Kind> {
         let mut places = self.places.iter();
         let place = places.find(|place| place.pointer.is_clone_of(field));
@@ -94,7 +94,7 @@ impl<'a> Found<'a> {
         self.places.iter().find(|place| place.pointer == field)
     }
 
-    /// The form of a field, where that is wanted; a replacement character where it cannot be read.
+    /// The form of a field, if it was requested; a replacement character if it cannot be read.
     pub(super) fn form(&self, field: &FoundField<'_>) -> &[u8] {
         if field.unreadable {
             return UNREADABLE;
@@ -102,26 +102,26 @@ impl<'a> Found<'a> {
         self.forms.get(field.form.clone())
     }
 
-    /// Whether this is not surely what the sender wrote.
+    /// Whether this may differ from what the sender wrote.
     pub(super) fn is_doubtful(&self, text: &[u8]) -> bool {
         let replaced = |bytes: &[u8]| bytes == UNREADABLE;
         self.unreadable && text.windows(UNREADABLE.len()).any(replaced)
     }
 }
 
-/// A field that is there, or not.
+/// A field, present or not.
 #[derive(Debug, Clone)]
 pub(super) struct FoundField<'a> {
     pointer: &'a Pointer,
     wants_form: bool,
-    /// Its JSON text; empty where it is not there.
+    /// Its JSON text; empty if it is absent.
     pub(super) raw: &'a [u8],
-    /// Where its form stands, if that is wanted.
+    /// The range of its form, if that was requested.
     form: Range<usize>,
     pub(super) unreadable: bool,
-    /// How much of the way to it is there.
+    /// How much of the path to it is present.
     way: usize,
-    /// Whether something on the way was met again.
+    /// Whether a member on the path occurred again.
     twice: bool,
 }
 
@@ -145,7 +145,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Takes an object, which is next and stands at this depth on the way to all of these fields.
+    /// Reads the next object, which is at this depth on the path to all of these fields.
     fn object(&mut self, fields: &mut [FoundField<'a>], depth: usize) -> Option<()> {
         self.json.take(b'{')?;
         if self.json.take(b'}').is_some() {
@@ -170,7 +170,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Takes the value of a member that is the first of these fields, or on the way to them.
+    /// Reads the value of a member that is the first of these fields, or on the path to them.
     fn member(&mut self, fields: &mut [FoundField<'a>], way: usize) -> Option<()> {
         for field in &mut *fields {
             field.twice |= field.way >= way;
@@ -199,7 +199,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Finds which of these fields a member of an object at this depth is, or leads to.
+/// Finds which of these fields a member at this depth is, or leads to.
 struct Way<'f> {
     fields: &'f [FoundField<'f>],
     depth: usize,
@@ -209,7 +209,7 @@ struct Way<'f> {
 impl Sink for Way<'_> {
     #[inline(always)]
     fn take(&mut self, piece: Piece<'_>) -> Option<()> {
-        // A name that is no text is none of theirs.
+        // A name that is not valid text matches none of the fields.
         if let Piece::Name(name) = piece
             && let Some(name) = name.bytes()
         {
@@ -301,7 +301,7 @@ mod tests {
         ));
     }
 
-    /// Else each level would double the work of the one below.
+    /// Otherwise each level would double the work of the level below it.
     #[test]
     fn a_member_twice_at_each_level_is_read_once_for_each_level_above() {
         let levels = "abcdefgh".chars().map(|name| format!("/{name}"));
@@ -400,12 +400,12 @@ mod tests {
                 "{body:?}"
             );
         }
-        // A field is not on the way to what is in it.
+        // A field is not on the path to its own members.
         let body = br#"{"data":{"\ud83d":1,"id":2,"\ud83d":3}}"#;
         let found = find(&["/data", "/data/id"], body).unwrap();
         let data = r#"{"\ud83d":1,"id":2,"\ud83d":3}"#;
         assert_eq!(found, [Some(data.to_owned()), Some("2".to_owned())]);
-        // What a reader of text would make of such a name is another name.
+        // A text reader would turn such a name into another name.
         let body = b"{\"\\ud800\":1,\"\xed\xa0\x80\":1}";
         assert_eq!(find(&["/\u{fffd}"], body).unwrap(), [None]);
     }
@@ -440,7 +440,7 @@ mod tests {
             let body = format!(
                 r#"{bom} {{{before}"id":"a",{between}"data":{{{inside}"id":[1]}},{after}"z":0}}"#
             );
-            // Half of a character of two bytes, wherever one stands.
+            // Half of a two-byte character, at each place.
             let broken: Vec<_> = body.bytes().filter(|byte| *byte != 0xa9).collect();
             for body in [body.as_bytes(), &broken] {
                 let found = find(&["/id", "/data/id", "/none"], body).unwrap();
@@ -450,7 +450,7 @@ mod tests {
         }
     }
 
-    /// Members of any name but those that are read.
+    /// Members of any name except those that are read.
     const UNREAD: &str = concat!(
         r#"("(x|é|x\\u00e9|\\ud83d|ID|)" ?: ?"#,
         r#"(1e999|-0|"é\\ude00"|\{"id":1,"id":2\}|\[\[\[\]\]\]|null|"\{\\"id\\":1"),){0,4}"#

@@ -1,10 +1,10 @@
-//! What an event is: the key it is known by and the fingerprint of what it means.
+//! An event's identity: its key and the fingerprint of its meaning.
 //!
 //! An [`EventRule`] finds both in content that was proved. Fields are taken from the verified body
-//! by JSON pointer; strings and integers make a key, integers by their digits and never through a
-//! float. Whatever could be read in two ways is refused: a member that stands twice, two spellings
-//! of a field that differ, `1.0` for `1`. A header that no signature covers can be checked against
-//! the key and is never trusted.
+//! by JSON pointer. Strings and integers make a key, integers by their digits and never through a
+//! float. Ambiguous content is refused: a member that occurs twice, two spellings of a field that
+//! differ, `1.0` for `1`. A header that no signature covers can be checked against the key and is
+//! never trusted.
 
 mod canonical;
 mod condition;

@@ -1,4 +1,4 @@
-//! Which events are about one thing, and which of two is the newer one.
+//! Which events share a subject, and which of two is newer.
 
 mod rule;
 
@@ -11,23 +11,23 @@ use super::key::escape_into;
 
 pub use rule::OrderRule;
 
-/// What an event is about, and how new it is: workers run the events of one order key one at a time, and
-/// skip those that are older than one that they have completed.
+/// The subject and version of an event: workers run the events of one order key one at a time, and
+/// skip those older than one that they have completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Order {
-    /// What it is about.
+    /// The subject.
     pub key: OrderKey,
-    /// How new it is, where its content says so.
+    /// The version, if its content states one.
     pub version: Option<Version>,
-    /// Whether other events of the key wait for it while it is in the dead letters.
+    /// Whether other events of the key wait while this one is a dead letter.
     pub dead_hold_back: bool,
-    /// Whether an operator wants it run although it is older than what was completed.
+    /// Whether an operator forces it to run although it is older than a completed one.
     pub forced: bool,
 }
 
 impl Order {
-    /// The order of an event that holds nothing back once it is dead.
+    /// The order of an event that holds nothing back when it is dead.
     ///
     /// ```
     /// use tower_webhook::event::{Order, OrderKey, Version};
@@ -47,8 +47,8 @@ impl Order {
     }
 }
 
-/// What an event is about, such as an order or an account: at most [`OrderKey::MAX_LEN`] bytes of visible
-/// ASCII. Clones share their text.
+/// The subject of an event, such as an order or an account: at most [`OrderKey::MAX_LEN`] bytes of
+/// visible ASCII. Clones share their text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderKey(Arc<str>);
 
@@ -59,9 +59,9 @@ impl OrderKey {
     /// The longest key, in bytes.
     pub const MAX_LEN: usize = 96;
 
-    /// The key of these parts; `None` where there is none, or an empty one.
+    /// The key of these parts; `None` if there is no part or an empty one.
     ///
-    /// Parts that are long, or hold anything but visible ASCII, are hashed with SHA-256.
+    /// Parts that are long, or contain anything except visible ASCII, are hashed with SHA-256.
     ///
     /// ```
     /// use tower_webhook::event::OrderKey;
@@ -89,7 +89,7 @@ impl OrderKey {
         (!joined.is_empty()).then(|| Self(format!("{HASHED}{hash}").into()))
     }
 
-    /// Reads back what [`OrderKey::as_str`] gave; `None` for what no key is.
+    /// Reads back the result of [`OrderKey::as_str`]; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LEN).contains(&text.len());
         let plain = fits && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -114,9 +114,9 @@ impl fmt::Debug for OrderKey {
     }
 }
 
-/// How new an event is among those of its order key: a number, that of a newer one is larger.
+/// The version of an event within its order key: a newer event has a larger number.
 ///
-/// A time counts in nanoseconds, and a status by its place in its list.
+/// A time is in nanoseconds, and a status is its position in its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(i64);
 

@@ -1,11 +1,11 @@
-//! Where a field stands in a JSON body.
+//! The place of a field in a JSON body.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Deepest field that a rule can name.
+/// The deepest field that a rule can name.
 const MAX_DEPTH: usize = 8;
 
 /// A JSON pointer (RFC 6901) through objects, such as `/data/id`.
@@ -46,7 +46,7 @@ impl Pointer {
         Ok(())
     }
 
-    /// Whether this is the way to the other, or to what that is a member of.
+    /// Whether this is the path to the other, or to one of its parents.
     pub(crate) fn leads_to(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
@@ -55,7 +55,7 @@ impl Pointer {
         &self.0
     }
 
-    /// Whether one is a clone of the other, which takes less to tell than whether they are equal.
+    /// Whether one is a clone of the other, which is cheaper than comparing their values.
     pub(super) fn is_clone_of(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

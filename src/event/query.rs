@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use super::error::EventErrorKind as Kind;
 
-/// As long as a part of a key may be.
+/// The same as for a part of a key.
 const MAX_LEN: usize = 1024;
 
-/// The one value of the parameter `name`, decoded as a form is; `None` where it is not there.
+/// The only value of the parameter `name`, decoded as in a form; `None` if it is absent.
 ///
 /// # Errors
 ///
-/// It is there twice, or its value is empty, too long or no UTF-8.
+/// It occurs twice, or its value is empty, too long or not UTF-8.
 pub(super) fn parameter<'q>(
     query: Option<&'q str>,
     name: &str,
@@ -24,7 +24,7 @@ pub(super) fn parameter<'q>(
     if values.next().is_some() {
         return Err(Kind::RepeatedParameter);
     }
-    // What is no UTF-8 is decoded to this: two such values would look alike.
+    // Invalid UTF-8 is decoded to this character, so two such values would look alike.
     if value.is_empty() || value.len() > MAX_LEN || value.contains(char::REPLACEMENT_CHARACTER) {
         return Err(Kind::WrongType);
     }

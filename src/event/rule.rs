@@ -24,7 +24,7 @@ use crate::head::RequestHead;
 use crate::joined::once;
 use crate::name::Name;
 
-/// How to tell one event from another, by content that was proved.
+/// How to identify events by content that was proved.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -40,7 +40,7 @@ use crate::name::Name;
 /// assert_eq!(event.key.to_string(), "1042:PAID");
 /// assert_eq!(event.shape.as_deref(), Some("order"));
 ///
-/// // `1042.0` is another spelling of the same number: what has two is refused.
+/// // `1042.0` is another spelling of the same number: ambiguous values are refused.
 /// let other = br#"{"order":{"id":1042.0},"status":"PAID"}"#;
 /// assert!(rule.identify(&Name::new("acme")?, &HeaderMap::new(), None, other).is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -71,7 +71,7 @@ impl From<Source> for EventRule {
 }
 
 impl EventRule {
-    /// Events are told apart by members of their JSON body; the first shape that fits counts.
+    /// Identifies events by members of their JSON body; the first shape that fits applies.
     ///
     /// # Errors
     ///
@@ -84,39 +84,39 @@ impl EventRule {
         Ok(Source::Members(shapes, None).into())
     }
 
-    /// The rule of a preset, whose shapes are known to be right.
+    /// The rule of a preset, whose shapes are known to be valid.
     pub(crate) fn known<const N: usize>(shapes: [KnownShape; N]) -> Self {
         let shapes = shapes.map(KnownShape::into_shape);
         debug_assert!(Self::members(shapes.clone()).is_ok());
         Source::Members(Shapes::known(shapes), None).into()
     }
 
-    /// Events are told apart by the id that the signature covers.
+    /// Identifies events by the id that the signature covers.
     pub fn signed_id() -> Self {
         Source::SignedId.into()
     }
 
-    /// Events are told apart by the digest of their whole body: for senders whose only id stands
-    /// in a header that nothing covers.
+    /// Identifies events by the digest of their whole body: for senders whose only id is in a
+    /// header that nothing covers.
     ///
-    /// A body that is empty, or nothing but white space, is refused: it tells no event from another.
+    /// A body that is empty, or only white space, is refused: it cannot distinguish events.
     pub fn body() -> Self {
         Source::Body(None).into()
     }
 
-    /// Bodies of these shapes are keyed on an id that nothing covers, together with their digest;
-    /// all others stay keyed on the digest alone. For a rule made by [`EventRule::body`]; others
-    /// stay as they are.
+    /// Keys bodies of these shapes on an uncovered id together with their digest; all others stay
+    /// keyed on the digest alone. For a rule made by [`EventRule::body`]; other rules are
+    /// unchanged.
     ///
-    /// That is for events that hold no moment or version of their own, so that two true ones can
-    /// agree in every byte: somebody is added to a team, removed, and added again. With the id a
-    /// repeated delivery is a duplicate and the second true event is not. The first of the headers
-    /// that is there counts; where none is, the event is refused. What shape a body has is for its
-    /// members to say, never for a header.
+    /// This is for events without a time or version of their own, so that two genuine ones can
+    /// agree in every byte: someone is added to a team, removed, and added again. With the id, a
+    /// repeated delivery is a duplicate and the second genuine event is not. The first of the
+    /// headers that is present applies; if none is, the event is refused. The shape of a body
+    /// depends on its members, never on a header.
     ///
     /// # Insecure
     ///
-    /// Whoever holds a captured delivery of such a shape can send it again under another id, and
+    /// Anyone who holds a captured delivery of such a shape can send it again under another id, and
     /// its handler runs again. [`EventRule::key_on_content_alone`] is the strict choice.
     ///
     /// ```
@@ -137,7 +137,7 @@ impl EventRule {
     ///
     /// # Errors
     ///
-    /// A text that is no header name; no header, or no shape.
+    /// A text that is no header name, an empty list of headers, or an empty list of shapes.
     pub fn unsigned_id_for<'a>(
         self,
         headers: impl IntoIterator<Item = &'a str>,
@@ -173,9 +173,9 @@ impl EventRule {
         self
     }
 
-    /// Keys every body on its digest alone, whatever
-    /// [`unsigned_id_for`](EventRule::unsigned_id_for) said: a replay is then always a
-    /// duplicate, and so is a second true event that agrees with an earlier one in every byte.
+    /// Keys every body on its digest alone, overriding
+    /// [`unsigned_id_for`](EventRule::unsigned_id_for): a replay is then always a duplicate, and so
+    /// is a second genuine event that agrees with an earlier one in every byte.
     #[must_use]
     pub fn key_on_content_alone(mut self) -> Self {
         if let Source::Body(with_id) = &mut self.source {
@@ -184,18 +184,17 @@ impl EventRule {
         self
     }
 
-    /// Events are told apart by a header that no signature covers.
+    /// Identifies events by a header that no signature covers.
     ///
     /// # Insecure
     ///
-    /// Whoever holds one captured delivery can send it again under another id, and its handler
-    /// runs again: as often as they like where the signature covers no time, else for as long as
-    /// the tolerance lasts. They can also use up the id of an event that is still to come, which
-    /// is then refused as having other content. Choose it only where two deliveries of one body
-    /// are two events, and where running a handler twice does no harm; else take
-    /// [`EventRule::body`].
+    /// Anyone who holds one captured delivery can send it again under another id, and its handler
+    /// runs again: as often as they like if the signature covers no time, otherwise until the
+    /// tolerance ends. They can also use up the id of a future event, which is then refused for
+    /// having other content. Choose this only if two deliveries of one body are two events, and
+    /// running a handler twice does no harm; otherwise use [`EventRule::body`].
     ///
-    /// What the event means is its whole body.
+    /// The fingerprint covers the whole body.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -207,7 +206,7 @@ impl EventRule {
     ///     Ok(rule.identify(&Name::new("acme")?, &headers, None, b"paid")?.key)
     /// };
     /// assert_eq!(key("1")?.to_string(), "1");
-    /// // The same captured body, under an id that anyone can make up: another event.
+    /// // The same captured body under an id that anyone can forge: another event.
     /// assert_ne!(key("1")?, key("2")?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -219,9 +218,9 @@ impl EventRule {
         Ok(Source::InsecureHeader(header_name(name)?).into())
     }
 
-    /// A JSON body that fits no shape is keyed on `kind` and its digest and handed on, not refused.
+    /// Keys a JSON body that fits no shape on `kind` and its digest, instead of refusing it.
     ///
-    /// The kind keeps the unknown events of one hook apart from those of another one of the same
+    /// The kind separates the unknown events of one hook from those of another hook of the same
     /// provider, whose proof may be weaker.
     #[must_use]
     pub fn or_body(mut self, kind: impl Into<Cow<'static, str>>) -> Self {
@@ -231,14 +230,14 @@ impl EventRule {
         self
     }
 
-    /// Every item of a list is an event of its own, told apart by the rule `item`.
+    /// Makes every item of a list a separate event, identified by the rule `item`.
     ///
-    /// The list stands where the JSON pointer `list` says; `""` is the body itself, and `|` stands
-    /// between several places of which one holds it. Fields of `item` are members of the item; one
-    /// that begins with `^`, such as `^/account`, is a member of the envelope around the list, and can
-    /// be part of a key. What an item means that nothing says more of is its own bytes.
+    /// The JSON pointer `list` names the place of the list. `""` is the body itself, and `|` separates
+    /// several places, of which one has the list. Fields of `item` are members of the item. A field that
+    /// begins with `^`, such as `^/account`, is a member of the envelope around the list, and can be part of
+    /// a key. Unless the rule sets a fingerprint, it covers the item's bytes.
     ///
-    /// A body without a list is no event: [`EventRule::or_each`] stands beside another rule.
+    /// A body without a list is no event: [`EventRule::or_each`] adds a list to another rule.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -258,13 +257,13 @@ impl EventRule {
     ///
     /// # Errors
     ///
-    /// A text that is no pointer. An `item` that cannot tell items apart: a rule with a list of its
-    /// own, by a signed id, by a header, or with a shape that is [answered](Shape::answered).
+    /// A text that is no pointer, or an `item` that cannot identify items: a rule with its own list, with a
+    /// signed id or a header as key, or with a shape that is [answered](Shape::answered).
     pub fn each(list: &str, item: Self) -> Result<Self, ConfigError> {
         Self::from(Source::ItemsAlone).or_each(list, item)
     }
 
-    /// The same beside this rule, which counts for bodies that hold no such list.
+    /// Adds a list to this rule, which applies to bodies without such a list.
     ///
     /// # Errors
     ///
@@ -284,12 +283,12 @@ impl EventRule {
         Ok(self)
     }
 
-    /// The events that this body holds a list of, of up to so many items; `None` where it holds none
-    /// and is [itself](Self::identify) the event.
+    /// The events in this body's list, up to this number of items; `None` if it has no list and is
+    /// [itself](Self::identify) the event.
     ///
     /// # Errors
     ///
-    /// A body that is not JSON, whose list could be another one too, or has more items.
+    /// A body that is not JSON, whose list is ambiguous, or that has more items.
     pub fn identify_items<'a, 'b>(
         &self,
         provider: &Name,
@@ -308,7 +307,7 @@ impl EventRule {
         self.each.is_some()
     }
 
-    /// Says where the list was looked for, where only its items are events.
+    /// Names the place of the list in the error, if only its items are events.
     fn in_the_list(&self, error: EventError) -> EventError {
         match (&self.source, &self.each) {
             (Source::ItemsAlone, Some(each)) => each.missing(),
@@ -316,8 +315,8 @@ impl EventRule {
         }
     }
 
-    /// A header that repeats the key. It is checked and never trusted: one that disagrees is
-    /// refused, one that lacks is not.
+    /// A header that repeats the key. It is checked and never trusted: a different value is
+    /// refused, an absent header is not.
     ///
     /// # Errors
     ///
@@ -334,13 +333,12 @@ impl EventRule {
         self
     }
 
-    /// What is known of the event in this body, under this head: a [`RequestHead`], or headers
-    /// alone.
+    /// The identity of the event in this body, with this head: a [`RequestHead`], or headers alone.
     ///
     /// # Errors
     ///
-    /// A body that is not JSON, has no known shape, or could be read in two ways; one without
-    /// content, where that makes the key; an id header that disagrees, or is wanted and not there.
+    /// A body that is not JSON, has no known shape, or is ambiguous; an empty body whose content
+    /// makes the key; an id header that disagrees, or is needed and absent.
     pub fn identify<'a>(
         &self,
         provider: &Name,
@@ -353,7 +351,7 @@ impl EventRule {
         self.identify_document(provider, head.into(), signed_id, body, document)
     }
 
-    /// The same of a body that is read as this document.
+    /// The same for a body that is read as this document.
     pub(crate) fn identify_document(
         &self,
         provider: &Name,

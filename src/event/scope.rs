@@ -1,11 +1,11 @@
-//! Whose events a key is one of, beside its provider's.
+//! The scope of a key within its provider.
 
 use std::sync::Arc;
 
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::name::Name;
 
-/// A tenant of several, and a consumer of several; and a place among the unconfirmed contents of a key.
+/// A tenant, a consumer, and a place among the unconfirmed contents of a key, each optional.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Scope {
     pub(crate) tenant: Option<Name>,
@@ -15,12 +15,12 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// To be shared by keys; `None` where it says nothing.
+    /// Shares the scope between keys; `None` if it is empty.
     pub(crate) fn shared(self) -> Option<Arc<Self>> {
         (self != Self::default()).then(|| Arc::new(self))
     }
 
-    /// `provider`, `@tenant`, `/consumer` and `?place`: no name holds one of these marks.
+    /// `provider`, `@tenant`, `/consumer` and `?place`: no name contains one of these marks.
     pub(crate) fn encoded(&self, provider: &Name) -> String {
         let mut text = provider.to_string();
         for (mark, name) in [('@', &self.tenant), ('/', &self.consumer)] {

@@ -5,14 +5,14 @@ use super::error::{EventError, EventErrorKind as Kind};
 use super::field::{Field, text_of};
 use super::members::{Found, Wanted};
 
-/// What an event must say to be handled here.
+/// The conditions for an event to be handled here.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Selection {
-    /// Where its type stands.
+    /// The place of its type.
     types_at: Option<Field>,
-    /// The types that are wanted; none is all.
+    /// The selected types; `None` selects all.
     types: Option<Box<[Box<str>]>>,
-    /// Who it must be for, where it names somebody.
+    /// The accepted recipients, for each field that may name one.
     addressees: Vec<(Field, Box<[Box<str>]>)>,
     wanted: Wanted,
 }
@@ -37,7 +37,7 @@ impl Selection {
         self.known()
     }
 
-    /// Knows where to look from now on.
+    /// Prepares the lookup of its members.
     fn known(mut self) -> Self {
         let types = self.types_at.iter().filter(|_| self.types.is_some());
         let fields = types.chain(self.addressees.iter().map(|(field, _)| field));
@@ -48,7 +48,7 @@ impl Selection {
 
     /// Refuses an event that is not for this receiver.
     ///
-    /// What cannot be read is none of its business: whether that is an event the rule says.
+    /// Unreadable content passes: the rule decides whether it is an event.
     pub(super) fn check(&self, body: &[u8]) -> Result<(), EventError> {
         if self.types.is_none() && self.addressees.is_empty() {
             return Ok(());
@@ -71,13 +71,13 @@ impl Selection {
     }
 }
 
-/// Whether each spelling of a field that is there is one of these texts; `None` where none is there, or
-/// is null or empty.
+/// Whether each spelling of a field that is present is one of these texts; `None` if none is
+/// present, or all are null or empty.
 ///
 /// # Errors
 ///
-/// A spelling that is no text, such as a list, which may name one of them all the same: the event must
-/// not be answered with success for that.
+/// A spelling that is not text, such as a list. It may still name one of them, so the event must
+/// not be answered with success because of it.
 fn all_of(
     field: &Field,
     texts: &[Box<str>],

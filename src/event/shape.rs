@@ -1,4 +1,4 @@
-//! What a provider's events look like: which members make the key, the fingerprint and the time.
+//! The shapes of a provider's events: which members make the key, the fingerprint and the time.
 
 mod known;
 
@@ -19,13 +19,13 @@ use crate::error::{ConfigError, ConfigErrorKind};
 
 pub(crate) use known::KnownShape;
 
-/// One form that a provider's events have: which members make the key, which the fingerprint.
+/// A form of a provider's events: which members make the key, and which the fingerprint.
 ///
-/// A field is a JSON pointer (RFC 6901) through objects. Where a sender spells a member in two
-/// ways, both pointers stand with `|` between them; if both are there, they must agree. A field of
-/// the key can be a parameter of the query too: `?id`, or `/data/id|?data.id`. It is decoded as a
-/// form is, and one that is there twice is refused. In the key of an
-/// [item](super::EventRule::each), `^/id` is a member of the envelope.
+/// A field is a JSON pointer (RFC 6901) through objects. If a sender spells a member in two ways,
+/// write both pointers with `|` between them; if both are present, they must agree. A field of the
+/// key can also be a query parameter: `?id`, or `/data/id|?data.id`. It is decoded as in a form,
+/// and refused if it occurs twice. In the key of an [item](super::EventRule::each), `^/id` is a
+/// member of the envelope.
 #[derive(Debug, Clone)]
 pub struct Shape {
     pub(super) name: Cow<'static, str>,
@@ -38,7 +38,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape whose events are told apart by these fields, each a string or an integer.
+    /// A shape whose events are identified by these fields, each a string or an integer.
     ///
     /// Integers count by their digits, of any length, and equal the string of those digits.
     ///
@@ -75,7 +75,7 @@ impl Shape {
         })
     }
 
-    /// A shape that only recognises a body, by its conditions, and names no key: for
+    /// A shape that only recognizes a body by its conditions, without a key: for
     /// [`EventRule::unsigned_id_for`](super::EventRule::unsigned_id_for).
     pub fn recognized(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Shape {
         }
     }
 
-    /// The shape fits only where this member is there and not null. All conditions of a shape must
+    /// The shape fits only if this member is present and not null. All conditions of a shape must
     /// hold.
     ///
     /// # Errors
@@ -99,7 +99,7 @@ impl Shape {
         self.demand(field, Demand::Filled)
     }
 
-    /// The shape fits only where this member is there, null or not.
+    /// The shape fits only if this member is present, null or not.
     ///
     /// # Errors
     ///
@@ -108,8 +108,7 @@ impl Shape {
         self.demand(field, Demand::There)
     }
 
-    /// The shape fits only where this member is one of these texts, or an integer with these
-    /// digits.
+    /// The shape fits only if this member is one of these texts, or an integer with these digits.
     ///
     /// # Errors
     ///
@@ -122,7 +121,7 @@ impl Shape {
         self.demand(field, Demand::OneOf(boxed(texts)))
     }
 
-    /// The shape fits only where this member is not there.
+    /// The shape fits only if this member is absent.
     ///
     /// # Errors
     ///
@@ -131,14 +130,14 @@ impl Shape {
         self.demand(field, Demand::Absent)
     }
 
-    /// The shape fits only where the body is an object with no other members than these.
+    /// The shape fits only if the body is an object with no other members than these.
     #[must_use]
     pub fn only<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.conditions.push((None, Demand::Only(boxed(names))));
         self
     }
 
-    /// The shape fits only where this member is an object with no other members than these.
+    /// The shape fits only if this member is an object with no other members than these.
     ///
     /// # Errors
     ///
@@ -156,11 +155,12 @@ impl Shape {
         Ok(self)
     }
 
-    /// The members that say what the event means: a second delivery of one key that differs in
-    /// them is a conflict, unless the key is the sender's [own id](Self::own_id). One that lacks
-    /// counts as null.
+    /// The members that carry the event's meaning.
     ///
-    /// None unless set: whatever has the same key is then the same event.
+    /// A second delivery of one key that differs in them is a conflict, unless the key is the
+    /// sender's [own id](Self::own_id). An absent member counts as null.
+    ///
+    /// None unless set: any content with the same key is then the same event.
     ///
     /// # Errors
     ///
@@ -175,7 +175,7 @@ impl Shape {
         Ok(self)
     }
 
-    /// The member that says when the event happened: RFC 3339, or whole Unix seconds.
+    /// The member with the time of the event: RFC 3339, or whole Unix seconds.
     ///
     /// # Errors
     ///
@@ -185,15 +185,17 @@ impl Shape {
         Ok(self)
     }
 
-    /// The key is the sender's own id of the event, so that other content under it is a duplicate
-    /// too: the same event from an endpoint of another version, or with a count of attempts.
+    /// The key is the sender's own id of the event, so other content under it is also a duplicate.
     ///
-    /// It counts only where a signature is demanded, which covers the body and the id in it.
+    /// Such content comes from an endpoint of another version, or contains a count of attempts, for
+    /// example.
+    ///
+    /// This applies only if a signature is demanded that covers the body and the id in it.
     /// Otherwise other content under one key stays a conflict.
     ///
     /// # Errors
     ///
-    /// A key of several fields, or one of the query: no sender signs those as its id.
+    /// A key of several fields, or a query parameter: no sender signs those as its id.
     pub fn own_id(mut self) -> Result<Self, ConfigError> {
         match &*self.key {
             [id] if !id.reads_query() && !id.reads_envelope() => {}
@@ -203,8 +205,8 @@ impl Shape {
         Ok(self)
     }
 
-    /// Ids that the sender uses for tests, over and over: events with one of them are never
-    /// deduplicated, and told to the observer.
+    /// Ids that the sender reuses for tests: events with one of them are never deduplicated, and
+    /// are reported to the observer.
     ///
     /// # Errors
     ///
@@ -220,10 +222,13 @@ impl Shape {
         Ok(self)
     }
 
-    /// A body of this shape is a question that wants an answer, such as a challenge: the handler
-    /// runs each time and its response is the sender's, and nothing is claimed or recorded.
+    /// Marks a body of this shape as a question that needs an answer, such as a challenge.
     ///
-    /// What fits must hold no event: nothing stops a captured one from running its handler again.
+    /// The handler runs each time, its response is sent to the sender, and nothing is claimed or
+    /// recorded.
+    ///
+    /// A body that fits must contain no event: nothing stops a captured one from running its
+    /// handler again.
     #[must_use]
     pub fn answered(mut self) -> Self {
         self.handling = Handling::Answered;
@@ -234,7 +239,7 @@ impl Shape {
         !self.key.is_empty()
     }
 
-    /// Where its members stand, and whether the form of what stands there is wanted.
+    /// The places of its members, each with whether the form of its value is needed.
     fn pointers(&self) -> impl Iterator<Item = (Pointer, bool)> {
         let conditions = self
             .conditions
@@ -257,7 +262,7 @@ impl Shape {
         Ok(true)
     }
 
-    /// The fingerprint of what an event means, of which this is the body.
+    /// The fingerprint of an event with this body.
     pub(super) fn fingerprint_of(
         &self,
         found: &Found<'_>,
@@ -277,7 +282,7 @@ impl Shape {
         Ok(Fingerprint::taken(meaning))
     }
 
-    /// When it happened, if that can be read.
+    /// When the event happened, if that can be read.
     pub(super) fn time_of(&self, found: &Found<'_>) -> Result<Option<UnixTime>, EventError> {
         match &self.time {
             Some(field) => field.time(found).map_err(|kind| field.error(kind)),
@@ -285,7 +290,7 @@ impl Shape {
         }
     }
 
-    /// How an event of this shape is handled whose key `reads` as this text or not.
+    /// How to handle an event of this shape; `reads` says whether its key equals a text.
     pub(super) fn handling_of(&self, reads: impl Fn(&[u8]) -> bool) -> Handling {
         if self.test_ids.iter().any(|id| reads(id.as_bytes())) {
             Handling::TestId
@@ -298,7 +303,7 @@ impl Shape {
 /// The form of null.
 const NULL: &[u8] = &[mark(b'n')];
 
-/// The shapes that a rule knows, of which the first that fits counts.
+/// The shapes that a rule knows; the first that fits applies.
 #[derive(Debug, Clone)]
 pub(super) struct Shapes {
     pub(super) all: Box<[Shape]>,
@@ -314,14 +319,14 @@ impl Shapes {
         Ok(Self::known(all))
     }
 
-    /// Of at least one.
+    /// At least one shape.
     pub(super) fn known(shapes: impl Into<Box<[Shape]>>) -> Self {
         let all = shapes.into();
         let wanted = Wanted::new(all.iter().flat_map(Shape::pointers));
         Self { all, wanted }
     }
 
-    /// The shape of this body, and what stands in it.
+    /// The shape of this body, and the values found in it.
     pub(super) fn of<'a>(
         &'a self,
         body: &'a [u8],
@@ -339,7 +344,7 @@ impl Shapes {
         Err(EventError::new(Kind::UnknownShape))
     }
 
-    /// Names what was looked for in what is no object, such as a list of events.
+    /// Names the missing field of a body that is not an object, such as a list of events.
     fn in_no_object(&self) -> EventError {
         let field = self.all.iter().flat_map(|shape| shape.key.iter());
         match field.flat_map(KeyField::pointers).next() {

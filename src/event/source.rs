@@ -1,4 +1,4 @@
-//! Where a rule finds what it tells events apart by.
+//! Where a rule finds the key of an event.
 
 use std::borrow::Cow;
 
@@ -17,19 +17,19 @@ use crate::name::Name;
 
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    /// What fits no shape is refused, or kept under this name.
+    /// A body that fits no shape is refused, or keyed under this name.
     Members(Shapes, Option<Cow<'static, str>>),
     SignedId,
     Body(Option<Box<WithId>>),
-    /// Nowhere in the whole body: only the items of its list are events.
+    /// Not in the body as a whole: only the items of its list are events.
     ItemsAlone,
     /// A header that nothing covers.
     InsecureHeader(HeaderName),
 }
 
 impl Source {
-    /// What is known of the event in this body, which is read as this document. It is an item of a list
-    /// where there is an envelope.
+    /// The identity of the event in this body, which is read as this document. With an envelope, it
+    /// is an item of a list.
     pub(super) fn identify(
         &self,
         provider: &Name,
@@ -74,7 +74,7 @@ impl Source {
         }
     }
 
-    /// Whether parameters of the query can be part of a key.
+    /// Whether query parameters can be part of a key.
     pub(super) fn reads_query(&self) -> bool {
         match self {
             Self::Members(shapes, _) => shapes.read_query(),
@@ -82,7 +82,7 @@ impl Source {
         }
     }
 
-    /// Whether members of an envelope can be.
+    /// Whether members of an envelope can be part of a key.
     pub(super) fn reads_envelope(&self) -> bool {
         match self {
             Self::Members(shapes, _) => shapes.read_envelope(),
@@ -98,12 +98,12 @@ fn by_members(
     body: &[u8],
     envelope: Option<&Found<'_>>,
 ) -> Result<Identity, EventError> {
-    // A notice whose query says everything may have no body.
+    // A notification whose query contains the whole event may have no body.
     let has_members = !content::is_blank(body) || !shapes.read_query();
     let body = if has_members { body } else { b"{}" };
     let mut forms = Forms::new();
     let (shape, found) = shapes.of(body, &mut forms)?;
-    // Whether it is such an event at all comes before what it means.
+    // Whether the body is such an event is decided before its meaning.
     let mut wrong = None;
     let parts = shape.key.iter().map_while(|field| {
         let part = field.part(&found, head.uri().query(), envelope);

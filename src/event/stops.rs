@@ -1,7 +1,7 @@
-//! Where the strings of a text could end, looked for in 64 bytes at once.
+//! Finds where the strings of a text could end, in 64 bytes at once.
 
 /// A bit for each byte of a block of 64 that is a quote, a backslash or a control character, or
-/// follows the text; without `UTF8` also for what is not ASCII.
+/// lies beyond the text; without `UTF8` also for non-ASCII bytes.
 #[inline(never)]
 pub(super) fn stops<const UTF8: bool>(text: &[u8], block: usize) -> u64 {
     let (blocks, rest) = text.as_chunks();
@@ -22,10 +22,10 @@ fn stops_at_end<const UTF8: bool>(rest: &[u8]) -> u64 {
 
 #[inline(always)]
 fn stops_in<const UTF8: bool>(block: &[u8; 64]) -> u64 {
-    // For each eight bytes another bit, so that all eights fit into one.
+    // Each group of eight bytes uses another bit, so that all eight groups fit into one.
     let mut flags = [0; 64];
     for (place, (flag, byte)) in flags.iter_mut().zip(block).enumerate() {
-        // With a sign, what is not ASCII is less than zero.
+        // As a signed number, a non-ASCII byte is less than zero.
         let is_low = if UTF8 {
             *byte < b' '
         } else {
@@ -36,7 +36,7 @@ fn stops_in<const UTF8: bool>(block: &[u8; 64]) -> u64 {
     }
     let (eights, _) = flags.as_chunks();
     let mut stops = (eights.iter()).fold(0, |all, eight| all | u64::from_le_bytes(*eight));
-    // Its bits are a square of eight by eight, which is turned over: by ones, by twos, by fours
+    // Its bits are an eight-by-eight square, which is transposed: by ones, by twos, by fours
     // ("Hacker's Delight", 7-3).
     for (by, upper) in [
         (7, 0x00aa_00aa_00aa_00aa),

@@ -38,7 +38,7 @@ pub enum JwsAlgorithm {
 }
 
 impl JwsAlgorithm {
-    /// Its name in the header of a token.
+    /// Its name in a token's header.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -56,7 +56,7 @@ impl JwsAlgorithm {
         }
     }
 
-    /// Its hash, where it is an HMAC.
+    /// Its hash, if it is an HMAC.
     pub(super) fn hmac(self) -> Option<Digest> {
         match self {
             Self::Hs256 => Some(Digest::Sha256),
@@ -66,7 +66,7 @@ impl JwsAlgorithm {
         }
     }
 
-    /// How it signs, where that is with a private key.
+    /// The signature algorithm, if it uses a private key.
     pub(super) fn public(self) -> Option<PublicKeyAlgorithm> {
         let ecdsa = |curve, digest| {
             Some(PublicKeyAlgorithm::Ecdsa {
@@ -91,7 +91,7 @@ impl JwsAlgorithm {
         }
     }
 
-    /// Whether it can use this key: never a public one as a secret.
+    /// Whether it can use this key: never a public key as a secret.
     pub(super) fn takes(self, key: &SigningKey) -> bool {
         match self.public() {
             None => key.secret().is_some(),
@@ -101,7 +101,7 @@ impl JwsAlgorithm {
         }
     }
 
-    /// Whether this key has made the signature of this text.
+    /// Whether this key made the signature of this text.
     pub(super) fn verify(self, key: &SigningKey, text: &[u8], signature: &[u8]) -> bool {
         match (self.hmac(), self.public(), key.secret(), key.public_key()) {
             (Some(digest), _, Some(secret), _) => {

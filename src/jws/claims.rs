@@ -1,4 +1,4 @@
-//! Whether a token is what the rules say.
+//! Checks a token against the rules.
 
 use std::borrow::Cow;
 
@@ -12,11 +12,11 @@ use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::secret::SigningKey;
 
-/// How far clocks may be apart where a token has ended or not begun: "no more than a few minutes" (RFC 7519, sections
-/// 4.1.4 and 4.1.5), however old it may be.
+/// The maximum clock difference for the end and the beginning of a token: "no more than a few
+/// minutes" (RFC 7519, sections 4.1.4 and 4.1.5), however old it may be.
 const LEEWAY: Tolerance = Tolerance::DEFAULT;
 
-/// What claims are compared with.
+/// The values that claims are compared with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'r> {
     pub(crate) body: &'r [u8],
@@ -25,17 +25,17 @@ pub(crate) struct Request<'r> {
     pub(crate) now: UnixTime,
 }
 
-/// What is wrong with the claims of a token whose signature is right.
+/// The fault in the claims of a token whose signature is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ill {
-    /// One is not there, or not of its type.
+    /// A claim is absent, or of another type.
     Missing,
-    /// One is about something else.
+    /// A claim has another value.
     Other,
     Time(Skew),
 }
 
-/// What a token tells that is right.
+/// The facts from a valid token.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) issued_at: Option<UnixTime>,
@@ -43,7 +43,7 @@ pub(crate) struct Told {
 }
 
 impl Jws {
-    /// Whether this key has signed the token over this payload, which is its own where it is not
+    /// Whether this key signed the token over this payload, which is the token's own unless it is
     /// detached.
     pub(crate) fn signed_by(&self, key: &SigningKey, token: &Token<'_>, input: &[u8]) -> bool {
         let named = self
@@ -55,13 +55,13 @@ impl Jws {
         })
     }
 
-    /// Whether the algorithm that a token names is one of those that may be.
+    /// Whether the algorithm that a token names is one of those allowed.
     pub(crate) fn allows(&self, token: &Token<'_>) -> bool {
         let detached = self.is_detached() == token.payload.is_empty();
         detached && self.algorithms.iter().any(|it| it.name() == token.says.alg)
     }
 
-    /// What is signed: the token's two first parts, with this payload if it is detached.
+    /// The signed content: the token's first two parts, with this payload if it is detached.
     pub(crate) fn input<'t>(&self, token: &Token<'t>, content: &[u8]) -> Cow<'t, [u8]> {
         if !self.is_detached() {
             return Cow::Borrowed(token.front);
@@ -125,7 +125,7 @@ impl Jws {
         };
         let issued = at("iat", self.issued_at)?;
         let (begins, ends) = (at("nbf", false)?, at("exp", self.expires)?);
-        // Each has one side on which it counts; `iat` has both where that is demanded.
+        // Each is checked on one side; `iat` on both if it is demanded.
         let leeway = tolerance.min(LEEWAY);
         for (time, counts_if_old) in [(ends, true), (begins, false), (issued, false)] {
             if let Some(Err(skew)) = time.map(|time| leeway.check(time, now))
@@ -145,8 +145,8 @@ fn is_old(skew: Skew) -> bool {
     matches!(skew, Skew::Old(_))
 }
 
-/// Whole seconds, or what is before the point (RFC 7519, section 2, NumericDate). What is so large that
-/// it has an exponent is no time.
+/// Whole seconds, or the digits before the point (RFC 7519, section 2, NumericDate). A number with
+/// an exponent is too large to be a time.
 fn seconds(value: &Value) -> Option<UnixTime> {
     let text = value.as_number()?.to_string();
     let mut parts = text.split('.');

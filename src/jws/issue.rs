@@ -8,10 +8,10 @@ use super::rules::{Jws, KeyBy};
 use crate::digest::Digest;
 use crate::secret::Material;
 
-/// How long a token of tests holds.
+/// The lifetime of a test token in seconds.
 const LIFE: u64 = 60;
 
-/// What a token is made of.
+/// The content of a token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Draft<'d> {
     pub(crate) time: u64,
@@ -20,14 +20,14 @@ pub(crate) struct Draft<'d> {
     pub(crate) key_id: &'d str,
     pub(crate) body: &'d [u8],
     pub(crate) url: Option<&'d str>,
-    /// Whether the body is the claims.
+    /// Whether the body contains the claims.
     pub(crate) is_body: bool,
-    /// The headers that are signed, where a token lists them.
+    /// The signed headers, if a token lists them.
     pub(crate) listed: &'d str,
 }
 
 impl<'d> Draft<'d> {
-    /// A text that is no time counts as the first one.
+    /// A text that is not a time counts as zero.
     pub(crate) fn of(
         time: &'d str,
         id: &'d str,
@@ -48,7 +48,8 @@ impl<'d> Draft<'d> {
 }
 
 impl Jws {
-    /// A token that is signed over `signed` and tells `told`; `spoil` changes one bit of the signature.
+    /// A token that is signed over `signed` and states `told`; `spoil` changes one bit of the
+    /// signature.
     pub(crate) fn issue(
         &self,
         material: &Material,

@@ -1,7 +1,6 @@
 //! Signatures in the form of JWS (RFC 7515), and the claims of JWTs (RFC 7519).
 //!
-//! The algorithm is the one that the scheme names: what a token says of it must agree, and chooses
-//! nothing.
+//! The scheme names the algorithm. A token's own statement must agree, but chooses nothing.
 
 mod algorithm;
 mod claims;

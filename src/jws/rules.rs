@@ -7,13 +7,13 @@ use crate::coverage::Coverage;
 use crate::encoding::Encoding;
 use crate::secret::SigningKey;
 
-/// What a sender's token must be: which algorithms, and which claims.
+/// The rules for a sender's token: its algorithms and claims.
 ///
 /// ```
 /// use tower_webhook::Encoding;
 /// use tower_webhook::signature::{Jws, JwsAlgorithm, Place, Scheme};
 ///
-/// // As Plaid signs.
+/// // Plaid's rules.
 /// let token = Jws::new([JwsAlgorithm::Es256])
 ///     .key_by_kid()
 ///     .body_hash("request_body_sha256", Encoding::Hex)
@@ -37,7 +37,7 @@ pub struct Jws {
     pub(super) expires: bool,
 }
 
-/// Where the name of the key stands.
+/// The place of the key's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeyBy {
     Nothing,
@@ -45,12 +45,12 @@ pub(super) enum KeyBy {
     Claim(Cow<'static, str>),
 }
 
-/// What is signed.
+/// The signed payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Payload {
-    /// Claims, in the token.
+    /// Claims, inside the token.
     Claims,
-    /// The scheme's content, which the token leaves out.
+    /// The scheme's content, which the token omits.
     Detached,
 }
 
@@ -72,12 +72,12 @@ impl Jws {
         }
     }
 
-    /// The token leaves its payload out, which is the scheme's content: the body unless set.
+    /// The token omits its payload, which is the scheme's content: the body unless set.
     ///
     /// ```
     /// use tower_webhook::signature::{Jws, JwsAlgorithm, Place, Scheme};
     ///
-    /// // As Fireblocks signs.
+    /// // Fireblocks' rules.
     /// let token = Jws::new([JwsAlgorithm::Rs512]).key_by_kid().detached();
     /// let scheme = Scheme::jws(Place::header("Fireblocks-Webhook-Signature"), token).build()?;
     /// # drop(scheme);
@@ -89,14 +89,14 @@ impl Jws {
         self
     }
 
-    /// This member of the token's header lists the request's headers that are signed, with commas between
-    /// them: where they stand in the content, [`Component::ListedHeaders`](crate::signature::Component)
-    /// says.
+    /// This member of the token's header lists the signed request headers, separated by commas.
+    ///
+    /// [`Component::ListedHeaders`](crate::signature::Component) sets their place in the content.
     ///
     /// ```
     /// use tower_webhook::signature::{Component, Jws, JwsAlgorithm, Place, Scheme};
     ///
-    /// // As TrueLayer signs.
+    /// // TrueLayer's rules.
     /// let token = Jws::new([JwsAlgorithm::Es512]).key_by_kid().detached().headers_listed_by("tl_headers");
     /// let scheme = Scheme::jws(Place::header("Tl-Signature"), token)
     ///     .content([
@@ -124,7 +124,7 @@ impl Jws {
         self
     }
 
-    /// This claim names the key: it is read before anything is proved, and chooses among the
+    /// This claim names the key. It is read before anything is proved, and only selects among the
     /// receiver's own keys.
     ///
     /// ```
@@ -140,7 +140,7 @@ impl Jws {
         self
     }
 
-    /// This claim is the SHA-256 of the body, spelled so.
+    /// This claim is the SHA-256 of the body, in this encoding.
     #[must_use]
     pub fn body_hash(mut self, claim: impl Into<Cow<'static, str>>, spelled: Encoding) -> Self {
         self.body_hash = Some((claim.into(), spelled));
@@ -168,7 +168,7 @@ impl Jws {
         self
     }
 
-    /// This claim reads so, or holds this text in a list.
+    /// This claim has this value, or is a list that contains it.
     ///
     /// ```
     /// use tower_webhook::signature::{Jws, JwsAlgorithm};
@@ -186,7 +186,7 @@ impl Jws {
         self
     }
 
-    /// This claim must be there.
+    /// This claim must be present.
     ///
     /// ```
     /// use tower_webhook::signature::{Jws, JwsAlgorithm};
@@ -214,15 +214,15 @@ impl Jws {
         self
     }
 
-    /// `iat` must be there, and as near as the scheme's tolerance.
+    /// `iat` must be present, and within the scheme's tolerance.
     #[must_use]
     pub fn issued_at(mut self) -> Self {
         self.issued_at = true;
         self
     }
 
-    /// `exp` must be there. Where it is there it counts anyway, and `nbf` too, both with the scheme's
-    /// tolerance.
+    /// `exp` must be present. A present `exp` or `nbf` is always checked, with the scheme's
+    /// tolerance or five minutes, whichever is less.
     ///
     /// ```
     /// use tower_webhook::signature::{Jws, JwsAlgorithm};
@@ -249,7 +249,7 @@ impl Jws {
         self.url_hash.is_some()
     }
 
-    /// What the claims vouch for.
+    /// The coverage of the claims.
     pub(crate) fn covers(&self, is_body: bool) -> Coverage {
         match self.body_hash.is_some() || is_body {
             true => Coverage::Body,
@@ -262,14 +262,14 @@ impl Jws {
         self.algorithms.iter().any(|algorithm| algorithm.takes(key))
     }
 
-    /// How it is signed, where that is with a private key.
+    /// The signature algorithm, if it uses a private key.
     pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
         self.algorithms
             .iter()
             .find_map(|algorithm| algorithm.public())
     }
 
-    /// Refuses rules that say nothing, or contradict each other.
+    /// Refuses rules that state nothing, or contradict each other.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         if self.algorithms.is_empty() {
             return Err("a JWS needs an algorithm");
@@ -287,7 +287,7 @@ impl Jws {
         }
     }
 
-    /// The name of the key that a token tells.
+    /// The name of the key in a token.
     pub(crate) fn key_name(&self, token: &Token<'_>) -> Option<String> {
         match &self.key_by {
             KeyBy::Nothing => None,
@@ -296,7 +296,7 @@ impl Jws {
         }
     }
 
-    /// The headers that a token lists; empty where the rules know of no list.
+    /// The headers that a token lists; empty if the rules define no list.
     pub(crate) fn listed(&self, token: &Token<'_>) -> Option<String> {
         match &self.listed {
             Some(member) => token.member(member),
@@ -304,12 +304,12 @@ impl Jws {
         }
     }
 
-    /// Whether a token lists the headers that are signed.
+    /// Whether a token lists the signed headers.
     pub(crate) fn lists_headers(&self) -> bool {
         self.listed.is_some()
     }
 
-    /// Whether a key name must be told.
+    /// Whether a token must name its key.
     pub(crate) fn names_key(&self) -> bool {
         self.key_by != KeyBy::Nothing
     }

@@ -1,4 +1,4 @@
-//! Tokens that others have published, and tokens that are wrong.
+//! Tokens that others have published, and invalid ones.
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 
@@ -53,7 +53,7 @@ fn the_tokens_of_the_standards_are_right() {
 
 #[test]
 fn the_rules_name_the_algorithm_and_not_the_token() {
-    // Right under its key, and not what the sender signs with.
+    // Valid under its key, but not the sender's algorithm.
     assert!(!signed(JwsAlgorithm::Hs512, &secret(), HS256));
     assert!(!signed(JwsAlgorithm::EdDsa, &public(ES256_KEY), ES256));
     // Without a signature.
@@ -64,7 +64,7 @@ fn the_rules_name_the_algorithm_and_not_the_token() {
             assert!(!signed(algorithm, &secret(), &text));
         }
     }
-    // A MAC under the text of a public key, which everybody knows, where both are allowed.
+    // A MAC under the text of a public key, if both kinds are allowed.
     let key = public(ES256_KEY);
     let rules = Jws::new([JwsAlgorithm::Es256, JwsAlgorithm::Hs256]);
     let header = BASE64URL_NOPAD.encode(br#"{"alg":"HS256"}"#);
@@ -82,7 +82,7 @@ fn what_is_no_token_is_refused_before_a_key_is_asked() {
     let header = part(r#"{"alg":"HS256"}"#);
     let good = format!("{header}.e30.AAAA");
     assert!(Token::parse(good.as_bytes()).is_some());
-    // What is not known and not critical is passed over (RFC 7515, section 4), in any order and spelling.
+    // Unknown members that are not critical are ignored (RFC 7515, section 4), in any order and spelling.
     let more = part("{ \"tl_version\": \"2\", \"alg\" : \"HS256\" }");
     assert!(Token::parse(format!("{more}.e30.AAAA").as_bytes()).is_some());
     for text in [
@@ -105,7 +105,8 @@ fn what_is_no_token_is_refused_before_a_key_is_asked() {
     }
 }
 
-/// What these claims come to by these rules, over the body `{}`, at this time, with five seconds of tolerance.
+/// The result for these claims by these rules, over the body `{}`, at this time, with five seconds
+/// of tolerance.
 fn judged(rules: &Jws, claims: &str, now: u64) -> Result<Option<u64>, Ill> {
     judged_within(5, rules, claims, now)
 }
@@ -136,12 +137,12 @@ fn times_count_by_their_meaning_and_to_the_second() {
     assert_eq!(judged(&none, r#"{"nbf":1000}"#, 995), Ok(None));
     assert_eq!(judged(&none, r#"{"nbf":1000}"#, 994), ahead(6));
     assert_eq!(judged(&none, r#"{"nbf":1000}"#, 9999), Ok(None));
-    // A fraction of the second that it is.
+    // A fraction of the current second.
     assert_eq!(
         judged_within(1, &none, r#"{"nbf":1000.999}"#, 1000),
         Ok(None)
     );
-    // One that was issued in the future was not issued.
+    // A token issued in the future is refused.
     assert_eq!(judged(&none, r#"{"iat":1000}"#, 994), ahead(6));
     assert_eq!(judged(&none, r#"{"iat":1000.75}"#, 9999), Ok(Some(1000)));
     let issued = none.clone().issued_at();
@@ -153,12 +154,12 @@ fn times_count_by_their_meaning_and_to_the_second() {
         Err(Ill::Missing)
     );
     assert_eq!(judged(&issued, r#"{"iat":-1}"#, 0), Err(Ill::Missing));
-    // What is written with an exponent is not what stands before its point.
+    // The digits before the point of a number with an exponent are not its value.
     assert_eq!(judged(&none, r#"{"nbf":1.5e300}"#, 1000), Err(Ill::Missing));
     assert_eq!(judged(&none.expires(), "{}", 1000), Err(Ill::Missing));
 }
 
-/// A token may be delivered an hour late; that clocks are an hour apart it does not say.
+/// A wide tolerance allows a token an hour late, but not clocks an hour apart.
 #[test]
 fn a_wide_tolerance_is_of_the_age_and_not_of_the_ends() {
     let issued = Jws::new([JwsAlgorithm::Hs256]).issued_at();

@@ -1,7 +1,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 
-/// A compact JWS (RFC 7515, section 7.1), of which nothing is proved yet.
+/// A compact JWS (RFC 7515, section 7.1), with nothing proved yet.
 ///
 /// ```text
 /// token   = header "." payload "." signature   ; each base64url without padding
@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// ```
 #[derive(Debug)]
 pub(crate) struct Token<'t> {
-    /// The two first parts with the dot between, as they are written.
+    /// The first two parts with the dot between them, as written.
     pub(super) front: &'t [u8],
     pub(super) header: &'t [u8],
     pub(super) payload: &'t [u8],
@@ -17,30 +17,30 @@ pub(crate) struct Token<'t> {
     pub(super) says: Header,
 }
 
-/// The members of a token's header that are read.
+/// The members that are read from a token's header.
 #[derive(Debug, Deserialize)]
 pub(super) struct Header {
     pub(super) alg: String,
     pub(super) kid: Option<String>,
-    /// Extensions that must be understood: none is.
+    /// Extensions that must be understood: none is supported.
     #[serde(default, deserialize_with = "is_there")]
     crit: bool,
-    /// Whether the payload is no base64 (RFC 7797): never here.
+    /// Whether the payload is not base64 (RFC 7797): not supported.
     #[serde(default, deserialize_with = "is_there")]
     b64: bool,
 }
 
-/// That a member is there, whatever it says: `null` too.
+/// True if a member is present, even with the value `null`.
 fn is_there<'de, D: serde::Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     serde::de::IgnoredAny::deserialize(value).map(|_| true)
 }
 
-/// Longer ones are none: the payload of a JWT is some members.
+/// A longer text is no token: the payload of a JWT has only some members.
 const MAX_TOKEN: usize = 16 * 1024;
 const MAX_SIGNATURE: usize = 1024;
 
 impl<'t> Token<'t> {
-    /// The token that this text is, if it is one.
+    /// The token in this text, if it is one.
     pub(crate) fn parse(text: &'t [u8]) -> Option<Self> {
         if text.len() > MAX_TOKEN {
             return None;
@@ -77,7 +77,7 @@ impl<'t> Token<'t> {
     }
 }
 
-/// What base64url spells, in the one spelling that it has.
+/// Decodes base64url, of which only one encoding is accepted.
 pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     BASE64URL_NOPAD.decode(text).ok()
 }

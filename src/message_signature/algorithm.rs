@@ -5,7 +5,7 @@ use crate::asymmetric::{Curve, EcdsaForm, PublicKeyAlgorithm};
 use crate::digest::Digest;
 use crate::secret::SigningKey;
 
-/// How a message is signed (RFC 9421, section 3.3).
+/// The algorithm of a message signature (RFC 9421, section 3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -44,7 +44,7 @@ impl MessageAlgorithm {
         }
     }
 
-    /// How it signs, where that is with a private key.
+    /// The signature algorithm, if it uses a private key.
     pub(super) const fn public(self) -> Option<PublicKeyAlgorithm> {
         match self {
             Self::HmacSha256 => None,
@@ -66,7 +66,7 @@ impl MessageAlgorithm {
         }
     }
 
-    /// Whether it can use this key: never a public one as a secret.
+    /// Whether it can use this key: never a public key as a secret.
     pub(super) fn takes(self, key: &SigningKey) -> bool {
         match self.public() {
             None => key.secret().is_some(),
@@ -76,7 +76,7 @@ impl MessageAlgorithm {
         }
     }
 
-    /// Whether this key has made the signature of this base.
+    /// Whether this key made the signature of this base.
     pub(super) fn verify(self, key: &SigningKey, base: &[u8], signature: &[u8]) -> bool {
         match (self.public(), key.secret(), key.public_key()) {
             (None, Some(secret), _) => {

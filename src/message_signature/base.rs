@@ -1,4 +1,4 @@
-//! The text that is signed (RFC 9421, section 2.5).
+//! The signature base: the signed text (RFC 9421, section 2.5).
 
 use http::{HeaderMap, Method, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -8,16 +8,16 @@ use super::identifier::{Identifier, Source};
 use super::target::Target;
 use super::unread::Unread;
 
-/// What stands for itself in a parameter of the query (RFC 9421, section 2.2.8, after the URL
+/// The characters that are not escaped in a query parameter (RFC 9421, section 2.2.8, after the URL
 /// Standard's set of `application/x-www-form-urlencoded`).
 const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'*')
     .remove(b'-')
     .remove(b'.')
     .remove(b'_');
-/// More parameters are work for strangers to cause.
+/// More parameters would let strangers cause work.
 const MAX_PARAMETERS: usize = 1024;
-/// No signed text is longer.
+/// The longest signed text.
 const MAX_BASE: usize = 64 * 1024;
 
 /// The head of a request, and the URL that its sender was given.
@@ -85,7 +85,7 @@ fn value(asked: Asked<'_>, target: Option<&Target>, source: &Source) -> Result<S
     })
 }
 
-/// The value of the one parameter of this encoded name, encoded.
+/// The encoded value of the only parameter with this encoded name.
 fn parameter(uri: &Uri, name: &str) -> Result<String, Unread> {
     let encode = |text: &str| utf8_percent_encode(text, PARAMETER).to_string();
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());

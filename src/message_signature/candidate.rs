@@ -7,7 +7,7 @@ use super::unread::Unread;
 use crate::clock::UnixTime;
 use crate::digest::Digest;
 
-/// As ids elsewhere.
+/// The same limit as for other ids.
 const MAX_TEXT: usize = 256;
 
 /// A signature that may count, before a key was tried.
@@ -24,12 +24,12 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
-    /// Whether the digests that it covers are those of this body.
+    /// Whether the covered digests match this body.
     pub(crate) fn is_of(&self, body: &[u8]) -> bool {
         digests::all_match(&self.digests, body)
     }
 
-    /// What is signed.
+    /// The signed text.
     pub(crate) fn base(&self) -> &[u8] {
         &self.base
     }

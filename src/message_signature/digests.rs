@@ -7,7 +7,7 @@ use super::field::{combined, dictionary};
 use super::unread::Unread;
 use crate::digest::Digest;
 
-/// The hash of this name. What else is registered proves nothing, and is passed over.
+/// The hash with this name. Other registered hashes prove nothing, and are ignored.
 pub(super) fn known(name: &str) -> Option<Digest> {
     match name {
         "sha-256" => Some(Digest::Sha256),
@@ -16,7 +16,7 @@ pub(super) fn known(name: &str) -> Option<Digest> {
     }
 }
 
-/// The digests of a field that are known: at least one.
+/// The known digests of a field: at least one.
 pub(super) fn read(
     headers: &HeaderMap,
     name: &HeaderName,
@@ -40,7 +40,7 @@ pub(super) fn read(
     }
 }
 
-/// Whether all of these are of this body. A digest is no secret: it is compared as any text is.
+/// Whether all of these match this body. A digest is not a secret, so it is compared like any text.
 pub(super) fn all_match(digests: &[(Digest, Vec<u8>)], body: &[u8]) -> bool {
     let mut hashes: Vec<(Digest, Vec<u8>)> = Vec::new();
     digests.iter().all(|(digest, told)| {

@@ -5,24 +5,24 @@ use sfv::{Dictionary, FieldType, Item, List, ListEntry, ListSerializer, Parser};
 
 use super::unread::Unread;
 
-/// Longer fields are not looked at where they are signed.
+/// A longer field cannot be signed.
 const MAX_FIELD: usize = 16 * 1024;
 
-/// How the lines of a field become one value.
+/// How the lines of a field are combined into one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Form {
-    /// With commas between them.
+    /// Joined by commas.
     Plain,
-    /// `sf`: as the structured field that they are is written.
+    /// `sf`: serialized again as a structured field.
     Strict,
-    /// `key`: one member of the dictionary that they are.
+    /// `key`: one member of the dictionary in the field.
     Member(String),
     /// `bs`: each line in base64.
     Bytes,
 }
 
 impl Form {
-    /// Whether each letter of the field counts.
+    /// Whether each byte of the field counts.
     pub(super) fn is_literal(&self) -> bool {
         matches!(self, Self::Plain | Self::Bytes)
     }
@@ -57,7 +57,7 @@ pub(super) fn value(headers: &HeaderMap, name: &HeaderName, form: &Form) -> Resu
     }
 }
 
-/// The lines of a field, with commas between them.
+/// The lines of a field, joined by commas.
 pub(super) fn combined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Unread> {
     match value(headers, name, &Form::Plain) {
         Ok(text) => Ok(Some(text)),
@@ -78,15 +78,15 @@ pub(super) fn dictionary(text: &str) -> Result<Dictionary, Unread> {
     Parser::new(text).parse().map_err(|_| Unread::Malformed)
 }
 
-/// A member of a dictionary or list as it is written.
+/// The serialized member of a dictionary or list.
 pub(super) fn one(entry: &ListEntry) -> String {
     let mut list = ListSerializer::new();
     list.members(std::iter::once(entry));
     list.finish().unwrap_or_default()
 }
 
-/// A structured field as it is written. Nothing in it says of which of the three types it is: it is of
-/// those that read it, and where several do they must write the same.
+/// A serialized structured field. Its text does not state which of the three types it is: every
+/// type that can parse it is tried, and all of them must give the same text.
 fn strict(text: &str) -> Result<String, Unread> {
     let empty = Option::<String>::unwrap_or_default;
     let read = [

@@ -1,4 +1,4 @@
-//! What names a component of a signature (RFC 9421, section 2).
+//! The identifier of a component of a signature (RFC 9421, section 2).
 
 use http::HeaderName;
 use sfv::{BareItem, FieldType, Item};
@@ -10,12 +10,12 @@ use super::unread::Unread;
 /// A component that a signature covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identifier {
-    /// As it is signed, with its parameters.
+    /// The signed text, with its parameters.
     pub(super) text: String,
     pub(super) source: Source,
 }
 
-/// Where the value of a component comes from.
+/// The source of a component's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Source {
     Method,
@@ -28,7 +28,7 @@ pub(super) enum Source {
     /// The parameter of this name, percent-encoded.
     QueryParam(String),
     Field(HeaderName, Form),
-    /// A field of the trailers, which no receiver keeps.
+    /// A field of the trailers, which no receiver stores.
     Trailer,
 }
 
@@ -42,7 +42,7 @@ struct Parameters {
 }
 
 impl Identifier {
-    /// The identifier that a structured item is.
+    /// The identifier in a structured item.
     pub(super) fn of(item: &Item) -> Result<Self, Unread> {
         let name = item.bare_item.as_string().ok_or(Unread::Malformed)?;
         let told = Parameters::of(item)?;
@@ -52,7 +52,7 @@ impl Identifier {
         })
     }
 
-    /// The identifier that a user writes down: `@method`, or with its quotes and parameters.
+    /// The identifier in a user's text: `@method`, or with its quotes and parameters.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let item = match text.starts_with('"') {
             true => sfv::Parser::new(text).parse::<Item>().ok()?,
@@ -61,10 +61,10 @@ impl Identifier {
         Self::of(&item).ok()
     }
 
-    /// Whether a signature that covers this one covers what `wanted` demands.
+    /// Whether a signature that covers this component covers `wanted`.
     pub(super) fn satisfies(&self, wanted: &Self) -> bool {
         match (&self.source, &wanted.source) {
-            // All of the field is signed, whether in base64 or not. Of a digest it is enough what it means.
+            // All of the field is signed, whether in base64 or not. For a digest its meaning is enough.
             (Source::Field(name, form), Source::Field(other, Form::Plain)) if name == other => {
                 form.is_literal() || self.is_digest()
             }
@@ -72,7 +72,7 @@ impl Identifier {
         }
     }
 
-    /// Whether it is a digest of the body, or the member of one that is known here.
+    /// Whether it is a digest of the body, or a member of one with a known hash.
     pub(super) fn is_digest(&self) -> bool {
         let known = |key: &str| digests::known(key).is_some();
         match &self.source {
@@ -97,7 +97,7 @@ impl Parameters {
                 "tr" if flag => told.tr = true,
                 "key" => told.key = Some(text().ok_or(Unread::Malformed)?),
                 "name" => told.name = Some(text().ok_or(Unread::Malformed)?),
-                // `req` is of responses alone; any other is one that nobody here knows.
+                // `req` is for responses only; any other parameter is unknown.
                 _ => return Err(Unread::UnknownParameter),
             }
         }

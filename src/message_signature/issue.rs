@@ -1,4 +1,4 @@
-//! Signatures as a simulated sender makes them.
+//! Signatures like those of a sender, for tests.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
@@ -9,10 +9,10 @@ use super::rules::MessageSignatures;
 use crate::digest::Digest;
 use crate::secret::Material;
 
-/// How long a signature of tests holds.
+/// The lifetime of a test signature in seconds.
 const LIFE: u64 = 300;
 
-/// What a signature tells.
+/// The values that a signature states.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Draft<'d> {
     pub(crate) time: &'d str,
@@ -21,8 +21,8 @@ pub(crate) struct Draft<'d> {
 }
 
 impl MessageSignatures {
-    /// The headers that sign this request over `signed` and tell `told`; `spoil` changes one bit of the
-    /// signature.
+    /// The headers that sign this request over `signed` and state `told`; `spoil` changes one bit
+    /// of the signature.
     pub(crate) fn issue(
         &self,
         material: &Material,
@@ -86,7 +86,7 @@ impl MessageSignatures {
     }
 }
 
-/// Adds a header that is covered and not there.
+/// Adds a header that is covered but absent.
 fn complete(
     headers: &mut HeaderMap,
     name: &HeaderName,

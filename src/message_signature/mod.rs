@@ -1,7 +1,7 @@
 //! HTTP message signatures (RFC 9421), with digests of the body (RFC 9530).
 //!
-//! Which algorithms count and what must be covered is the receiver's to say. What a message says of
-//! its algorithm must agree, and chooses nothing.
+//! The receiver decides which algorithms count and which components must be covered. The algorithm
+//! that a message names must agree, but chooses nothing.
 //!
 //! ```text
 //! Signature-Input: label=(component ...);created=...;keyid="..."

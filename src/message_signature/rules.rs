@@ -9,10 +9,10 @@ use crate::clock::{Skew, Tolerance, UnixTime};
 use crate::coverage::Coverage;
 use crate::secret::SigningKey;
 
-/// Which signatures of a message count (RFC 9421): by which algorithms, and over what.
+/// Selects the signatures of a message that count (RFC 9421): by algorithm and coverage.
 ///
-/// Unless said otherwise a signature must say when it was `created`, under any label, and a message with more
-/// than four that may count is refused. An `expires` that is there always counts.
+/// Unless set otherwise, a signature must state when it was `created`, any label is accepted, and a message
+/// with more than four signatures that may count is refused. A present `expires` is always checked.
 ///
 /// ```
 /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures, PublicUrl, Scheme};
@@ -30,7 +30,7 @@ use crate::secret::SigningKey;
 pub struct MessageSignatures {
     pub(super) algorithms: Vec<MessageAlgorithm>,
     covering: Option<Vec<Cow<'static, str>>>,
-    /// What `covering` says, once it was checked.
+    /// The components of `covering`, after the check.
     demanded: Vec<Identifier>,
     pub(super) label: Option<Cow<'static, str>>,
     pub(super) tag: Option<Cow<'static, str>>,
@@ -59,9 +59,11 @@ impl MessageSignatures {
         }
     }
 
-    /// These components must be covered: a derived one (`@method`, `@target-uri`), a header
-    /// (`content-digest`), or either with its parameters as they are signed
-    /// (`"@query-param";name="id"`). A signature may cover more.
+    /// Demands that these components are covered.
+    ///
+    /// Each is a derived one (`@method`, `@target-uri`), a header (`content-digest`), or either
+    /// with its parameters as they are signed (`"@query-param";name="id"`). A signature may cover
+    /// more.
     ///
     /// Without `content-digest` or `repr-digest` the body is not proved.
     ///
@@ -82,10 +84,11 @@ impl MessageSignatures {
         self
     }
 
-    /// Only the signature under this label counts.
+    /// Accepts only the signature with this label.
     ///
-    /// Say it, or the [tag](Self::tag), where proxies on the way sign too and keys come from a
-    /// [`KeySource`](crate::keys::KeySource): such a message is judged by the key that its first signature names.
+    /// Set it, or the [tag](Self::tag), if proxies also sign and keys come from a
+    /// [`KeySource`](crate::keys::KeySource): such a message is checked with the key that its first
+    /// signature names.
     ///
     /// ```
     /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures};
@@ -99,14 +102,14 @@ impl MessageSignatures {
         self
     }
 
-    /// Only signatures with this `tag` count.
+    /// Accepts only signatures with this `tag`.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<Cow<'static, str>>) -> Self {
         self.tag = Some(tag.into());
         self
     }
 
-    /// `expires` must be there.
+    /// Demands `expires`.
     ///
     /// ```
     /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures};
@@ -120,7 +123,8 @@ impl MessageSignatures {
         self
     }
 
-    /// `created` may lack. A captured message is then fresh until its `expires`, or for ever.
+    /// Allows signatures without `created`. A captured message is then fresh until its `expires`,
+    /// or for ever.
     ///
     /// ```
     /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures};
@@ -134,7 +138,7 @@ impl MessageSignatures {
         self
     }
 
-    /// `keyid` must be there. Where it is there, it names the key anyway.
+    /// Demands `keyid`. A present `keyid` names the key in any case.
     ///
     /// ```
     /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures};
@@ -148,7 +152,7 @@ impl MessageSignatures {
         self
     }
 
-    /// `nonce` must be there, and is the delivery's id.
+    /// Demands `nonce`, which is the delivery's id.
     ///
     /// ```
     /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures};
@@ -162,7 +166,7 @@ impl MessageSignatures {
         self
     }
 
-    /// The rules for a sender that was given this URL, checked.
+    /// The checked rules for a sender that was given this URL.
     pub(crate) fn checked(&self, url: Option<&str>) -> Result<Self, Cow<'static, str>> {
         if self.algorithms.is_empty() {
             return Err("a message signature needs an algorithm".into());
@@ -196,8 +200,8 @@ impl MessageSignatures {
         &self.demanded
     }
 
-    /// Whether this header must be covered as it is written: not one member of it alone, nor what it
-    /// means as a structured field, of which there is more than one spelling.
+    /// Whether this header must be covered as it is written: neither a single member of it nor its
+    /// value as a structured field, which has more than one spelling.
     pub(crate) fn demands_header(&self, name: &http::HeaderName) -> bool {
         let is_it = |it: &Identifier| match &it.source {
             Source::Field(other, form) => other == name && form.is_literal(),
@@ -206,7 +210,7 @@ impl MessageSignatures {
         self.demanded.iter().any(is_it)
     }
 
-    /// What a signature that counts vouches for.
+    /// The coverage of a signature that counts.
     pub(crate) fn covers(&self) -> Coverage {
         let demands = |source: &Source| self.demanded.iter().any(|it| it.source == *source);
         let url = demands(&Source::TargetUri)
@@ -230,19 +234,19 @@ impl MessageSignatures {
         self.algorithms.iter().any(|algorithm| algorithm.takes(key))
     }
 
-    /// How it is signed, where that is with a private key.
+    /// The signature algorithm, if it uses a private key.
     pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
         self.algorithms
             .iter()
             .find_map(|algorithm| algorithm.public())
     }
 
-    /// The id that a signature tells, where the rules say that it does.
+    /// The id in a signature, if the rules use it.
     pub(crate) fn id<'c>(&self, candidate: &'c Candidate) -> Option<&'c str> {
         candidate.nonce.as_deref().filter(|_| self.nonce)
     }
 
-    /// Whether this key has made this signature.
+    /// Whether this key made this signature.
     pub(crate) fn signed_by(&self, key: &SigningKey, candidate: &Candidate) -> bool {
         let named = candidate.algorithm.as_deref();
         let mut fit = (self.algorithms.iter())

@@ -13,16 +13,17 @@ use super::unread::Unread;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
-/// More labels, or components of one signature, are work for strangers to cause.
+/// More labels, or components of one signature, would let strangers cause work.
 const MAX_LABELS: usize = 16;
 const MAX_COMPONENTS: usize = 64;
-/// Each component reads its field or the query anew: all of a message together read no more than this.
+/// Each component reads its field or the query again: all components of a message together read at
+/// most this much.
 const MAX_READ: usize = 256 * 1024;
-/// The longest that an algorithm makes: RSA of 8192 bits.
+/// The longest signature of any algorithm: RSA of 8192 bits.
 const MAX_SIGNATURE: usize = 1024;
 
 impl MessageSignatures {
-    /// The signatures of this head that count by these rules.
+    /// The signatures in this head that count by these rules.
     pub(crate) fn candidates(&self, asked: Asked<'_>) -> Result<Vec<Candidate>, Unread> {
         let inputs = labelled(asked.headers, &SIGNATURE_INPUT)?;
         let signatures = labelled(asked.headers, &SIGNATURE)?;
@@ -113,7 +114,7 @@ impl MessageSignatures {
         })
     }
 
-    /// Whether the parameters are those that the rules demand.
+    /// Checks that the parameters are as the rules demand.
     fn allows(&self, told: &Told) -> Result<(), Unread> {
         let allowed = |name: &String| self.algorithms.iter().any(|it| it.name() == name);
         if told.algorithm.as_ref().is_some_and(|name| !allowed(name)) {
@@ -136,7 +137,7 @@ impl MessageSignatures {
     }
 }
 
-/// How many bytes are read for the value of this component.
+/// The number of bytes that are read for the value of this component.
 fn work(asked: Asked<'_>, identifier: &Identifier) -> usize {
     match &identifier.source {
         Source::Field(name, _) => (asked.headers.get_all(name).iter())

@@ -1,16 +1,16 @@
 use http::Uri;
 
-/// The parts of the URL that a sender was given, as RFC 9421 (section 2.2) spells them.
+/// The parts of the URL that a sender was given, in the form of RFC 9421 (section 2.2).
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(super) scheme: String,
-    /// In lower case, without the port that the scheme has by default.
+    /// In lower case, without the default port of the scheme.
     pub(super) authority: String,
     pub(super) path: String,
 }
 
 impl Target {
-    /// Of a URL that was checked; `None` where it is none.
+    /// The parts of a checked URL; `None` for any other text.
     pub(crate) fn of(url: &str) -> Option<Self> {
         let uri: Uri = url.parse().ok()?;
         let scheme = uri.scheme_str()?.to_ascii_lowercase();

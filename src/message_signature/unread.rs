@@ -1,21 +1,21 @@
-/// Why a signature is none that counts.
+/// The reason why no signature counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// There is no such header at all.
+    /// The header is absent.
     NoHeader,
     TooLong,
     Malformed,
-    /// A parameter that is not known may change what is meant.
+    /// An unknown parameter may change the meaning.
     UnknownParameter,
-    /// There is none under the label, or with the tag.
+    /// No signature has the label or the tag.
     NotNamed,
-    /// Something that must be covered is not.
+    /// A component that must be covered is not.
     NotCovered,
-    /// Something that is covered is not there.
+    /// A covered component is absent.
     NotThere,
-    /// What is covered has two readings.
+    /// A covered component has two readings.
     Ambiguous,
-    /// It covers the URL, and nobody has said which one that is.
+    /// It covers the URL, but none is configured.
     NoUrl,
     NoKnownDigest,
     OtherAlgorithm,

@@ -1,4 +1,4 @@
-//! Which of a sender's events are handled, and how they are told apart and ordered.
+//! Which of a sender's events are handled, and their keys and order.
 
 use super::Provider;
 use crate::error::ConfigError;
@@ -19,7 +19,7 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// A provider whose rule does not say where the type of an event stands.
+    /// A provider whose rule does not state where an event's type is.
     pub fn only_types<'a>(
         mut self,
         types: impl IntoIterator<Item = &'a str>,
@@ -29,11 +29,12 @@ impl Provider {
         Ok(self)
     }
 
-    /// Handles only events that name one of these here. See [`EventRule::only_for`](crate::event::EventRule::only_for).
+    /// Handles only events that name one of these values here. See
+    /// [`EventRule::only_for`](crate::event::EventRule::only_for).
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same as for [`EventRule::only_for`](crate::event::EventRule::only_for).
     pub fn only_for<'a>(
         mut self,
         field: &str,
@@ -44,7 +45,7 @@ impl Provider {
         Ok(self)
     }
 
-    /// Keys every body on its content alone, where the provider keys some on an id that nothing
+    /// Keys every body on its content alone, even if the provider keys some on an id that no signature
     /// covers. See [`EventRule::key_on_content_alone`](crate::event::EventRule::key_on_content_alone).
     #[must_use]
     pub fn key_on_content_alone(mut self) -> Self {
@@ -52,8 +53,8 @@ impl Provider {
         self
     }
 
-    /// Events that are about one thing run one at a time where they wait in an [inbox](crate::inbox), and
-    /// those that are overtaken are skipped. See [`OrderRule`].
+    /// Runs events about one subject one at a time if they wait in an [inbox](crate::inbox), and
+    /// skips overtaken ones. See [`OrderRule`].
     ///
     /// ```
     /// use tower_webhook::event::OrderRule;

@@ -1,4 +1,4 @@
-//! Diagnosis with all that is known of the senders.
+//! Diagnosis with the schemes of all known senders.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -13,8 +13,8 @@ use crate::signature::diagnosis::Diagnose;
 use crate::signature::{Scheme, Verifier};
 
 impl Provider {
-    /// What finds out why a signature of this sender was refused, with the schemes of all presets to try
-    /// instead of its own; `None` where it signs nothing.
+    /// Finds the reason why a signature of this sender was refused, and also tries the schemes of
+    /// all presets; `None` if the sender signs nothing.
     ///
     /// ```
     /// use tower_webhook::UnixTime;
@@ -43,7 +43,7 @@ impl Provider {
 
 type Named = (Cow<'static, str>, Scheme);
 
-/// The schemes of all presets, which are made once.
+/// The schemes of all presets, built once.
 static SCHEMES: LazyLock<Arc<[Named]>> = LazyLock::new(|| {
     let firsts = firsts().unwrap_or_default();
     #[cfg(feature = "senders")]
@@ -57,9 +57,9 @@ static SCHEMES: LazyLock<Arc<[Named]>> = LazyLock::new(|| {
     firsts.into_iter().collect()
 });
 
-/// The presets that are always there.
+/// The presets that need no feature.
 fn firsts() -> Result<Vec<Named>, ConfigError> {
-    // Nobody's: a scheme hangs on no secret.
+    // A dummy secret: a scheme depends on no secret.
     let secret = SigningSecret::from_bytes(b"a secret of nobody")?;
     let standard = Name::new("standard_webhooks")?;
     let all = [

@@ -12,7 +12,7 @@ use crate::payload::{self, PayloadError};
 
 /// One JSON value, exactly as the sender wrote it; null unless set.
 ///
-/// It is deserialised by `serde_json` only.
+/// Only `serde_json` can deserialize it.
 #[derive(Clone, serde::Deserialize)]
 #[serde(transparent)]
 pub struct RawJson(Box<RawValue>);
@@ -27,7 +27,7 @@ impl RawJson {
         self.as_str() == "null"
     }
 
-    /// The value as a `T`, with a replacement character for what stands in it and is no text.
+    /// The value as a `T`, with replacement characters for anything that is not valid text.
     pub(super) fn to<T: DeserializeOwned>(&self) -> Result<T, PayloadError> {
         payload::read(self.as_str().as_bytes())
     }
@@ -47,7 +47,7 @@ impl Default for RawJson {
 }
 
 impl PartialEq for RawJson {
-    /// Equal texts.
+    /// Compares the texts.
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
     }
@@ -61,10 +61,10 @@ impl fmt::Debug for RawJson {
     }
 }
 
-/// The members of an object by their names, each exactly as the sender wrote it.
+/// The members of an object by name, each exactly as the sender wrote it.
 ///
-/// A typed payload takes out what it knows, and what is left is what it does not know. A member that
-/// stands twice has two readings: it is not among them, and to ask for its value is an error.
+/// A typed payload takes out the members that it knows and keeps the rest here. A member that
+/// occurs twice has two readings: it is not among the members, and reading its value is an error.
 ///
 /// ```
 /// use tower_webhook::Decimal;
@@ -90,16 +90,16 @@ impl Fields {
         self.members.get(name)
     }
 
-    /// Whether the member is there and not null.
+    /// Whether the member is present and not null.
     pub fn contains(&self, name: &str) -> bool {
         self.members.get(name).is_some_and(|raw| !raw.is_null())
     }
 
-    /// The member's value; `None` where it is not there or null.
+    /// The member's value; `None` if it is absent or null.
     ///
     /// # Errors
     ///
-    /// A member of another type, or there twice.
+    /// A member of another type, or one that occurs twice.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, FieldError> {
         self.at_most_once(name)?;
         match self.raw(name) {
@@ -115,11 +115,11 @@ impl Fields {
         Ok(())
     }
 
-    /// Takes the member out; it stays on an error.
+    /// Takes the member out; on an error it stays.
     ///
     /// # Errors
     ///
-    /// A member that is not there, of another type, or there twice.
+    /// A member that is absent, of another type, or occurs twice.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, FieldError> {
         self.at_most_once(name)?;
         let raw = self
@@ -130,7 +130,7 @@ impl Fields {
         Ok(value)
     }
 
-    /// Takes the member out if it is there; null counts as not there. It stays on an error.
+    /// Takes the member out if present; null counts as absent. On an error it stays.
     ///
     /// ```
     /// use tower_webhook::provider::Fields;
@@ -144,7 +144,7 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// A member of another type, or there twice.
+    /// A member of another type, or one that occurs twice.
     pub fn take_optional<T: DeserializeOwned>(
         &mut self,
         name: &str,
@@ -154,12 +154,12 @@ impl Fields {
         Ok(value)
     }
 
-    /// Takes the member out if it is there and of this type; else it stays.
+    /// Takes the member out if it is present and of this type; otherwise it stays.
     pub(super) fn take_if<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         self.take_optional(name).ok().flatten()
     }
 
-    /// Takes out a member that its sender spells in several ways; all that are there must agree.
+    /// Takes out a member that its sender spells in several ways; all spellings present must agree.
     pub(super) fn take_spelled<T: DeserializeOwned + PartialEq>(
         &mut self,
         names: &[&str],
@@ -177,7 +177,7 @@ impl Fields {
         Ok(value)
     }
 
-    /// The members in the order of their names.
+    /// The members, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawJson)> {
         self.members.iter().map(|(name, raw)| (name.as_str(), raw))
     }
@@ -229,8 +229,8 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// A string with content, or an integer by its digits: what a key field may be, read as the key
-/// rule reads it.
+/// A non-empty string, or an integer by its digits: the values a key field may have, read as the
+/// key rule reads them.
 #[derive(Debug, PartialEq)]
 pub(super) struct Text(pub(super) String);
 
@@ -245,7 +245,7 @@ impl<'de> Deserialize<'de> for Text {
 
 /// Why a member could not be taken.
 ///
-/// The text names the member and never its value, and so does that of its source.
+/// The text contains the member's name, never its value; so does the text of its source.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}: {}", .kind.text())]
 pub struct FieldError {
@@ -278,13 +278,13 @@ impl FieldError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FieldErrorKind {
-    /// It is not there.
+    /// It is absent.
     Missing,
     /// It is of another type than its sender's documentation says.
     WrongType,
-    /// Another spelling of it is there too, and differs.
+    /// Another spelling is present and has another value.
     Ambiguous,
-    /// It stands twice, and has two readings.
+    /// It occurs twice and has two readings.
     Twice,
 }
 
@@ -337,7 +337,7 @@ mod tests {
             bloquo.to_string(),
             "orderId: differs from another spelling of it"
         );
-        // Inside a type of the user's.
+        // Inside one of the user's types.
         let all = payload::read::<Vec<blendfi::Payload>>(br#"[{"id":"evt_1","type":"x"}]"#);
         assert_eq!(all.unwrap_err().to_string(), "[0].created_at: not there");
     }

@@ -1,4 +1,4 @@
-//! A sender as a file says it: TOML, JSON, or whatever `serde` reads.
+//! A sender defined by a file: TOML, JSON, or any format that `serde` reads.
 
 mod algorithm;
 mod contract;
@@ -23,9 +23,9 @@ use events::EventsFile;
 use said::{in_member, read};
 use scheme::SchemeFile;
 
-/// A sender of your own, as a file of settings says it. Its secrets stand elsewhere.
+/// A sender of your own, defined by a settings file. Its secrets are kept elsewhere.
 ///
-/// `docs/schemes.md` shows some, and has all words.
+/// `docs/schemes.md` shows examples and lists every member.
 ///
 /// ```
 /// use tower_webhook::provider::ProviderFile;
@@ -75,7 +75,7 @@ impl TryFrom<Written> for ProviderFile {
     type Error = ConfigError;
 
     fn try_from(written: Written) -> Result<Self, ConfigError> {
-        // What is wrong with the rule is told where the file is read.
+        // Errors in the rule are reported when the file is read.
         in_member("events", written.events.rule())?;
         in_member("contract", written.contract.contract().check_words())?;
         Ok(Self {
@@ -92,7 +92,7 @@ impl ProviderFile {
     ///
     /// # Errors
     ///
-    /// None of its own: what is wrong with a file is told where it is read.
+    /// None at present: errors in a file are reported when it is read.
     pub fn provider(&self, keys: impl Into<KeyRing>) -> Result<Provider, ConfigError> {
         let verifier = Verifier::new(self.scheme.clone(), keys);
         let rule = self.events.rule()?;
@@ -109,7 +109,7 @@ impl ProviderFile {
         &self.name
     }
 
-    /// How its secrets are written.
+    /// The format of its secrets.
     pub fn secret_format(&self) -> &crate::secret::SecretFormat {
         self.scheme.secret_format()
     }

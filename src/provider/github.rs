@@ -1,4 +1,4 @@
-//! GitHub: events of repositories, organisations and apps, signed with HMAC-SHA256
+//! GitHub: events of repositories, organizations and apps, signed with HMAC-SHA256
 //! (<https://docs.github.com/en/webhooks>).
 //!
 //! ```
@@ -23,25 +23,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Nothing but the body is signed. `X-GitHub-Event` and `X-GitHub-Delivery` can be made up by
-//! whoever holds one captured delivery: tell the kind of an event by what is in its body, and keep
-//! the id to search by. Only the record stops a replay, for as long as it is kept.
+//! Only the body is signed. Anyone who holds one captured delivery can forge `X-GitHub-Event` and
+//! `X-GitHub-Delivery`: determine the kind of an event from its body, and use the id only to
+//! search. Only the record stops a replay, for as long as it is kept.
 //!
 //! # Events without a moment of their own
 //!
-//! Some events hold no time, version or id of their own, so that a second true one agrees with the
-//! first in every byte: somebody is added to a team, removed, and added again. These types are told
-//! apart by `X-GitHub-Delivery` together with the body: `membership`, `member`, `org_block`,
-//! `organization`, `team`, `team_add`, `label`, `installation_repositories`, `github_app_authorization`,
-//! `workflow_dispatch` and `repository_dispatch`. A time of the repository or installation beside them
-//! need not move with them. GitHub keeps the id when it delivers again, so that a redelivery is a
-//! duplicate. The type is read off the members of the signed body, never off `X-GitHub-Event`.
+//! Some events have no time, version or id of their own, so a second genuine one can equal the
+//! first in every byte: someone is added to a team, removed, and added again. These types are keyed
+//! on `X-GitHub-Delivery` together with the body: `membership`, `member`, `org_block`,
+//! `organization`, `team`, `team_add`, `label`, `installation_repositories`,
+//! `github_app_authorization`, `workflow_dispatch` and `repository_dispatch`. Their bodies may
+//! contain a time of the repository or installation, but it need not change with the event. GitHub
+//! keeps the id when it delivers again, so a redelivery is a duplicate. The type is derived from
+//! the members of the signed body, never from `X-GitHub-Event`.
 //!
-//! **For these types a captured delivery runs again under another id**, as often as whoever holds it
-//! likes: nothing that is signed tells it from a true one. Where that is worse than a missed event,
-//! choose [`Provider::key_on_content_alone`]: then the second of two equal events is taken for a
-//! duplicate for as long as the record is kept. A hook whose content type is
-//! `application/x-www-form-urlencoded` sends the same JSON in its field `payload`, and is read alike.
+//! **For these types a captured delivery runs again under another id**, as often as its holder likes:
+//! nothing signed distinguishes it from a genuine one. If that is worse than a missed event, choose
+//! [`Provider::key_on_content_alone`]. The second of two equal events is then a duplicate for as long as
+//! the record is kept. A hook whose content type is `application/x-www-form-urlencoded` sends the same
+//! JSON in its field `payload`, which is read in the same way.
 
 use std::time::Duration;
 
@@ -57,17 +58,17 @@ const NAME: Name = Name::constant("github");
 
 /// GitHub, proved by its signature.
 ///
-/// - `X-Hub-Signature-256: sha256=<hex>` over the body alone; the SHA-1 of `X-Hub-Signature` does
-///   not count. It covers no time, so a captured delivery never grows stale.
+/// - `X-Hub-Signature-256: sha256=<hex>` over the body alone; the SHA-1 of `X-Hub-Signature` is not
+///   accepted. It covers no time, so a captured delivery never becomes stale.
 /// - One event is one body, by its digest: two deliveries that agree in every byte are one event,
-///   also where two hooks with one secret send them. Only the types that hold no moment of their own
-///   are told apart by `X-GitHub-Delivery` too, as [the module](self) says.
+///   even if two hooks with one secret send them. Only the types without a time or version of their
+///   own are also keyed on `X-GitHub-Delivery`, as [the module](self) describes.
 /// - Bodies of up to 25 MiB: GitHub delivers none over "25 MB"
-///   (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>), which is taken
-///   for the larger of its two meanings.
-/// - One attempt, waiting 10 s (GitHub Enterprise Server may wait longer). GitHub never tries
-///   again by itself; deliveries of the last three days can be sent again by hand or by script,
-///   and one that was handled already is then answered from its record.
+///   (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>), which is read
+///   as the larger of its two meanings.
+/// - One attempt, waiting 10 s (GitHub Enterprise Server may wait longer). GitHub never retries by
+///   itself. Deliveries of the last three days can be sent again by hand or by script; one that was
+///   already handled is then answered from its record.
 pub fn github(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hub-Signature-256")
         .single("sha256=", Encoding::Hex)
@@ -88,8 +89,8 @@ pub fn github(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-/// The types that hold no moment or version of their own, by members that no other type has
-/// together (`@octokit/openapi-webhooks` 12.1 lists those of all types).
+/// The types without a time or version of their own, identified by combinations of members that no
+/// other type has (`@octokit/openapi-webhooks` 12.1 lists those of all types).
 fn without_moment() -> [KnownShape; 12] {
     // Members that any event can have.
     let envelope = [
@@ -146,7 +147,7 @@ fn without_moment() -> [KnownShape; 12] {
         KnownShape::recognized("organization")
             .when_one_of("/action", ["deleted", "renamed"])
             .when("/organization")
-            // Else it is a repository or an app that was deleted.
+            // Otherwise it is a repository or an app that was deleted.
             .unless("/repository")
             .unless("/installation/account")
             .only(and(&["changes", "membership"])),
@@ -188,7 +189,7 @@ fn without_moment() -> [KnownShape; 12] {
 }
 
 /// The hook's secrets, named `1`, `2` and so on in their order unless they
-/// [bring a name](NamedSecret). The key is the text itself.
+/// [have a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///

@@ -5,7 +5,7 @@ use crate::recorded::Masks;
 use crate::signature::{Place, Scheme};
 
 impl Provider {
-    /// What of its requests is a secret. A signature is none: it is kept, so that one can find out what is wrong with it.
+    /// The secrets in its requests. A signature is not one: it is kept, so that a refusal can be diagnosed.
     pub(crate) fn masks(&self) -> Masks {
         let mut masks = Masks {
             has_token: !self.paths.is_empty(),
@@ -34,7 +34,7 @@ impl Provider {
     }
 }
 
-/// Where a scheme is a shared token, that is the secret itself.
+/// If a scheme is a shared token, the token itself is the secret.
 #[cfg(feature = "senders")]
 fn add_tokens(masks: &mut Masks, scheme: &Scheme) {
     for place in scheme.token_places() {
@@ -51,7 +51,7 @@ fn add_tokens(masks: &mut Masks, scheme: &Scheme) {
                 (masks.each).push((list.into_owned(), member.into_owned()));
             }
             Place::FormField(name) => masks.fields.push(name.into_owned()),
-            // A token that anybody who sees it may use is no whole body with any sender.
+            // No sender uses a bearer token as a whole body.
             #[cfg(feature = "jwt")]
             Place::Body => {}
         }

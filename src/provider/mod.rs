@@ -1,4 +1,4 @@
-//! The senders that are known: for each its proof of origin, key rule, way to deliver and payload.
+//! The known senders: for each its proof of origin, key rule, delivery contract and payload.
 //!
 //! | sender | constructor | proof | one event is |
 //! | --- | --- | --- | --- |
@@ -13,15 +13,14 @@
 //! | Standard Webhooks, Svix | [`standard_webhooks()`] | signature | the signed id |
 //! | Stripe | [`stripe()`] | signature | `id` |
 //!
-//! The feature `senders` adds more than eighty, each in a module of its own, which `docs/senders.md` lists
-//! with their proof and how sure that is.
+//! The feature `senders` adds more than eighty, each in its own module. `docs/senders.md` lists
+//! them with their proof and how certain it is.
 //!
-//! A module of the same name says what else is to know, and holds the typed payloads of the first
-//! four. They keep what they do not know exactly as it was written, in [`Fields`] and [`RawJson`],
-//! and read amounts as [`Decimal`](crate::Decimal), never as floats. Any other sender is a
-//! [`Provider`] of your own.
+//! The module of the same name documents each sender in more detail, and the modules of the first four contain typed
+//! payloads. These keep unknown members exactly as written, in [`Fields`] and [`RawJson`], and read amounts as
+//! [`Decimal`](crate::Decimal), never as floats. Any other sender is a [`Provider`] of your own.
 //!
-//! A provider becomes a layer by [`Webhook`](crate::Webhook). Here BLOX, accepted and refused:
+//! [`Webhook`](crate::Webhook) turns a provider into a layer. Here a BLOX delivery is accepted and others refused:
 //!
 //! ```
 //! # #[cfg(feature = "axum")]

@@ -1,4 +1,4 @@
-//! The names that a sender gives to things, and room for those it adds later.
+//! The names that a sender gives to things, open to names that it adds later.
 
 /// An enum of a sender's names, with `Other` for every name that is not known yet.
 macro_rules! names {

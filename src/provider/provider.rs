@@ -13,10 +13,10 @@ use crate::runtime::{Confirm, ConfirmSubject, SharedConfirm};
 use crate::signature::Verifier;
 use crate::source::Allowlist;
 
-/// A sender: how it proves its origin, how its events are told apart and how it delivers.
+/// A sender: its proof of origin, the key rule of its events and its delivery contract.
 ///
-/// There is a constructor for each proof, so that no provider is without one; more can be added,
-/// and all are then demanded.
+/// Each constructor takes a proof, so no provider is without one. More proofs can be added, and a
+/// delivery must satisfy all of them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +44,7 @@ use crate::source::Allowlist;
 pub struct Provider {
     pub(crate) name: Name,
     pub(crate) tenant: Option<Name>,
-    /// One of several hooks of the provider whose keys are never alike.
+    /// One of several hooks of the provider whose keys never coincide.
     pub(crate) hook: Option<&'static str>,
     pub(crate) contract: SenderContract,
     pub(crate) rule: EventRule,
@@ -53,9 +53,9 @@ pub struct Provider {
     pub(crate) signature: Option<Verifier>,
     pub(crate) custom: Option<OwnProof>,
     pub(crate) confirms: Vec<SharedConfirm>,
-    /// Whether what no signature covers is taken at its word.
+    /// Whether content that no signature covers is trusted.
     pub(crate) unconfirmed: bool,
-    /// What the sender asks before events flow.
+    /// The challenges that the sender sends before events flow.
     #[cfg(feature = "senders")]
     pub(crate) challenges: Vec<Challenge>,
 }
@@ -81,7 +81,7 @@ impl Provider {
 
     /// A sender that signs its deliveries.
     ///
-    /// Where the signature covers a time, the contract learns it from the scheme.
+    /// If the signature covers a time, the contract takes it from the scheme.
     pub fn signed(
         name: Name,
         verifier: Verifier,
@@ -95,7 +95,7 @@ impl Provider {
         .learn_signed_time()
     }
 
-    /// A sender that is known by its source addresses alone.
+    /// A sender that is identified by its source addresses alone.
     pub fn from_source(
         name: Name,
         allowlist: Allowlist,
@@ -108,7 +108,7 @@ impl Provider {
         }
     }
 
-    /// A sender that is known by a secret in the path alone.
+    /// A sender that is identified by a secret in the path alone.
     pub fn by_secret_path(
         name: Name,
         tokens: PathTokens,
@@ -121,9 +121,9 @@ impl Provider {
         }
     }
 
-    /// A sender that is known by a proof of your own alone.
+    /// A sender that is identified by a proof of your own alone.
     ///
-    /// Where it [covers a time](Prove::signs_time), the contract learns it.
+    /// If the proof [covers a time](Prove::signs_time), the contract takes it.
     pub fn proved_by(
         name: Name,
         proof: impl Prove,
@@ -137,9 +137,9 @@ impl Provider {
         .learn_signed_time()
     }
 
-    /// Demands a proof of your own too, beside one that is demanded already.
+    /// Demands a proof of your own in addition to those already demanded.
     ///
-    /// What two of them cover, and the id that they prove, are those of the one that covers more.
+    /// Of two proofs, the one that covers more determines the coverage and the proved id.
     ///
     /// ```
     /// use tower_webhook::provider::{self, stripe};
@@ -161,38 +161,38 @@ impl Provider {
         self.learn_signed_time()
     }
 
-    /// Demands one of these source addresses too. Of several lists, the address must stand on each.
+    /// Also demands one of these source addresses. With several lists, the address must be on each.
     #[must_use]
     pub fn and_from_source(mut self, allowlist: Allowlist) -> Self {
         self.sources.push(allowlist);
         self
     }
 
-    /// Demands a secret in the path too. Of several sets, each must hold the one token that ends the
-    /// path: where they have none in common, nothing is let through.
+    /// Also demands a secret in the path. With several sets, each must contain the token that ends
+    /// the path: if they have none in common, nothing is accepted.
     #[must_use]
     pub fn and_by_secret_path(mut self, tokens: PathTokens) -> Self {
         self.paths.push(tokens);
         self
     }
 
-    /// Asks whether an event is true before it is claimed. Where it is asked more than once, all
-    /// must agree.
+    /// Queries whether an event is true before it is claimed. If several confirmations are added,
+    /// all must agree.
     #[must_use]
     pub fn confirm(mut self, confirm: impl Confirm) -> Self {
         self.confirms.push(SharedConfirm::new(confirm));
         self
     }
 
-    /// The same, with one question for all deliveries about one subject.
+    /// Like [`confirm`](Self::confirm), with one question for all deliveries about one subject.
     #[must_use]
     pub fn confirm_subject(mut self, confirm: impl ConfirmSubject) -> Self {
         self.confirms.push(SharedConfirm::by_subject(confirm));
         self
     }
 
-    /// Answers this challenge of the sender: the layer does, and nothing is claimed for it. The webhook
-    /// is not built where an answer could be the signature of an event.
+    /// Answers this challenge of the sender in the layer, without a claim. The webhook does not
+    /// build if an answer could be the signature of an event.
     #[cfg(feature = "senders")]
     #[must_use]
     pub fn challenge(mut self, challenge: Challenge) -> Self {
@@ -200,25 +200,26 @@ impl Provider {
         self
     }
 
-    /// The headers in which a handshake brings a secret.
+    /// The headers in which a handshake carries a secret.
     #[cfg(feature = "senders")]
     pub(crate) fn brought_in(&self) -> Vec<http::HeaderName> {
         let headers = self.challenges.iter().map(Challenge::secret_header);
         headers.flatten().collect()
     }
 
-    /// What the layers answer, if anything.
+    /// The challenges that the layers answer, if any.
     #[cfg(feature = "senders")]
     pub(crate) fn challenges(&self) -> Option<Challenges> {
         Challenges::of(&self.challenges, self.verifier().map(Verifier::keys))
     }
 
-    /// Takes the body of every delivery at its word where the signature
-    /// [does not cover it](crate::layer::Coverage::Id). Such a webhook is not built without this or
-    /// a question that [confirms](Self::confirm) its events.
+    /// Trusts the body of every delivery although the signature
+    /// [does not cover it](crate::layer::Coverage::Id). Such a webhook builds only with this or a
+    /// question that [confirms](Self::confirm) its events.
     ///
-    /// Whoever holds one delivery can then put any other body beside its signature. The key comes
-    /// from what is signed, so that it runs once; fetch what it names, and believe that alone.
+    /// Anyone who holds one delivery can then combine any other body with its signature. The key
+    /// comes from the signed data, so the event runs once; fetch the object that it names, and
+    /// trust only that.
     ///
     /// ```
     /// # #[cfg(feature = "senders")] {
@@ -241,8 +242,8 @@ impl Provider {
         self
     }
 
-    /// The proofs as the layers ask for them: a signature that is checked as the body arrives, and
-    /// what is judged by the whole of it.
+    /// The proofs as the layers use them: a signature that is checked while the body arrives, and
+    /// proofs that need the whole body.
     pub(crate) fn proofs(&self) -> (Option<Verifier>, Option<OwnProof>) {
         match &self.signature {
             Some(verifier) if verifier.judges_whole_body() => {
@@ -257,8 +258,8 @@ impl Provider {
         }
     }
 
-    /// Refuses a signature that does not cover the body where nothing else says that it is true, a
-    /// key that is not made of what it does cover, and a challenge whose answer could sign an event.
+    /// Refuses a signature that does not cover the body if nothing else confirms the body, a key
+    /// that is not made of covered data, and a challenge whose answer could sign an event.
     pub(crate) fn check_coverage(&self, asks_elsewhere: bool) -> Result<(), ConfigError> {
         let refused = |what: &'static str| Err(ConfigError::new(ConfigErrorKind::Proof, what));
         #[cfg(feature = "senders")]
@@ -292,13 +293,13 @@ impl Provider {
         Ok(())
     }
 
-    /// Whether more is demanded of a delivery than one proof beside its address and path.
+    /// Whether a delivery needs more than one proof in addition to its address and path.
     #[cfg(feature = "senders")]
     fn demands_several(&self) -> bool {
         (self.custom.as_ref()).is_some_and(|own| self.signature.is_some() || own.is_several())
     }
 
-    /// Keeps this sender's events apart from those of the same sender's other accounts.
+    /// Separates this sender's events from those of the same sender's other accounts.
     #[must_use]
     pub fn tenant(mut self, tenant: Name) -> Self {
         self.tenant = Some(tenant);
@@ -315,12 +316,12 @@ impl Provider {
         &self.name
     }
 
-    /// What verifies its signatures, where it signs: for tests, queues and other frameworks.
+    /// The verifier of its signatures, if it signs: for tests, queues and other frameworks.
     pub fn verifier(&self) -> Option<&Verifier> {
         self.signature.as_ref()
     }
 
-    /// What tells its events apart: for code without HTTP, which gives it what the
+    /// The rule that identifies its events: for code without HTTP, which passes it what the
     /// [`verifier`](Self::verifier) has proved.
     ///
     /// ```
@@ -335,7 +336,7 @@ impl Provider {
     /// )]);
     /// let body = br#"{"id":"evt_1","object":"event","type":"charge.succeeded","created":1777899600,"data":{"object":{"id":"ch_1","amount":1500}}}"#;
     /// let now = UnixTime::from_secs(1_777_899_600);
-    /// // What a queue has kept of a delivery: its headers and its body.
+    /// // The parts of a delivery that a queue stores: its headers and its body.
     /// let verified = stripe.verifier().ok_or("Stripe signs")?.verify(&headers, body, now)?;
     /// let event = stripe.rule().identify(stripe.name(), &headers, verified.id(), body)?;
     /// assert_eq!(event.key.to_string(), "evt_1");
@@ -350,15 +351,15 @@ impl Provider {
         &self.contract
     }
 
-    /// Replaces how the sender delivers, where its facts have changed.
+    /// Replaces the delivery contract, for a sender whose facts have changed.
     #[must_use]
     pub fn replace_contract(mut self, contract: SenderContract) -> Self {
         self.contract = contract;
         self.learn_signed_time()
     }
 
-    /// Tells the contract how long a captured delivery is fresh: where several times are covered, by
-    /// the one that is longest. What the scheme does not cover is not believed of the contract.
+    /// Sets how long a captured delivery is fresh in the contract: the longest of the covered
+    /// times. A signed time in the contract that the scheme does not cover is ignored.
     fn learn_signed_time(mut self) -> Self {
         let signed = self.signature.as_ref().and_then(|v| v.scheme().tolerance());
         let own = self.custom.as_ref().and_then(OwnProof::signs_time);
@@ -371,18 +372,19 @@ impl Provider {
         self
     }
 
-    /// Accepts signed times this far from ours, where the signature covers a time.
+    /// Accepts signed times within this tolerance of the local time, if the signature covers a
+    /// time.
     #[must_use]
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.signature = self.signature.map(|verifier| verifier.tolerance(tolerance));
         self.learn_signed_time()
     }
 
-    /// Replaces the rule that tells its events apart.
+    /// Replaces the key rule of its events.
     #[must_use]
     pub fn replace_rule(mut self, rule: EventRule) -> Self {
         self.rule = rule;
-        // Its keys are like any other's now.
+        // Its keys are now like those of any other rule.
         self.hook = None;
         self
     }

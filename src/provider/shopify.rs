@@ -24,30 +24,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Nothing but the body is signed. `X-Shopify-Topic`, `X-Shopify-Shop-Domain`,
-//! `X-Shopify-Webhook-Id` and the others can be made up by whoever holds one captured delivery.
+//! Only the body is signed. Anyone who holds one captured delivery can forge `X-Shopify-Topic`,
+//! `X-Shopify-Shop-Domain`, `X-Shopify-Webhook-Id` and the other headers.
 //!
 //! # Events without a moment of their own
 //!
-//! Bodies of the topics `…/delete`, `…/remove` and `inventory_levels/disconnect` name what is gone and
-//! no time, so that a second true event agrees with the first in every byte: a product is removed from
-//! a sales channel, added, and removed again. They are told apart by `X-Shopify-Webhook-Id` together
-//! with the body. Retries keep that id. What counts is the signed body, never `X-Shopify-Topic`: a body
-//! with no members but `id` and `admin_graphql_api_id`, an inventory item and a location and nothing
-//! else, the listing of a collection or a product with nothing but its id, and what `customers/delete`
-//! sends. A body with other members is keyed on its content alone, whatever its topic: those of
-//! `fulfillment_events/delete` or `discounts/delete` hold a time, and those of `metaobjects/delete` or
-//! `customer_groups/delete` can't be told from other topics'. So are orders.
+//! Bodies of the topics `…/delete`, `…/remove` and `inventory_levels/disconnect` name the removed
+//! object and no time, so a second genuine event can equal the first in every byte: a product is
+//! removed from a sales channel, added, and removed again. They are keyed on `X-Shopify-Webhook-Id`
+//! together with the body. Retries keep that id. The signed body decides, never `X-Shopify-Topic`.
+//! These bodies are: one with no members except `id` and `admin_graphql_api_id`, one with only an
+//! inventory item and a location, the listing of a collection or a product with only its id, and
+//! the body of `customers/delete`. A body with other members is keyed on its content alone,
+//! whatever its topic. Those of `fulfillment_events/delete` or `discounts/delete` contain a time,
+//! and those of `metaobjects/delete` or `customer_groups/delete` can't be distinguished from other
+//! topics' bodies. Orders are keyed on their content too.
 //!
-//! **A captured delivery of these bodies runs again under another id**: nothing that is signed tells
-//! it from a true one. [`Provider::key_on_content_alone`] is the strict choice.
+//! **A captured delivery of these bodies runs again under another id**: nothing signed
+//! distinguishes it from a genuine one. [`Provider::key_on_content_alone`] is the strict choice.
 //!
 //! # One URL and tenant for each topic
 //!
-//! Two topics can send one and the same body, such as `orders/create` and `orders/paid` of an order
-//! that is paid at once. On one URL the second is taken for a duplicate of the first and never handled.
-//! Give each topic a URL of its own, and each of these a [`Provider::tenant`]: then a topic is also
-//! known by the URL it came to, not by a header that anyone can write.
+//! Two topics can send the same body, such as `orders/create` and `orders/paid` for an order that
+//! is paid at once. On one URL the second is a duplicate of the first and is never handled. Give
+//! each topic its own URL and its own [`Provider::tenant`]. The URL then identifies the topic, not
+//! a header that anyone can write.
 
 use std::time::Duration;
 
@@ -64,14 +65,14 @@ const NAME: Name = Name::constant("shopify");
 /// Shopify, proved by its signature.
 ///
 /// - `X-Shopify-Hmac-Sha256: <base64>` over the body alone. It covers no time, so a captured
-///   delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest: see [the module](self) for topics that share theirs, and
-///   for those that are told apart by `X-Shopify-Webhook-Id` too.
-/// - Bodies of up to 10 MiB. Shopify states no limit for HTTPS; what it sends passes 1 MB
+///   delivery never becomes stale: only its record stops a replay.
+/// - One event is one body, by its digest: see [the module](self) for topics that share their
+///   bodies, and for those that are also keyed on `X-Shopify-Webhook-Id`.
+/// - Bodies of up to 10 MiB. Shopify states no limit for HTTPS; its bodies can exceed 1 MB
 ///   (<https://shopify.dev/changelog/amazon-eventbridge-webhook-payload-size-limit-increased-to-1-mb>),
-///   and 10 MB are the most that Pub/Sub, its other way of delivery, takes.
-/// - Eight retries within four hours, after every answer but 2xx, each attempt waiting 5 s. The
-///   waits grow and are not stated: at least 30 s are assumed. There is no redelivery by hand. A
+///   and Pub/Sub, its other way of delivery, accepts at most 10 MB.
+/// - Eight retries within four hours, after every answer except 2xx, each attempt waiting 5 s. The
+///   pauses grow and are not stated: at least 30 s is assumed. There is no redelivery by hand. A
 ///   subscription whose deliveries keep failing is removed.
 pub fn shopify(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Shopify-Hmac-Sha256")
@@ -98,7 +99,7 @@ pub fn shopify(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-/// The id of a delivery, which retries keep; else that of the event.
+/// The id of a delivery, which retries keep; otherwise that of the event.
 const ID_HEADERS: [&str; 4] = [
     "X-Shopify-Webhook-Id",
     "Shopify-Webhook-Id",
@@ -106,7 +107,7 @@ const ID_HEADERS: [&str; 4] = [
     "Shopify-Event-Id",
 ];
 
-/// Bodies that name what was deleted or removed and say nothing else.
+/// Bodies that name the deleted or removed object and contain nothing else.
 fn without_moment() -> [KnownShape; 6] {
     [
         KnownShape::recognized("delete")
@@ -141,8 +142,9 @@ fn without_moment() -> [KnownShape; 6] {
 }
 
 /// The app's client secrets, named `1`, `2` and so on in their order unless they
-/// [bring a name](NamedSecret). The key is the text itself.
-/// After a rotation the old one can go on signing for an hour: keep both in the ring.
+/// [have a name](NamedSecret). The key is the text itself.
+///
+/// After a rotation the old secret may still sign for an hour: keep both in the ring.
 ///
 /// # Errors
 ///
@@ -179,7 +181,7 @@ mod tests {
         );
         assert_eq!(deliver(MAC, "orders/paid", BODY), Ok(event));
         assert!(deliver(MAC, "orders/create", "{}").is_err());
-        // The same bytes in another spelling.
+        // The same bytes in another encoding.
         let hex = "6e2a304a2e5c1c354d884585262010b261c05afc268ffe802f8c5db6db74e16e";
         assert!(deliver(hex, "orders/create", BODY).is_err());
         assert!(deliver(MAC.trim_end_matches('='), "orders/create", BODY).is_err());

@@ -19,7 +19,7 @@
 //! let verifier = slack.verifier().ok_or("it signs")?;
 //! assert!(verifier.verify(&headers, body, now).is_ok());
 //!
-//! // The time is signed: it can't be moved on.
+//! // The time is signed: it can't be changed.
 //! headers.insert("x-slack-request-timestamp", "1777899601".parse()?);
 //! let refused = verifier.verify(&headers, body, now).unwrap_err();
 //! assert_eq!(refused.kind(), SignatureErrorKind::Mismatch);
@@ -27,14 +27,13 @@
 //! ```
 //!
 //! Once per URL, and whenever the URL is saved again, Slack sends a `url_verification` with a
-//! `challenge` and no `event_id`. It comes to the handler each time, as the shape
-//! `url_verification`, and nothing is recorded: the handler must answer 200 with the challenge as the
-//! body.
+//! `challenge` and no `event_id`. The handler gets it each time, as the shape `url_verification`,
+//! and nothing is recorded: the handler must answer 200 with the challenge as the body.
 //!
-//! Interactions are signed alike and are forms that hold JSON in their field `payload`: each is told
-//! apart by its digest. Slash commands are forms without JSON, and are refused with 400 here. For
-//! those, replace the rule by [`EventRule::body`] through [`Provider::replace_rule`], on a URL of their
-//! own.
+//! Interactions are signed in the same way. They are forms with JSON in their field `payload`, and
+//! each is identified by its digest. Slash commands are forms without JSON, and are refused with
+//! 400 here. For them, use a separate URL and replace the rule by [`EventRule::body`] through
+//! [`Provider::replace_rule`].
 
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ use crate::signature::{Component, Scheme, Verifier};
 
 const NAME: Name = Name::constant("slack");
 
-/// The first comes "nearly immediately".
+/// The first retry is sent "nearly immediately".
 const PAUSES_AT: FailureShare = FailureShare::known(95, Duration::from_secs(3_600), 1_000);
 
 const WAITS: &[Duration] = &[
@@ -61,16 +60,16 @@ const WAITS: &[Duration] = &[
 ///
 /// - `X-Slack-Signature: v0=<hex>` over `v0:{timestamp}:{body}`, with `X-Slack-Request-Timestamp`;
 ///   five minutes of tolerance.
-/// - One event is one `event_id`. What it means is its `type` and `event`; it happened at
+/// - One event is one `event_id`. The fingerprint covers `type` and `event`; the event's time is
 ///   `event_time`. Other content under its `event_id` is a duplicate. A `url_verification` is
-///   answered each time; every other JSON body is told apart by its digest.
-/// - Four attempts, each waiting 3 s: the second nearly at once, the others after 1 and 5 minutes,
-///   after every answer but 2xx. No redelivery by hand is documented. Whether a retry is signed
-///   anew is not stated; one that is not, and is older than the tolerance, is refused. An app that
-///   has turned on delayed events is sent them again every hour for a day: say so by
-///   [`Provider::replace_contract`].
-/// - Events are no longer sent to an app that has answered fewer than 5 of 100 with 200 in the last hour
-///   (<https://api.slack.com/events/app_rate_limited>); one that gets fewer than a thousand an hour is spared.
+///   answered each time; every other JSON body is identified by its digest.
+/// - Four attempts, each waiting 3 s: the second nearly at once, the others after 1 and 5 minutes, after every
+///   answer except 2xx. No redelivery by hand is documented. Slack does not state whether a retry is signed
+///   anew; one that is not, and is older than the tolerance, is refused. If delayed events are turned on, an
+///   app gets failed events again every hour for a day: declare this with [`Provider::replace_contract`].
+/// - Slack stops sending events to an app that has answered fewer than 5 of 100 with 200 in the
+///   last hour (<https://api.slack.com/events/app_rate_limited>); an app with fewer than a thousand
+///   events an hour is exempt.
 pub fn slack(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Slack-Signature")
         .timestamp_header("X-Slack-Request-Timestamp")
@@ -108,8 +107,8 @@ pub fn slack(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-/// The app's signing secrets, named `1`, `2` and so on in their order
-/// unless they [bring a name](NamedSecret). The key is the text itself.
+/// The app's signing secrets, named `1`, `2` and so on in their order unless they
+/// [have a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///
@@ -180,7 +179,7 @@ mod tests {
         let handshake = deliver(BY_HANDSHAKE, HANDSHAKE).unwrap();
         assert_eq!(handshake.shape.as_deref(), Some("url_verification"));
         assert_eq!(handshake.handling, Handling::Answered);
-        // What has an event is one, whatever it says that it is.
+        // A body with an event is that event, whatever its type says.
         let posing = MENTION.replace("event_callback", "url_verification");
         let posing = posing.replace("\"token\"", "\"challenge\":\"x\",\"token\"");
         assert_eq!(event(&preset(), &posing).handling, Handling::OncePerId);

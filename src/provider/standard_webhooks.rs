@@ -1,5 +1,5 @@
-//! Senders that follow the Standard Webhooks specification, Svix and those that send through it
-//! among them (<https://www.standardwebhooks.com>).
+//! Senders that follow the Standard Webhooks specification, including Svix and its customers
+//! (<https://www.standardwebhooks.com>).
 //!
 //! ```
 //! use http::HeaderMap;
@@ -27,8 +27,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Its asymmetric signatures (`v1a`) are passed over: a sender that makes no others can't be
-//! proved here, and its public key (`whpk_`) is refused as a secret.
+//! Asymmetric signatures (`v1a`) are ignored: a sender that makes no others can't be proved here,
+//! and its public key (`whpk_`) is refused as a secret.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ use crate::signature::{Component, Scheme, Verifier};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Svix's own (<https://docs.svix.com/retries>).
+/// Svix's own pauses (<https://docs.svix.com/retries>).
 const WAITS: &[Duration] = &[
     Duration::from_secs(5),
     MINUTE.saturating_mul(5),
@@ -59,11 +59,12 @@ const WAITS: &[Duration] = &[
 ///
 /// - `webhook-signature: v1,<base64>` over `{id}.{timestamp}.{body}`, with `webhook-id` and
 ///   `webhook-timestamp`; or the same three headers as `svix-…`. Five minutes of tolerance.
-/// - One event is one id, which is signed. What it means is its whole body; its time is not known.
-///   Other content under the id is a duplicate: the sender signed both.
+/// - One event is one id, which is signed. The fingerprint covers the whole body; the event's time
+///   is not known. Other content under the id is a duplicate: the sender signed both.
 /// - Svix's documented schedule: eight attempts, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h apart,
-///   after every answer but 2xx, each waiting 15 s; any can be sent again by hand. Each attempt is
-///   signed anew. Where the sender's own differs, say so by [`Provider::replace_contract`].
+///   after every answer except 2xx, each waiting 15 s; any can be sent again by hand. Each attempt
+///   is signed anew. If the sender's schedule differs, declare it with
+///   [`Provider::replace_contract`].
 pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("webhook-signature")
         .timestamp_header("webhook-timestamp")
@@ -93,13 +94,13 @@ pub fn standard_webhooks(name: Name, keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-/// How the specification writes down secrets: base64 after `whsec_`.
+/// The specification's format of secrets: base64 after `whsec_`.
 pub fn secret_format() -> SecretFormat {
     SecretFormat::base64("whsec_")
 }
 
 /// The endpoint's secrets as the sender shows them, named `1`, `2` and so on in their order unless
-/// they [bring a name](NamedSecret).
+/// they [have a name](NamedSecret).
 ///
 /// # Errors
 ///
@@ -112,9 +113,11 @@ where
     KeyRing::parse(&secret_format(), secrets)
 }
 
-/// The secrets of a sender that follows the specification but for the key, which is the text itself,
-/// its prefix included: Polar (`polar_whs_…`), BigCommerce (the client secret), and OpenAI where a
-/// secret has no `whsec_`.
+/// The secrets of a sender that follows the specification except for the key, which is the text
+/// itself, its prefix included.
+///
+/// Such senders are Polar (`polar_whs_…`), BigCommerce (the client secret), and OpenAI if a secret
+/// has no `whsec_`.
 ///
 /// ```
 /// use tower_webhook::Name;
@@ -166,7 +169,7 @@ mod tests {
             };
             let event = deliver(SIGNATURE, BODY, NOW).unwrap();
             assert_eq!(event.key.encoded(), format!("acme:{ID}"));
-            // The asymmetric signature of the specification's example stands beside it.
+            // The asymmetric signature of the specification's example precedes it.
             let both = format!(
                 "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg== {SIGNATURE}"
             );

@@ -24,9 +24,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each endpoint has a secret of its own, and so have test and live mode: keep their records apart by
-//! [`Provider::tenant`] or in different stores. For up to 24 hours after a roll-over Stripe signs
-//! with the old and the new secret, and either of them in the ring is enough.
+//! Each endpoint has its own secret, and so do test and live mode: separate their records by
+//! [`Provider::tenant`] or in different stores. For up to 24 hours after a rotation Stripe signs
+//! with the old and the new secret; either one in the ring is enough.
 
 use std::time::Duration;
 
@@ -42,15 +42,15 @@ const NAME: Name = Name::constant("stripe");
 
 /// Stripe, proved by its signature.
 ///
-/// - `Stripe-Signature: t=<unix seconds>,v1=<hex>` over `{t}.{body}`, five minutes of tolerance.
-///   The `v0` beside it in test mode is passed over.
-/// - One event is one `id`. What it means is its `type` and `data`; it happened at `created`. Other
-///   content under its `id` is a duplicate: endpoints of several API versions tell it each in its
-///   own words. The dashboard's test events all have the id `evt_00000000000000` and are never
-///   deduplicated.
-/// - Retries for up to three days with growing waits, after every answer but 2xx, each attempt
-///   signed anew; any event can be sent again by hand. The waits and the time to answer are not
-///   stated: at least 30 s and 5 s are assumed.
+/// - `Stripe-Signature: t=<unix seconds>,v1=<hex>` over `{t}.{body}`, five minutes of tolerance. In
+///   test mode an additional `v0` is ignored.
+/// - One event is one `id`. The fingerprint covers `type` and `data`; the event's time is
+///   `created`. Other content under its `id` is a duplicate: endpoints of different API versions
+///   get the same event in different forms. The dashboard's test events all have the id
+///   `evt_00000000000000` and are never deduplicated.
+/// - Retries for up to three days with growing pauses, after every answer except 2xx, each attempt
+///   signed anew; any event can be sent again by hand. Stripe states neither the pauses nor the
+///   time to answer: at least 30 s and 5 s are assumed.
 pub fn stripe(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Stripe-Signature")
         .pairs("t", "v1", Encoding::Hex)
@@ -83,7 +83,7 @@ pub fn stripe(keys: impl Into<KeyRing>) -> Provider {
 }
 
 /// The endpoint's secrets as Stripe shows them, named `1`, `2` and so on in their order unless they
-/// [bring a name](NamedSecret). The key is the text itself, its prefix `whsec_` included.
+/// [have a name](NamedSecret). The key is the text itself, its prefix `whsec_` included.
 ///
 /// # Errors
 ///
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_an_event_means_is_its_type_and_data() {
         let meaning = |body: &str| event(&preset(), body).fingerprint;
-        // A duplicate says how many endpoints are still to be told.
+        // A duplicate states how many endpoints are still pending.
         let duplicate = BODY.replace(
             r#""object":"event""#,
             r#""object":"event","pending_webhooks":1"#,

@@ -1,4 +1,4 @@
-//! What the presets have in common, and what follows from how each sender delivers.
+//! Properties that the presets share, and values derived from each sender's contract.
 
 mod keys;
 
@@ -27,7 +27,7 @@ pub(super) fn event(provider: &Provider, body: &str) -> Identity {
     identify(provider, body).unwrap()
 }
 
-/// The event that a signed delivery proves, or why it proves none.
+/// The event that a signed delivery proves, or the reason why it proves none.
 pub(super) fn receive(
     provider: &Provider,
     headers: &[(&str, &str)],
@@ -177,7 +177,7 @@ fn the_statuses_that_each_retries() {
     assert_eq!(retried.each_ref(), expected);
 }
 
-/// By senders that are known to issue no such secret.
+/// For senders that are known to issue no such secret.
 #[test]
 fn what_a_sender_never_issues_is_refused_as_its_secret() {
     let refused = [
@@ -202,7 +202,7 @@ fn what_a_sender_never_issues_is_refused_as_its_secret() {
             "{position}: {error}"
         );
     }
-    // GitHub's secret is any text, Shopify's has had another form before.
+    // GitHub's secret is any text, and Shopify's once had another form.
     assert!(github::keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]).is_ok());
     assert!(shopify::keys(["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"]).is_ok());
     assert!(standard_webhooks::text_keys(["polar_whs_0123456789abcdef"]).is_ok());
@@ -243,7 +243,7 @@ fn keys_can_be_named_in_every_preset() {
     );
 }
 
-/// Of whatever a handler answers: a preset whose sender would take that for a failure fails here.
+/// A preset whose sender would count a handler's answer as a failure fails here.
 #[test]
 fn each_is_told_success_in_words_that_its_sender_counts() {
     for preset in presets() {

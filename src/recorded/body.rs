@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-/// What is kept of a body: its beginning, copied, so that it counts no longer as one that is in hand.
+/// The stored beginning of a body, copied so that it no longer counts as a body in memory.
 pub(crate) struct KeptBody {
     pub(crate) len: usize,
     pub(crate) kept: Vec<u8>,

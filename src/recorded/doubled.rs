@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Whether a value of JSON has a member twice, at any depth: readers take the last one alone.
+/// Whether a JSON value contains a member twice, at any depth: readers keep only the last one.
 pub(super) struct Doubled(pub(super) bool);
 
 impl<'de> Deserialize<'de> for Doubled {

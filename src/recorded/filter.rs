@@ -4,7 +4,7 @@ use crate::event::{EventKey, Name};
 use crate::observer::Verdict;
 use crate::reason::Reason;
 
-/// Which lines of a journal are asked for. All unless it is told more.
+/// Selects lines of a journal. All unless restricted.
 ///
 /// ```
 /// use tower_webhook::journal::{JournalFilter, JournalLine};
@@ -42,55 +42,55 @@ impl JournalFilter {
         Self::default()
     }
 
-    /// Of this provider alone.
+    /// Only lines of this provider.
     pub fn provider(mut self, provider: Name) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Of this event alone.
+    /// Only lines of this event.
     pub fn key(mut self, key: EventKey) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Whose outcome was known at this moment or later.
+    /// Only lines whose outcome was known at this moment or later.
     pub fn from(mut self, from: UnixTime) -> Self {
         self.from = Some(from);
         self
     }
 
-    /// Whose outcome was known before this moment.
+    /// Only lines whose outcome was known before this moment.
     pub fn until(mut self, until: UnixTime) -> Self {
         self.until = Some(until);
         self
     }
 
-    /// With this outcome.
+    /// Only lines with this outcome.
     pub fn verdict(mut self, verdict: Verdict) -> Self {
         self.verdict = Some(verdict);
         self
     }
 
-    /// For this reason.
+    /// Only lines with this reason.
     pub fn reason(mut self, reason: Reason) -> Self {
         self.reason = Some(reason);
         self
     }
 
-    /// Whose origin was proved.
+    /// Only lines whose origin was proved.
     pub fn authenticated(mut self) -> Self {
         self.authenticated = true;
         self
     }
 
-    /// Whether every line is asked for.
+    /// Whether every line is selected.
     #[cfg(feature = "page")]
     pub(crate) fn is_for_all(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a line is asked for.
+    /// Whether this line is selected.
     pub fn matches(&self, line: &JournalLine) -> bool {
         let Self {
             provider,

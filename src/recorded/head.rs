@@ -11,15 +11,15 @@ use sha2::{Digest, Sha256};
 use crate::clock::UnixTime;
 use crate::event::EventKey;
 
-/// Of the head of a request no more bytes than this are kept.
+/// At most this many bytes of a request's head are kept.
 const MOST_OF_HEAD: usize = 16 * 1024;
 
-/// The head of a request, copied: what a server has read it into is let go.
+/// A copy of a request's head: the server's own buffers are released.
 pub(crate) struct RecordedHead {
     number: u32,
     received_at: UnixTime,
     method: Method,
-    /// The URI and the header lines, one behind the other.
+    /// The URI and the header lines, concatenated.
     text: Vec<u8>,
     uri_end: usize,
     lines: Vec<Line>,
@@ -28,7 +28,7 @@ pub(crate) struct RecordedHead {
     replay_of: Option<Box<str>>,
 }
 
-/// Where a header line ends in the text.
+/// The end of a header line in the text.
 #[derive(Clone, Copy)]
 struct Line {
     name_end: usize,
@@ -36,15 +36,15 @@ struct Line {
     is_sensitive: bool,
 }
 
-/// What is recorded of a request, and how far it has come.
+/// The recorded data of a request, and its progress.
 #[derive(Clone)]
 pub(crate) struct Recorded {
     pub(crate) head: Arc<RecordedHead>,
-    /// Whether its origin is proved and its body is whole.
+    /// Whether its origin is proved and its body is complete.
     pub(crate) is_proved: bool,
-    /// Whether its body is the content of the one that came.
+    /// Whether its body is the decompressed content.
     pub(crate) is_decoded: bool,
-    /// The digest of the keys of its events, where it holds a list of them.
+    /// The digest of the keys of its events, if it has a list of them.
     pub(super) keys: Option<Arc<str>>,
 }
 
@@ -59,7 +59,7 @@ impl Recorded {
         }
     }
 
-    /// A request that is sent through again, which was proved when it came first.
+    /// A replayed request, which was proved when it first arrived.
     pub(crate) fn again(parts: &Parts, received_at: UnixTime, id: &str) -> Self {
         let head = RecordedHead::copied(&parts.method, &parts.uri, &parts.headers, received_at);
         let head = RecordedHead {
@@ -74,18 +74,18 @@ impl Recorded {
         }
     }
 
-    /// It holds a list of events with these keys.
+    /// Records that it has a list of events with these keys.
     pub(crate) fn keys_of<'a>(&mut self, keys: impl Iterator<Item = Option<&'a EventKey>>) {
         self.keys = Some(digest_of(keys).into());
     }
 }
 
-/// The SHA-256 of the keys of a list's events, in their order, in hex; an event that has none, or another one each
-/// time, counts as an empty one.
+/// The SHA-256 of the keys of a list's events, in their order, in hex. An event without a key, or
+/// with a new one each time, counts as an empty one.
 pub(crate) fn digest_of<'a>(keys: impl Iterator<Item = Option<&'a EventKey>>) -> String {
     let mut digest = Sha256::new();
     for key in keys.map(|key| key.map(EventKey::encoded).unwrap_or_default()) {
-        // With its length: no two lists of keys read alike.
+        // The length prevents two lists of keys from having one text.
         digest.update(format!("{}:{key}", key.len()));
     }
     HEXLOWER.encode(&digest.finalize())
@@ -141,17 +141,17 @@ impl RecordedHead {
         }
     }
 
-    /// The bytes that it takes.
+    /// The bytes that it uses.
     pub(crate) fn size(&self) -> usize {
         (self.text.capacity()).saturating_add(self.lines.len().saturating_mul(24))
     }
 
-    /// Whether the request stands in a line by now; from here on it does.
+    /// Whether a line already contains the request; marks it as written.
     pub(crate) fn is_written(&self) -> bool {
         self.is_written.swap(true, Ordering::AcqRel)
     }
 
-    /// The line that it was to stand in has found no room: the next one may hold it.
+    /// The line with the request was lost: the next one may contain it.
     pub(crate) fn was_lost(&self) {
         self.is_written.store(false, Ordering::Release);
     }
@@ -164,7 +164,7 @@ impl RecordedHead {
         self.replay_of.as_deref()
     }
 
-    /// The request's id: when it came, which process took it, and the how-manieth it was.
+    /// The request's id: its arrival time, its process and its number in that process.
     pub(crate) fn id(&self, process: u32) -> String {
         let (at, number) = (self.received_at.as_micros(), self.number);
         format!("{at:016x}-{process:08x}-{number:08x}")
@@ -179,7 +179,7 @@ impl RecordedHead {
         String::from_utf8_lossy(self.text.get(..self.uri_end).unwrap_or_default())
     }
 
-    /// Name and value of each header line, and whether somebody has marked that as sensitive.
+    /// Name and value of each header line, and whether it was marked as sensitive.
     pub(super) fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8], bool)> {
         let mut begin = self.uri_end;
         self.lines.iter().map(move |line| {
@@ -190,14 +190,14 @@ impl RecordedHead {
         })
     }
 
-    /// Whether lines are left out.
+    /// Whether lines were left out.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut
     }
 }
 
 impl fmt::Debug for RecordedHead {
-    /// It holds what is masked only where it is written.
+    /// Hides the content: secrets are masked only when it is written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecordedHead").finish_non_exhaustive()
     }

@@ -14,14 +14,14 @@ use crate::event::EventKey;
 /// The version of the format that this crate writes.
 const VERSION: u32 = 1;
 
-/// One line of a journal: what became of a request, in JSON.
+/// One line of a journal: the outcome of a request, in JSON.
 ///
-/// A request has one line for each of its outcomes, all with one [`id`](Self::id): one for its answer,
-/// one more where its handler ended behind that, and one for each event of a list. The one for the answer holds
-/// the [request](Self::request).
+/// A request has one line for each of its outcomes, all with one [`id`](Self::id): one for its
+/// answer, one more if its handler ended after the answer, and one for each event of a list. The
+/// line for the answer contains the [request](Self::request).
 ///
-/// Names are as they stand here, with `version` as `v`; what is absent, false or empty is left out. Later versions of this crate add
-/// members, which earlier ones pass over; what cannot be read so gets another version.
+/// Members have the names of these fields, with `version` as `v`; absent, false or empty ones are left out. Later
+/// versions of this crate add members, which earlier ones ignore. An incompatible change gets another version.
 ///
 /// ```
 /// use tower_webhook::journal::JournalLine;
@@ -50,77 +50,77 @@ pub struct JournalLine {
     /// The version of the format.
     #[serde(rename = "v")]
     pub version: u32,
-    /// Which request it was. Later ones of one process have greater ids.
+    /// The request's id. Later requests of one process have greater ids.
     pub id: String,
-    /// The how-manieth line it is that its process has written: with the [`id`](Self::id) it is this line's
-    /// alone, however often it was sent to where it stands.
+    /// The number of this line in its process. Together with the [`id`](Self::id) it identifies the
+    /// line, however often it was sent to the sink.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub number: u64,
     /// When its outcome was known, in microseconds since 1970.
     pub at: u64,
-    /// Whose delivery it was, or claimed to be.
+    /// The provider of the delivery, as proved or claimed.
     pub provider: String,
-    /// Which consumer's it was, where they have names.
+    /// The consumer, if consumers have names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumer: Option<String>,
-    /// Whether its origin was proved, and its body is known to be whole.
+    /// Whether its origin was proved, and its body is known to be complete.
     #[serde(default, skip_serializing_if = "is_false")]
     pub authenticated: bool,
-    /// What became of it: `passed`, `handled`, `queued`, `duplicate`, `refused`, `failed`, `unfinished`,
-    /// `filtered`, `not_ours` or `probed`. `operator` where somebody did something by hand, which the
-    /// [detail](Self::detail) says.
+    /// The outcome: `passed`, `handled`, `queued`, `duplicate`, `refused`, `failed`, `unfinished`,
+    /// `filtered`, `not_ours` or `probed`. It is `operator` for a manual action, which the
+    /// [detail](Self::detail) describes.
     pub verdict: String,
-    /// The [code](crate::Reason::code) of the reason, where it was not simply handled.
+    /// The [code](crate::Reason::code) of the reason, unless it was simply handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The reason in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// What was answered; absent for an outcome behind the answer.
+    /// The status of the answer; absent for an outcome after the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Which event it was, where that was known; [`event_key`](Self::event_key) reads it.
+    /// The event's key, if known; [`event_key`](Self::event_key) reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Index and number of events, where this is of one event of a list.
+    /// Index and number of events, if this line is for one event of a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<(u64, u64)>,
-    /// How many events the delivery held, where this is of a list of them as a whole.
+    /// The number of events in the delivery, if this line is for a list as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<u64>,
-    /// The SHA-256 of the keys of these events, where this is of a list of them as a whole.
+    /// The SHA-256 of the keys of these events, if this line is for a list as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,
     /// The names of the keys that signed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signed_by: Vec<String>,
-    /// The client's address, where it is known.
+    /// The client's address, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
-    /// The id that it claims, where its proof was refused.
+    /// The id that it claims, if its proof was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_id: Option<String>,
-    /// Which attempt at the event this was, where it was claimed.
+    /// The number of the attempt, if the event was claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// What else is to be known: `corrected`, `content_differs`, `test_id`, `predates_retention`,
+    /// Additional facts: `corrected`, `content_differs`, `test_id`, `predates_retention`,
     /// `unchecked`, `clock_suspected`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// How long it took.
     #[serde(default)]
     pub micros: RecordedTimes,
-    /// What was proved of it, where it is [authenticated](Self::authenticated).
+    /// The proved facts, if it is [authenticated](Self::authenticated).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<RecordedProof>,
     /// The request, in the line of its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RecordedRequest>,
-    /// The request that was sent through again, where this is of a replay.
+    /// The id of the replayed request, if this is a replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<String>,
-    /// How many outcomes have found no room in the journal since the line before: nothing else is said of
-    /// them. Such a line has the verdict `lost`.
+    /// The number of outcomes that were lost since the line before because the journal was full.
+    /// Nothing else is recorded about them. Such a line has the verdict `lost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<u64>,
 }
@@ -129,7 +129,7 @@ pub struct JournalLine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedTimes {
-    /// Until its body was there and judged.
+    /// Until its body was complete and judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proved: Option<u64>,
     /// Until its event was claimed.
@@ -140,11 +140,11 @@ pub struct RecordedTimes {
     pub total: u64,
 }
 
-/// A request as a journal keeps it: secrets are masked, signatures are kept.
+/// A request as a journal stores it: secrets are masked, signatures are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// When its head was there, in microseconds since 1970.
+    /// When its head was complete, in microseconds since 1970.
     pub received_at: u64,
     /// The method.
     pub method: String,
@@ -155,30 +155,30 @@ pub struct RecordedRequest {
     /// Whether more header lines were left out.
     #[serde(default, skip_serializing_if = "is_false")]
     pub headers_cut: bool,
-    /// The body, where it was read.
+    /// The body, if it was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<RecordedBody>,
 }
 
-/// A body as a journal keeps it.
+/// A body as a journal stores it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedBody {
-    /// How many bytes it had.
+    /// Its length in bytes.
     pub len: u64,
-    /// What is kept of it, where that is UTF-8.
+    /// The stored part, if it is UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What is kept of it otherwise, in base64.
+    /// The stored part otherwise, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
-    /// Whether it is kept in part only.
+    /// Whether only a part is stored.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cut: bool,
-    /// Whether something of it is masked.
+    /// Whether any part is masked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub masked: bool,
-    /// Whether it came compressed, and this is its content.
+    /// Whether it arrived compressed, and this is its content.
     #[serde(default, skip_serializing_if = "is_false")]
     pub decoded: bool,
 }
@@ -228,7 +228,7 @@ impl JournalLine {
     ///
     /// # Errors
     ///
-    /// A text that is no line of a journal, or one of a later version of the format.
+    /// A text that is not a line of a journal, or one of a later version of the format.
     pub fn parse(text: &str) -> Result<Self, LineError> {
         /// Read first: a later version may have other members.
         #[derive(Deserialize)]
@@ -247,12 +247,12 @@ impl JournalLine {
         serde_json::from_str(text).map_err(unreadable)
     }
 
-    /// The line as it is written, without the end of the line. It holds no line break.
+    /// The line as text, without a line break.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The key of its event, where that was known.
+    /// The key of its event, if it was known.
     ///
     /// ```
     /// use tower_webhook::{EventKey, Name};
@@ -282,8 +282,7 @@ impl RecordedRequest {
         self.uri.parse().ok()
     }
 
-    /// The headers; lines that are none are left out, and so are those that tell of another form of the body than
-    /// the one that is kept.
+    /// The headers, without lines that are invalid or describe another form of the body than the stored one.
     pub fn header_map(&self) -> HeaderMap {
         let lines = self.headers.iter().filter_map(|(name, value)| {
             let name: HeaderName = name.parse().ok()?;
@@ -303,7 +302,7 @@ impl RecordedRequest {
 }
 
 impl RecordedBody {
-    /// The body, where all of it is kept as it came.
+    /// The body, if all of it is stored unchanged.
     pub fn whole(&self) -> Option<Vec<u8>> {
         if self.cut || self.masked {
             return None;
@@ -317,7 +316,7 @@ impl RecordedBody {
     }
 }
 
-/// A text that is no line of a journal, or of a version that is not known.
+/// A text that is not a line of a journal, or is of an unknown version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineError {
     message: String,

@@ -1,4 +1,4 @@
-//! What of a request is a secret, and is masked in its line.
+//! Masks the secrets of a request in its line.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,9 +13,9 @@ use super::head::RecordedHead;
 use super::line::{RecordedBody, RecordedRequest};
 use crate::path::{PathTokens, split_token};
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "[REDACTED]";
-/// Names of headers, parameters and members that say so of themselves.
+/// Names of headers, parameters and members that indicate a secret.
 const TELLING: [&str; 9] = [
     "token",
     "secret",
@@ -27,7 +27,7 @@ const TELLING: [&str; 9] = [
     "authorization",
     "cookie",
 ];
-/// A parameter of the query with one of these names is a secret too.
+/// A query parameter with one of these names is also a secret.
 const SHORT: [&str; 5] = ["key", "auth", "access_key", "code", "pwd"];
 
 /// The secrets of one webhook's requests.
@@ -35,17 +35,17 @@ const SHORT: [&str; 5] = ["key", "auth", "access_key", "code", "pwd"];
 pub(crate) struct Masks {
     /// Whether the path ends with a token.
     pub(crate) has_token: bool,
-    /// The segment that may follow that.
+    /// The segment that may follow the token.
     pub(crate) tail: Option<String>,
-    /// The right ones, which are masked in every place.
+    /// The valid tokens, which are masked in every place.
     pub(crate) tokens: Vec<PathTokens>,
-    /// Headers that hold a signature, and are kept whatever they are called.
+    /// Headers with a signature, which are kept whatever their name.
     pub(crate) kept_headers: Vec<HeaderName>,
-    /// Headers, parameters of the query, members of the body and fields of a form that hold a token.
+    /// Headers, query parameters, members of the body and form fields with a token.
     pub(crate) headers: Vec<HeaderName>,
     pub(crate) parameters: Vec<String>,
     pub(crate) members: Vec<String>,
-    /// A member of each item of a list: where the list stands, and the member.
+    /// A member of each item of a list: the place of the list, and the member.
     pub(crate) each: Vec<(String, String)>,
     pub(crate) fields: Vec<String>,
 }
@@ -56,7 +56,7 @@ fn tells(name: &str) -> bool {
 }
 
 impl Masks {
-    /// A request as it is written.
+    /// The masked request.
     pub(super) fn request(
         &self,
         head: &RecordedHead,
@@ -79,15 +79,15 @@ impl Masks {
         }
     }
 
-    /// The token of a path, right or wrong.
+    /// The token of a path, valid or not.
     pub(super) fn token_of<'u>(&self, uri: &'u str) -> Option<&'u str> {
         let path = uri.split('?').next().unwrap_or_default();
         path.get(self.token_at(path)?)
     }
 
-    /// Where a path has its token, right or wrong.
+    /// The range of a path's token, valid or not.
     fn token_at(&self, path: &str) -> Option<Range<usize>> {
-        // A slash at the end makes none of a right one's URL, and hides nothing.
+        // A trailing slash makes a valid URL invalid, but must not reveal its token.
         let path = path.trim_end_matches('/');
         let (_, token) = split_token(path, self.tail.as_deref()).filter(|_| self.has_token)?;
         let without = (self.tail.as_deref())
@@ -96,7 +96,7 @@ impl Masks {
         Some(without.len().saturating_sub(token.len())..without.len())
     }
 
-    /// Whether a right token stands there, wherever that is.
+    /// Whether these bytes contain a valid token.
     fn holds_token(&self, bytes: &[u8]) -> bool {
         self.tokens.iter().any(|tokens| tokens.stand_in(bytes))
     }
@@ -121,7 +121,7 @@ impl Masks {
         masked
     }
 
-    /// A query with the values of its secret parameters masked; the rest stands as it came.
+    /// A query with the values of its secret parameters masked; the rest is unchanged.
     fn parameters(&self, query: &str) -> String {
         let masked = query.split('&').map(|pair| {
             let raw = pair.split('=').next().unwrap_or_default();
@@ -139,7 +139,7 @@ impl Masks {
         masked.collect::<Vec<_>>().join("&")
     }
 
-    /// The value of a header as it is written: a character for each byte.
+    /// The masked value of a header: a character for each byte.
     pub(super) fn header(
         &self,
         name: &str,
@@ -149,7 +149,7 @@ impl Masks {
     ) -> String {
         let is_token = self.headers.iter().any(|it| it.as_str() == name);
         let is_kept = self.kept_headers.iter().any(|it| it.as_str() == name);
-        // A proxy may repeat the whole URL in a header, as it was before it was rewritten.
+        // A proxy may repeat the original URL in a header before rewriting it.
         let has_secret_query = || {
             let text = std::str::from_utf8(value).unwrap_or_default();
             let query = text.split_once('?').map(|(_, query)| query);
@@ -166,12 +166,12 @@ impl Masks {
         value.iter().copied().map(char::from).collect()
     }
 
-    /// Whether a member of the body is a secret.
+    /// Whether any member of the body is a secret.
     fn hides_members(&self) -> bool {
         !self.members.is_empty() || !self.each.is_empty()
     }
 
-    /// A body as it is written.
+    /// The masked body.
     pub(crate) fn body(&self, body: &KeptBody, is_proved: bool) -> RecordedBody {
         let mut recorded = RecordedBody {
             len: u64::try_from(body.len).unwrap_or(u64::MAX),
@@ -185,7 +185,7 @@ impl Masks {
         let may_hide = self.hides_members() || !self.fields.is_empty() || !is_proved;
         let text = match text {
             Ok(text) => text,
-            // The end of a body that was cut may be the middle of a character.
+            // A cut body may end in the middle of a character.
             Err(error) if recorded.cut && error.error_len().is_none() => {
                 let valid = body.kept.get(..error.valid_up_to()).unwrap_or_default();
                 std::str::from_utf8(valid).unwrap_or_default()
@@ -220,7 +220,7 @@ impl Masks {
         }
         let begins = text.trim_start_matches('\u{feff}').trim_start();
         if !begins.starts_with(['{', '[']) {
-            // No form has these: it is XML, or a form of several parts.
+            // No URL-encoded form contains these: it is XML, or a multipart form.
             if !is_proved && text.contains(['<', '\n']) && tells(text) {
                 return Text::Hidden;
             }
@@ -228,7 +228,7 @@ impl Masks {
         }
         match serde_json::from_str::<Value>(begins) {
             Ok(mut value) => {
-                // Of a doubled member only the last is read here: what stands before it is not shown.
+                // Only the last of two equal members is read here, so the earlier one is not shown.
                 let mut is_masked = serde_json::from_str(begins).is_ok_and(|Doubled(so)| so);
                 for pointer in &self.members {
                     if let Some(secret) = value.pointer_mut(pointer) {
@@ -253,7 +253,7 @@ impl Masks {
                     false => Text::Plain,
                 }
             }
-            // Where it is not known what stands in it, nothing of it is shown.
+            // If the content cannot be read, nothing of it is shown.
             Err(_) if self.hides_members() => Text::Hidden,
             Err(_) if !is_proved && (is_cut || may_tell(text)) => Text::Hidden,
             Err(_) => Text::Plain,
@@ -285,18 +285,19 @@ impl Masks {
     }
 }
 
-/// Whether a text that is not read may hold a member whose name says so, spelled as it is or with escapes.
+/// Whether an unparsed text may contain a member whose name indicates a secret, as written or with
+/// escapes.
 fn may_tell(text: &str) -> bool {
     tells(text) || text.contains("\\u")
 }
 
-/// Whether a text is JSON itself, and may hold such a member.
+/// Whether a text is itself JSON and may contain such a member.
 fn is_telling_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && may_tell(text)
 }
 
-/// Masks members whose names tell that they are secrets, as those of a handshake do; whether there was one. Its depth
-/// is bounded by the parser's.
+/// Masks members whose names indicate secrets, such as those of a handshake; returns whether there
+/// was one. The parser bounds the depth.
 fn mask_telling(value: &mut Value) -> bool {
     match value {
         Value::Object(members) => members.iter_mut().fold(false, |is_masked, (name, member)| {
@@ -320,7 +321,7 @@ fn mask_telling(value: &mut Value) -> bool {
     }
 }
 
-/// A text, as it may be shown.
+/// A text, or its masked form.
 enum Text {
     Plain,
     Masked(String),

@@ -1,4 +1,4 @@
-//! What a journal says of a request: its lines, what is masked in them, and which are asked for.
+//! The journal of requests: its lines, their masking, and their selection.
 
 mod body;
 mod doubled;

@@ -2,35 +2,36 @@ use super::filter::JournalFilter;
 use super::line::JournalLine;
 use super::sink::JournalPosition;
 
-/// Which lines are read from the newest one on.
+/// Selects lines, starting with the newest one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Newest<'a> {
     pub(crate) filter: &'a JournalFilter,
-    /// With this word for what became of it, and with this code of a reason.
+    /// Only lines with this verdict, and with this reason code.
     pub(crate) verdict: Option<&'a str>,
     pub(crate) reason: Option<&'a str>,
-    /// Only what stands before this place.
+    /// Only lines before this position.
     pub(crate) before: Option<&'a JournalPosition>,
-    /// So many lines at most.
+    /// The maximum number of lines.
     pub(crate) most: usize,
 }
 
-/// So many lines are looked at, where not every line is wanted, and so many bytes of them read.
+/// At most this many lines are examined, if only some are selected, and at most this many bytes
+/// read.
 pub(crate) const LOOKED_AT: usize = 2_000;
 pub(crate) const READ_BYTES: usize = 4 << 20;
 
-/// Some lines of a journal, the newest first, each with the place that it stands at.
+/// Lines of a journal, the newest first, each with its position.
 #[derive(Debug, Default)]
 pub(crate) struct NewestLines {
     pub(crate) lines: Vec<(JournalPosition, JournalLine)>,
-    /// Before which place to read on; none where this is the beginning of the journal.
+    /// The position before which to continue; `None` at the beginning of the journal.
     pub(crate) next: Option<JournalPosition>,
     /// How many lines among them are too long to be read here.
     pub(crate) too_long: usize,
 }
 
 impl Newest<'_> {
-    /// How many lines are looked at.
+    /// The maximum number of lines to examine.
     pub(crate) fn looked_at(&self) -> usize {
         let is_for_all =
             self.filter.is_for_all() && self.verdict.is_none() && self.reason.is_none();
@@ -47,7 +48,7 @@ impl Newest<'_> {
     }
 }
 
-/// What is read, until that is enough.
+/// The lines read so far.
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) found: NewestLines,
@@ -56,7 +57,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Takes the line at this place; whether more are wanted.
+    /// Adds the line at this position; returns whether to continue.
     pub(crate) fn take(&mut self, newest: &Newest<'_>, at: JournalPosition, text: &str) -> bool {
         self.bytes = self.bytes.saturating_add(text.len());
         self.seen = self.seen.saturating_add(1);

@@ -14,8 +14,7 @@ use crate::observer::{Observation, Timings, Verdict};
 use crate::reason::Reason;
 use crate::secret::KeyIds;
 
-/// One outcome of a request, as it is handed over to be written: nothing is masked in it yet, and nothing is
-/// printed.
+/// One outcome of a request on its way to the journal: nothing in it is masked or formatted yet.
 pub(crate) struct Outcome {
     head: Arc<RecordedHead>,
     masks: Arc<Masks>,
@@ -38,11 +37,11 @@ pub(crate) struct Outcome {
     timings: Timings,
     proof: Option<Box<AuthState>>,
     body: Option<KeptBody>,
-    /// Whether the request stands in this line.
+    /// Whether this line contains the request.
     is_answer: bool,
 }
 
-/// Of which event of its delivery an outcome is.
+/// The event of the delivery that an outcome is for.
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
     Only,
@@ -60,7 +59,7 @@ const NOTES: [&str; 6] = [
 ];
 
 impl Outcome {
-    /// What was observed. Of its body no more is kept than `most` bytes.
+    /// The outcome of an observation. At most `most` bytes of the body are kept.
     pub(crate) fn of(
         observation: &Observation<'_>,
         auth: &AuthState,
@@ -114,7 +113,7 @@ impl Outcome {
         }
     }
 
-    /// It found no room.
+    /// Marks it as lost because the journal was full.
     pub(crate) fn lose(&self) {
         if self.is_answer {
             self.head.was_lost();
@@ -125,7 +124,7 @@ impl Outcome {
         self.is_proved
     }
 
-    /// The bytes that it takes until it is written.
+    /// The bytes that it uses until it is written.
     pub(crate) fn size(&self) -> usize {
         let body = self.body.as_ref().map_or(0, |body| body.kept.capacity());
         let detail = self.detail.as_ref().map_or(0, String::capacity);
@@ -135,7 +134,7 @@ impl Outcome {
             .saturating_add(detail)
     }
 
-    /// The line that says so, of the process with this number.
+    /// The line for this outcome, with the number of the process.
     pub(crate) fn line(&self, process: u32) -> JournalLine {
         let at = self.head.received_at().saturating_add(self.timings.total);
         let micros =

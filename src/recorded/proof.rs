@@ -9,7 +9,7 @@ use crate::path::ShownToken;
 use crate::request_clock::ClockReadings;
 use crate::signature::Verified;
 
-/// What was proved of a request, without the secrets that proved it.
+/// The proved facts of a request, without the secrets that proved them.
 ///
 /// ```
 /// use tower_webhook::journal::{RecordedCustom, RecordedProof, RecordedSignature};
@@ -25,49 +25,49 @@ use crate::signature::Verified;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedProof {
-    /// Whether a right token stood in the path.
+    /// Whether the path had a valid token.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret_path: bool,
-    /// The client's address, where it is on the allowlist.
+    /// The client's address, if it is on the allowlist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<IpAddr>,
-    /// What the signature proves.
+    /// The facts that the signature proves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<RecordedSignature>,
-    /// What a proof of the user's own proves.
+    /// The facts that a custom proof proves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<RecordedCustom>,
 }
 
-/// What a signature has proved.
+/// The facts that a signature has proved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedSignature {
     /// The names of the keys that signed.
     pub keys: Vec<String>,
-    /// When it was signed, in microseconds since 1970, where that is signed.
+    /// When it was signed, in microseconds since 1970, if the time is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_at: Option<u64>,
-    /// The id, where that is signed.
+    /// The id, if it is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
-/// What a proof of the user's own has proved.
+/// The facts that a custom proof has proved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedCustom {
-    /// How much it covers: `connection`, `body`, `request` or `id`.
+    /// Its coverage: `connection`, `body`, `request` or `id`.
     pub covers: String,
-    /// The id that is proved.
+    /// The proved id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The signature that it has verified.
+    /// The signature that it verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<RecordedSignature>,
 }
 
-/// The words for how much a proof covers.
+/// The names of the coverages.
 const COVERS: [(Coverage, &str); 4] = [
     (Coverage::Connection, "connection"),
     (Coverage::Body, "body"),
@@ -93,10 +93,10 @@ impl RecordedProof {
         }
     }
 
-    /// What was proved, as it stood then; `None` where this version cannot read it.
+    /// The proved facts at that time; `None` if this version cannot read them.
     pub(crate) fn restored(&self, provider: Name) -> Option<AuthState> {
         let mut auth = AuthState::none_yet(provider, ClockReadings::default());
-        // Which token it was is nobody's question any more.
+        // Which token it was no longer matters.
         auth.secret_path = if self.secret_path {
             ShownToken::of(b"")
         } else {

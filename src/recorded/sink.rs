@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::line::JournalLine;
 use crate::clock::UnixTime;
 
-/// Where the lines of a journal are written.
+/// The destination of a journal's lines.
 ///
-/// Its functions are called in the journal's own thread, one at a time, and may block.
+/// Its functions run in the journal's own thread, one at a time, and may block.
 ///
 /// ```
 /// use tower_webhook::journal::{Journal, JournalError, JournalLine, JournalSink, Retained};
 ///
-/// /// For a supervisor that keeps what a process prints.
+/// /// For a supervisor that stores the output of a process.
 /// struct Stdout;
 ///
 /// impl JournalSink for Stdout {
@@ -35,24 +35,24 @@ pub trait JournalSink: Send + 'static {
     ///
     /// # Errors
     ///
-    /// They could not be written. They are handed over again a moment later, until they are. Where it could not
-    /// be learned whether they were, they may be there already: a line's [`id`](JournalLine::id) and
-    /// [`number`](JournalLine::number) together are its own.
+    /// They could not be written. The journal passes them again a moment later, until they are
+    /// written. If the result of a write is unknown, they may be stored already: a line's
+    /// [`id`](JournalLine::id) and [`number`](JournalLine::number) together identify it.
     ///
     /// # Panics
     ///
-    /// A sink that panics is called again, three times with the same lines; then these are counted as lost.
+    /// A sink that panics is called again with the same lines. After three panics they count as lost.
     fn write(&mut self, lines: &[JournalLine]) -> Result<(), JournalError>;
 
-    /// Removes some of what is no longer to be kept, at most some hundred lines; whether there is more.
+    /// Removes some expired lines, at most some hundred; returns whether there are more.
     ///
     /// # Errors
     ///
-    /// It could not be removed. The journal tries again later.
+    /// They could not be removed. The journal tries again later.
     fn prune(&mut self, retained: &Retained) -> Result<bool, JournalError>;
 }
 
-/// What of a journal is to be kept.
+/// The retention of a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retained {
@@ -60,7 +60,7 @@ pub struct Retained {
     pub proved: Duration,
     /// How long all others are kept.
     pub refused: Duration,
-    /// What the clock says.
+    /// The current time.
     pub now: UnixTime,
 }
 
@@ -70,15 +70,15 @@ pub struct Retained {
 pub struct JournalPage {
     /// The lines.
     pub lines: Vec<JournalLine>,
-    /// Where to read on, now or later.
+    /// The position to continue from, now or later.
     pub next: JournalPosition,
-    /// Whether these are all for now.
+    /// Whether there are no more lines for now.
     pub is_last: bool,
-    /// How many lines could not be read, such as one that was cut off by a death, and were passed over.
+    /// The number of lines that could not be read, such as one cut off by a crash, and were skipped.
     pub unreadable: usize,
 }
 
-/// A place in a journal, to read on from.
+/// A position in a journal to continue reading from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JournalPosition(String);
 
@@ -93,7 +93,7 @@ impl JournalPosition {
 }
 
 impl fmt::Display for JournalPosition {
-    /// As text, to be kept: [`from`](JournalPosition::from) reads it.
+    /// As text for storage: [`from`](JournalPosition::from) reads it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -113,7 +113,7 @@ pub struct JournalError {
 }
 
 impl JournalError {
-    /// An error that says what could not be done.
+    /// An error with a description of what failed.
     ///
     /// ```
     /// use tower_webhook::journal::JournalError;
@@ -129,7 +129,7 @@ impl JournalError {
         }
     }
 
-    /// The same error, and what caused it.
+    /// The same error with its cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());

@@ -106,7 +106,7 @@ fn a_body_of_which_it_is_not_known_what_it_holds_is_not_shown_where_something_is
     assert_eq!(body(&masks, r#"{"auth":{"token":"s""#, true), (None, true));
     let other = r#"{"id":1}"#;
     assert_eq!(body(&masks, other, true), (Some(other.to_owned()), false));
-    // What is authentic is kept as it is, whatever its members are called.
+    // Authentic content is stored unchanged, whatever its members are called.
     assert_eq!(
         body(&Masks::default(), right, true),
         (Some(right.to_owned()), false)
@@ -157,7 +157,7 @@ fn a_right_token_is_masked_wherever_a_request_has_it() {
     ] {
         assert_eq!(masks.uri(&uri.replace("{}", token)), masked, "{uri}");
     }
-    // A proxy that rewrites the path tells the old one.
+    // A proxy that rewrites the path repeats the old one in a header.
     let request = Request::post("/hooks")
         .header("x-original-uri", format!("/a/{token}?b=c"))
         .header("referer", "https://a.example/b?c=d");
@@ -194,7 +194,7 @@ fn no_form_of_a_strangers_body_shows_what_is_called_a_secret() {
     );
     for text in [
         deep.as_bytes(),
-        // Broken, with the name spelled otherwise.
+        // Broken, with the name escaped.
         br#"{"tok\u0065n":"s3cret","#,
         br#"{"payload":"{\"token\":\"s3cret\"}"}"#,
         b"payload=%7B%22token%22%3A%22s3cret%22%7D&a=b",
@@ -210,7 +210,7 @@ fn no_form_of_a_strangers_body_shows_what_is_called_a_secret() {
         let shown = serde_json::to_string(&recorded).unwrap();
         let is_shown = shown.contains("s3cret") || recorded.base64.is_some();
         assert!(recorded.masked && !is_shown, "{shown}");
-        // What is authentic, and has no such place, is kept as it came.
+        // Authentic content without such a place is stored unchanged.
         assert!(!Masks::default().body(&kept, true).masked);
     }
 }
@@ -222,7 +222,7 @@ fn of_a_doubled_member_nothing_is_shown_that_is_masked_where_it_comes_last() {
         ..Masks::default()
     };
     for (text, is_proved, shown) in [
-        // The last one reads as if it were masked already.
+        // The last one looks as if it were already masked.
         (
             r#"{"token":"s3cret","token":"[REDACTED]"}"#,
             false,
@@ -233,7 +233,7 @@ fn of_a_doubled_member_nothing_is_shown_that_is_masked_where_it_comes_last() {
             true,
             r#"{"pin":"[REDACTED]"}"#,
         ),
-        // What is read last has no such member.
+        // The last of the equal members has no such member.
         (r#"{"a":{"token":"s3cret"},"a":1}"#, false, r#"{"a":1}"#),
         (r#"[{"pin":"1234","\u0070in":1}]"#, true, r#"[{"pin":1}]"#),
     ] {
@@ -242,7 +242,7 @@ fn of_a_doubled_member_nothing_is_shown_that_is_masked_where_it_comes_last() {
             (Some(shown.to_owned()), true)
         );
     }
-    // A value that reads so by itself is masked too: nobody can tell.
+    // A value that equals the mask is masked too: it cannot be distinguished.
     let plain = r#"{"token":"[REDACTED]"}"#;
     assert_eq!(body(&masks, plain, false), (Some(plain.to_owned()), true));
 }

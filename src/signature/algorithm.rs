@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::encoding::Encoding;
 use crate::secret::{Material, SigningKey};
 
-/// How a signature is made of the secret and what it covers.
+/// How a signature is made from the secret and the covered content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -12,16 +12,16 @@ pub enum Algorithm {
     Hmac(Digest),
     /// HMAC whose key is the hash of the secret.
     HmacOfHashedSecret(Digest),
-    /// The plain hash of a content that holds the secret, for senders that have nothing better. It
-    /// is no MAC: what is behind the secret can be made longer by strangers in theory.
+    /// The plain hash of a content that contains the secret, for senders that have nothing better.
+    /// It is not a MAC: in theory, a stranger can extend the content after the secret.
     Hash(Digest),
-    /// With a private key, and proved by its public one.
+    /// Made with a private key and verified by its public key.
     #[cfg(feature = "asymmetric")]
     PublicKey(PublicKeyAlgorithm),
 }
 
 impl Algorithm {
-    /// The signature that a text spells, if it is as long as one is.
+    /// The signature that a text encodes, if it has a valid length.
     pub(super) fn decode(self, encoding: Encoding, text: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) | Self::Hash(digest) => {
@@ -30,7 +30,7 @@ impl Algorithm {
             #[cfg(feature = "asymmetric")]
             Self::PublicKey(algorithm) => {
                 let (least, most) = algorithm.lengths();
-                // Longer than the longest in any spelling: nothing is decoded.
+                // Longer than the longest signature in any encoding: nothing is decoded.
                 if text.len() > most.saturating_mul(2) {
                     return None;
                 }
@@ -40,7 +40,7 @@ impl Algorithm {
         }
     }
 
-    /// How many bytes the longest signature has.
+    /// The length of the longest signature in bytes.
     pub(super) fn longest(self) -> usize {
         match self {
             Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) | Self::Hash(digest) => {
@@ -51,7 +51,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether there is such an algorithm: Keccak-256 is for plain hashes and for ECDSA.
+    /// Whether there is such an algorithm: Keccak-256 is only for plain hashes and for ECDSA.
     pub(super) fn is_defined(self) -> bool {
         match self {
             Self::Hmac(digest) | Self::HmacOfHashedSecret(digest) => digest != Digest::Keccak256,
@@ -69,7 +69,7 @@ impl Algorithm {
         matches!(self, Self::Hash(_))
     }
 
-    /// Whether signatures are proved by public keys.
+    /// Whether signatures are verified by public keys.
     pub(super) fn is_public(self) -> bool {
         match self {
             Self::Hmac(_) | Self::HmacOfHashedSecret(_) | Self::Hash(_) => false,

@@ -5,7 +5,7 @@ use crate::digest::Digest;
 #[cfg(feature = "senders")]
 use crate::encoding::Encoding;
 
-/// A piece of what a signature covers. The names follow RFC 9421 where it has one.
+/// A piece of the content that a signature covers. The names follow RFC 9421 where possible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Component {
@@ -15,43 +15,47 @@ pub enum Component {
     Id,
     /// The raw body.
     Body,
-    /// Fixed text between the others. See [`Component::literal`].
+    /// Fixed text between other pieces. See [`Component::literal`].
     Literal(Cow<'static, str>),
-    /// The method, in capitals.
+    /// The method in upper case.
     #[cfg(feature = "senders")]
     Method,
     /// The [public URL](super::PublicUrl), byte for byte as it was configured.
     #[cfg(feature = "senders")]
     PublicUrl,
-    /// The public URL with the query that was received in place of its own.
+    /// The public URL with the received query in place of its own.
     #[cfg(feature = "senders")]
     RequestUrl,
-    /// The same with the port that is its scheme's by default, where none is written.
+    /// The same with the default port of its scheme, if the URL states no port.
     #[cfg(feature = "senders")]
     RequestUrlWithPort,
-    /// The path as it was received, which must be the sender's. With the feature `axum` it is the whole one in a
-    /// nested router too; nothing else may have cut it.
+    /// The path as it was received, which must be the sender's. With the feature `axum` it is the
+    /// full path even in a nested router; nothing else may have shortened it.
     #[cfg(feature = "senders")]
     Path,
     /// The query as it was received, without its `?`.
     #[cfg(feature = "senders")]
     Query,
-    /// The path, and behind a `?` the query as one escaped value, all of it escaped once more: as JavaScript's
-    /// `querystring.escape` and `encodeURI` do (Contentful). What stands behind a second `?` is left out.
+    /// The path, a `?` and the query as one escaped value, all escaped once more.
+    ///
+    /// This follows JavaScript's `querystring.escape` and `encodeURI` (Contentful). Text after a
+    /// second `?` is left out.
     #[cfg(feature = "senders")]
     EscapedTarget,
-    /// One parameter of the query, decoded.
+    /// A query parameter, decoded.
     #[cfg(feature = "senders")]
     Parameter(Cow<'static, str>),
     /// The value of a header.
     #[cfg(feature = "senders")]
     Header(Cow<'static, str>),
-    /// The headers that this one lists. See [`Component::headers_listed_in`].
+    /// The headers that this header lists. See [`Component::headers_listed_in`].
     #[cfg(feature = "senders")]
     HeadersListedIn(Cow<'static, str>),
-    /// The headers that the token lists, in its order, each as `name: value` and a line feed, with the name as
-    /// it is spelled there: of a [JWS](crate::signature::Jws) that
+    /// The headers that the token lists, for a [JWS](crate::signature::Jws) that
     /// [lists them](crate::signature::Jws::headers_listed_by).
+    ///
+    /// They follow the token's order, each as `name: value` and a line feed, with the name as the
+    /// token spells it.
     #[cfg(feature = "jwt")]
     ListedHeaders,
     /// The member of the JSON body at this pointer: the text of a string, the digits of an integer.
@@ -60,50 +64,52 @@ pub enum Component {
     /// The member of the JSON body at this pointer as compact JSON. See [`Component::compact_member`].
     #[cfg(feature = "senders")]
     CompactMember(Cow<'static, str>),
-    /// One field of the form that the body is, decoded.
+    /// A field of the form in the body, decoded.
     #[cfg(feature = "senders")]
     FormField(Cow<'static, str>),
-    /// All fields of the form that the body is, sorted by name and then by value, each as its name and
-    /// its value with nothing between. One that is there twice with one value counts once.
+    /// All fields of the form in the body, sorted by name and then by value.
     ///
-    /// Where one field ends and the next begins is not signed: such a scheme takes what it signs as
-    /// the event's id, by [`SchemeBuilder::content_is_id`](super::SchemeBuilder::content_is_id).
+    /// Each is its name and its value with nothing between. A field that occurs twice with one
+    /// value counts once.
+    ///
+    /// The boundaries of fields are not signed, so such a scheme uses the signed content as the
+    /// event's id, by [`SchemeBuilder::content_is_id`](super::SchemeBuilder::content_is_id).
     #[cfg(feature = "senders")]
     SortedForm,
-    /// The hash of the body, spelled so, or its raw bytes.
+    /// The hash of the body in this encoding, or its raw bytes.
     #[cfg(feature = "senders")]
     BodyDigest(Digest, Option<Encoding>),
-    /// The CRC-32 (IEEE) of the body in decimal. It covers nothing: another body with the same one
-    /// is easily made.
+    /// The CRC-32 (IEEE) of the body in decimal. It does not cover the body: another body with the
+    /// same value is easily made.
     #[cfg(feature = "senders")]
     BodyCrc32,
     /// The secret itself: for plain hashes, see [`Algorithm::Hash`](super::Algorithm::Hash).
     #[cfg(feature = "senders")]
     Secret,
-    /// A text that must have exactly this many bytes, so that nothing need stand beside it.
+    /// A text that must have exactly this many bytes, so that it needs no separator.
     #[cfg(feature = "senders")]
     OfLength(Box<Component>, usize),
-    /// A text that must have more than this many bytes, so that it is none that a
-    /// [challenge](crate::challenge::ChallengeText) is answered with.
+    /// A text that must have more than this many bytes, so that it cannot equal the answer to a
+    /// [challenge](crate::challenge::ChallengeText).
     #[cfg(feature = "senders")]
     LongerThan(Box<Component>, usize),
     /// The same text in lower case.
     #[cfg(feature = "senders")]
     LowerCase(Box<Component>),
-    /// These, or nothing where one of them is not there.
+    /// These pieces, or nothing if one of them is absent.
     ///
-    /// What they add could stand in the next piece too where they are not there: such a scheme takes
-    /// what it signs as the event's id, by
+    /// If they are absent, the next piece could contain the same bytes. Such a scheme therefore
+    /// uses the signed content as the event's id, by
     /// [`SchemeBuilder::content_is_id`](super::SchemeBuilder::content_is_id).
     #[cfg(feature = "senders")]
     Optional(Vec<Component>),
-    /// Adds nothing: where it does not hold, this is not the content.
+    /// Adds nothing: if the demand is not met, this is not the signed content.
     #[cfg(feature = "senders")]
     Demand(Demand),
 }
 
 impl Component {
-    /// Fixed text between the others, such as `.`: written in the code, or read from a file.
+    /// Fixed text between other pieces, such as `.`: written in the code, or read from a file.
     pub fn literal(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Literal(text.into())
     }
@@ -111,7 +117,7 @@ impl Component {
 
 #[cfg(feature = "senders")]
 impl Component {
-    /// One parameter of the query.
+    /// A query parameter.
     pub fn parameter(name: impl Into<Cow<'static, str>>) -> Self {
         Self::Parameter(name.into())
     }
@@ -126,8 +132,10 @@ impl Component {
         Self::Member(pointer.into())
     }
 
-    /// The member of the JSON body at this pointer as compact JSON: without the blanks between its tokens, and
-    /// else as it is written, in its order and with its numbers and escapes.
+    /// The member of the JSON body at this pointer as compact JSON.
+    ///
+    /// This removes the white space between its tokens and keeps everything else as written: its
+    /// order, numbers and escapes.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -146,11 +154,12 @@ impl Component {
         Self::CompactMember(pointer.into())
     }
 
-    /// The headers that this one lists between commas, sorted by name: each as `name:value`, the name in lower
-    /// case and the value without blanks around it, with `;` between.
+    /// The headers that this header lists, separated by commas and sorted by name.
     ///
-    /// The list must name itself, and the header of the timestamp where one is read. A delivery is refused where
-    /// a header that it names is not there, or where a value could be read as another header.
+    /// Each is `name:value` with the name in lower case and the value trimmed, joined by `;`.
+    ///
+    /// The list must name itself, and the header of the timestamp if one is read. A delivery is
+    /// refused if a listed header is absent, or if a value could be read as another header.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -171,7 +180,7 @@ impl Component {
         Self::HeadersListedIn(name.into())
     }
 
-    /// One field of the form that the body is.
+    /// A field of the form in the body.
     pub fn form_field(name: impl Into<Cow<'static, str>>) -> Self {
         Self::FormField(name.into())
     }
@@ -182,7 +191,7 @@ impl Component {
     /// use tower_webhook::Encoding;
     /// use tower_webhook::signature::{Component, Scheme};
     ///
-    /// // With nothing between the two there must be one way to cut them apart.
+    /// // Without a separator, there must be only one way to split the two.
     /// let id = Component::header("x-delivery-id").of_length(36);
     /// let scheme = Scheme::builder("x-signature").single("", Encoding::Hex).content([id, Component::Body]).build()?;
     /// # drop(scheme);
@@ -218,7 +227,7 @@ impl Component {
         Self::Optional(pieces.into_iter().collect())
     }
 
-    /// Whether only the wider model can say it.
+    /// Whether only the wider model supports it.
     pub(super) fn is_general(&self) -> bool {
         !matches!(
             self,
@@ -227,21 +236,21 @@ impl Component {
     }
 }
 
-/// What must hold where a content is to be taken.
+/// A condition for a content to be accepted.
 #[cfg(feature = "senders")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Demand {
     /// The query has no such parameter.
     NoParameter(Cow<'static, str>),
-    /// This parameter of the query is the hash of the body, in lower-case hex.
+    /// This query parameter is the hash of the body in lower-case hex.
     ParameterIsBodyDigest(Cow<'static, str>, Digest),
-    /// There is no such header.
+    /// This header is absent.
     NoHeader(Cow<'static, str>),
-    /// This header is there and reads so.
+    /// This header is present and has this value.
     HeaderIs(Cow<'static, str>, Cow<'static, str>),
-    /// If this header is there, it reads so.
+    /// If this header is present, it has this value.
     HeaderIsIfThere(Cow<'static, str>, Cow<'static, str>),
-    /// This header is there, and one of the elements between its commas reads so.
+    /// This header is present, and one of its comma-separated elements has this value.
     HeaderLists(Cow<'static, str>, Cow<'static, str>),
 }

@@ -6,10 +6,10 @@ use crate::clock::{Skew, Tolerance};
 use crate::encoding::MAC_LEN;
 use crate::secret::{KeyId, KeyIds};
 
-/// Why a delivery's signature does not prove its origin.
+/// The reason why a delivery's signature does not prove its origin.
 ///
-/// The text is for the operator and never holds a secret, a signature or a byte of the body. A
-/// sender should be told none of it.
+/// The text is for the operator and never contains a secret, a signature or a byte of the body.
+/// Never send it to the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureError {
     kind: SignatureErrorKind,
@@ -17,13 +17,13 @@ pub struct SignatureError {
     stale: Option<Box<Stale>>,
 }
 
-/// What is known of a delivery that is authentic, and was signed at another time.
+/// The details of a delivery that is authentic, but was signed at another time.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Stale {
     pub(crate) skew: Skew,
     pub(crate) keys: KeyIds,
-    /// Tells what was signed from anything else: its MAC under the first active key of the ring,
-    /// whichever key the delivery itself was signed with.
+    /// Identifies the signed content: its MAC under the first active key of the ring, whichever key
+    /// signed the delivery itself.
     pub(crate) content: [u8; MAC_LEN],
     pub(crate) tolerance: Tolerance,
 }
@@ -66,7 +66,7 @@ impl SignatureError {
         }
     }
 
-    /// What a stale delivery was, for who compares it with others.
+    /// The details of a stale delivery, for comparison with others.
     pub(crate) fn as_stale(&self) -> Option<&Stale> {
         self.stale.as_deref()
     }
@@ -76,18 +76,18 @@ impl SignatureError {
         self.kind
     }
 
-    /// Whether the signature is right and only its time is not: a replay, or one of the two
-    /// clocks is wrong. Worth an alarm.
+    /// Whether the signature is right and only its time is not. Either it is a replay, or one of
+    /// the two clocks is wrong. Worth an alarm.
     pub fn is_stale(&self) -> bool {
         self.stale.is_some()
     }
 
-    /// The name of the first key that a stale delivery was signed with.
+    /// The name of the first key that matched a stale delivery.
     pub fn key_id(&self) -> Option<&KeyId> {
         self.key_ids().map(KeyIds::first)
     }
 
-    /// The names of all keys that a stale delivery was signed with.
+    /// The names of all keys that matched a stale delivery.
     pub fn key_ids(&self) -> Option<&KeyIds> {
         self.stale.as_ref().map(|stale| &stale.keys)
     }
@@ -115,10 +115,10 @@ impl fmt::Display for SignatureError {
 
 impl std::error::Error for SignatureError {}
 
-/// What lies so far ahead is no replay: what was signed before is not of the future. A clock that is wrong by
-/// thousands of years is none either, but another unit.
+/// A time in the future is no replay, since a captured delivery was signed in the past. If it is
+/// off by thousands of years, the unit is wrong rather than the clock.
 fn why_ahead(secs: u64) -> &'static str {
-    // What counts since 1970 is thousands of times as large in the next unit.
+    // A count since 1970 is a thousand times as large in the next smaller unit.
     match secs {
         0..100_000_000_000 => "a wrong clock, the sender's or ours",
         100_000_000_000..100_000_000_000_000 => {
@@ -138,43 +138,43 @@ fn why_ahead(secs: u64) -> &'static str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SignatureErrorKind {
-    /// A header that the scheme needs is not there.
+    /// A header that the scheme needs is absent.
     MissingHeader,
-    /// A header that must stand once is there more often, with values that differ.
+    /// A header that must occur once occurs several times with different values.
     RepeatedHeader,
-    /// Headers of two families, such as `webhook-…` and `svix-…`, are both there and differ, or
-    /// neither family is whole.
+    /// Headers of two families, such as `webhook-…` and `svix-…`, are present and differ, or
+    /// neither family is complete.
     MixedFamilies,
     /// The signature header is longer than 16 KiB.
     HeaderTooLong,
-    /// The signature header holds more than 64 signatures.
+    /// The signature header has more than 64 signatures.
     TooManyCandidates,
     /// The signature header does not follow the scheme's grammar.
     Malformed,
-    /// No signature of the scheme's version is spelled as one.
+    /// No signature of the scheme's version decodes.
     NoCandidate,
-    /// The timestamp is missing, there with two values, or not as the scheme has it: 1 to 19 digits without a
-    /// leading zero, or RFC 3339.
+    /// The timestamp is missing, has two values, or is not in the scheme's format: 1 to 19 digits
+    /// without a leading zero, or RFC 3339.
     InvalidTimestamp,
-    /// The signed id is empty, too long, or holds the separator.
+    /// The signed id is empty, too long, or contains the separator.
     InvalidId,
-    /// Something that the signature covers is not there, or is not what the scheme reads: a header,
-    /// a parameter, a member of a JSON body.
+    /// Covered content is absent or has another form than the scheme reads: a header, a parameter,
+    /// or a member of a JSON body.
     MissingContent,
-    /// What the signature covers could be cut into its pieces in another way too, or holds one of
+    /// The covered content could be split into its pieces in another way too, or contains one of
     /// them twice.
     AmbiguousContent,
-    /// Every key of the ring has expired, or is of another kind than the scheme takes.
+    /// Every key of the ring has expired, or is of another kind than the scheme uses.
     NoActiveKey,
-    /// It names a key that there is none of: where keys come from was asked since it arrived.
+    /// The delivery names an unknown key: the key source was queried after it arrived.
     UnknownKey,
-    /// It names a key that is not known, and where keys come from cannot be asked now.
+    /// The delivery names an unknown key, and the key source cannot be queried now.
     KeysUnavailable,
     /// No active key made any of the signatures over this content.
     Mismatch,
     /// The signature is right, but older than the tolerance allows.
     TooOld,
-    /// The signature is right, but its time lies further ahead than the tolerance allows.
+    /// The signature is right, but its time is further ahead than the tolerance allows.
     TooNew,
 }
 

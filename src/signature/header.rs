@@ -9,8 +9,8 @@
 //! entry  = prefix signature                ; every other entry is passed over
 //! ```
 //!
-//! Lists grow: senders add versions and algorithms beside the one that we know. What is none of ours
-//! counts towards the 64, proves nothing and harms nothing.
+//! Lists grow: senders add versions and algorithms next to the supported one. An unknown entry
+//! counts towards the 64 and is otherwise ignored.
 
 use std::borrow::Cow;
 
@@ -19,12 +19,12 @@ use crate::clock::UnixTime;
 use crate::encoding::{Encoding, MAC_LEN};
 use crate::joined::once;
 
-/// Longest signature header that is looked at, and most signatures in it: what a stranger can make
-/// us parse and compare.
+/// The longest accepted signature header, and the most signatures in it. They bound how much a
+/// stranger can make the receiver parse and compare.
 const MAX_HEADER_LEN: usize = 16 * 1024;
 const MAX_CANDIDATES: usize = 64;
 
-/// How the signature header is laid out.
+/// The layout of the signature header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Grammar {
     Pairs {
@@ -39,8 +39,8 @@ pub(super) enum Grammar {
     },
 }
 
-/// The signatures of a header that are well formed, the first one without an allocation: nearly
-/// every delivery has one.
+/// The well-formed signatures of a header. The first is stored without an allocation: nearly every
+/// delivery has one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Candidates {
     first: [u8; MAC_LEN],
@@ -61,7 +61,7 @@ impl Candidates {
         }
     }
 
-    /// Reads one, to where it stays; false where it is not well formed.
+    /// Reads a signature into its final place; false if it is malformed.
     #[inline]
     fn read(&mut self, encoding: Encoding, text: &[u8]) -> bool {
         if !self.any {
@@ -78,8 +78,8 @@ impl Candidates {
 }
 
 impl Grammar {
-    /// The timestamp, where the signature header holds it. The signatures go to `to`, where they
-    /// stay: there is at least one if all is well.
+    /// The timestamp, if the signature header contains it. The signatures are written to `to`,
+    /// their final place; on success there is at least one.
     pub(super) fn parse<'v>(
         &self,
         encoding: Encoding,
@@ -95,7 +95,7 @@ impl Grammar {
         }
     }
 
-    /// Reads one of two lines of one value, which may have been joined.
+    /// Reads one of two equal lines that may have been joined.
     #[cold]
     #[inline(never)]
     fn read_once<'v>(
@@ -161,9 +161,9 @@ struct Reader<'c> {
 }
 
 impl Reader<'_> {
-    /// Reads the signature that `text` begins with and what stands behind the separator, if all up
-    /// to there is well formed. It is what [`offer`](Self::offer) does with the text up to the
-    /// separator, which need not be looked for: no digit is one.
+    /// Reads the signature at the start of `text`, and returns the text after the separator, if all
+    /// up to there is well formed. It does the same as [`offer`](Self::offer) on the text up to the
+    /// separator without searching for it: no digit is a separator.
     fn take<'v>(&mut self, text: &'v [u8], separator: u8) -> Result<Option<Rest<'v>>, Kind> {
         let Some((spelled, behind)) = text.split_at_checked(self.encoding.mac_len()) else {
             return Ok(None);
@@ -181,8 +181,8 @@ impl Reader<'_> {
         Ok(Some(rest))
     }
 
-    /// Counts one signature; one that does not decode is passed over, for senders roll over to
-    /// new forms too.
+    /// Counts a signature. One that does not decode is ignored, because senders also migrate to new
+    /// forms.
     fn offer(&mut self, text: &[u8]) -> Result<(), Kind> {
         must_be_ascii(text)?;
         self.count()?;
@@ -191,7 +191,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Counts what is none of ours; between two separators there may be nothing.
+    /// Counts an unknown entry; an entry may be empty.
     fn pass_over(&mut self, text: &[u8]) -> Result<(), Kind> {
         must_be_ascii(text)?;
         if text.trim_ascii().is_empty() {
@@ -211,8 +211,8 @@ impl Reader<'_> {
     }
 }
 
-/// Also what is passed over: receivers that read headers as text refuse it whole. A signature that is
-/// well formed is known to be, and so is a time.
+/// Also applies to ignored entries: receivers that read headers as text refuse such a header whole.
+/// A well-formed signature or time is known to be ASCII.
 #[inline]
 fn must_be_ascii(text: &[u8]) -> Result<(), Kind> {
     if text.iter().all(u8::is_ascii) {
@@ -222,7 +222,7 @@ fn must_be_ascii(text: &[u8]) -> Result<(), Kind> {
     }
 }
 
-/// What stands behind a separator, if there is one.
+/// The text after a separator, if there is one.
 type Rest<'v> = Option<&'v [u8]>;
 
 fn pairs<'a>(
@@ -265,7 +265,7 @@ fn pairs<'a>(
     match time {
         Some(time) => Ok(time),
         None if candidates.any_offered => Err(Kind::InvalidTimestamp),
-        // Nothing of it is of this scheme.
+        // No entry belongs to this scheme.
         None => Err(Kind::Malformed),
     }
 }
@@ -290,7 +290,7 @@ fn list(value: &[u8], prefix: &[u8], candidates: &mut Reader<'_>) -> Result<(), 
         };
         entries = rest;
         match entry.strip_prefix(prefix) {
-            // Where a proxy has joined two lists with a comma it stands at the end of the first.
+            // If a proxy has joined two lists with a comma, it is at the end of the first.
             Some(text) => candidates.offer(text.strip_suffix(b",").unwrap_or(text))?,
             None => candidates.pass_over(entry)?,
         }
@@ -298,7 +298,7 @@ fn list(value: &[u8], prefix: &[u8], candidates: &mut Reader<'_>) -> Result<(), 
     Ok(())
 }
 
-/// White space as header values hold it.
+/// White space as header values may contain it.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -311,7 +311,7 @@ fn without_blanks_before(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The name of the first element, and all that stands behind its `=`.
+/// The name of the first element, and the text after its `=`.
 #[inline]
 fn name_and_rest(elements: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = elements
@@ -323,7 +323,7 @@ fn name_and_rest(elements: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// The text up to the separator, and what stands behind it.
+/// The text up to the separator, and the text after it.
 fn split(text: &[u8], separator: u8) -> (&[u8], Rest<'_>) {
     match split_at_byte(text, separator) {
         Some((head, rest)) => (head, Some(rest)),
@@ -406,7 +406,7 @@ mod tests {
         all
     }
 
-    /// The timestamp and the number of candidates, or why not.
+    /// The timestamp and the number of candidates, or the error.
     fn read(grammar: &Grammar, text: &str) -> Result<(Option<String>, usize), Kind> {
         let encoding = if *grammar == LIST {
             Encoding::Base64
@@ -511,7 +511,7 @@ mod tests {
         ] {
             assert_eq!(read(&LIST, &grown), Ok((None, n)), "{grown:?}");
         }
-        // No entry holds what stands between two.
+        // No entry contains the separator.
         let spaced = Grammar::List {
             prefix: "v1, ".into(),
         };

@@ -1,9 +1,8 @@
 //! Proof by signature: a scheme as plain data, and the verifier that works by it.
 //!
-//! A [`Scheme`] says which headers carry the signature, how it is spelled and what it covers; a
-//! [`Verifier`] holds a scheme and a [`KeyRing`](crate::KeyRing) and needs no HTTP server, and a
-//! [`Signer`] signs by the same scheme. The
-//! values below are the published example of the Standard Webhooks specification.
+//! A [`Scheme`] states which headers carry the signature, its encoding and its coverage. A [`Verifier`] has a scheme
+//! and a [`KeyRing`](crate::KeyRing) and needs no HTTP server, and a [`Signer`] signs by the same scheme. The values
+//! below are the published example of the Standard Webhooks specification.
 //!
 //! ```
 //! use http::HeaderMap;
@@ -25,7 +24,7 @@
 //! headers.insert("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=".parse()?);
 //! let body = br#"{"test": 2432232314}"#;
 //!
-//! // Accepted: signed with the right secret, and the clock stands within five minutes of it.
+//! // Accepted: signed with the right secret, and the clock is within five minutes of it.
 //! let now = UnixTime::from_secs(1_614_265_350);
 //! let verified = verifier.verify(&headers, body, now)?;
 //! assert_eq!(verified.signed_at(), Some(UnixTime::from_secs(1_614_265_330)));
@@ -34,7 +33,7 @@
 //! let forged = verifier.verify(&headers, br#"{"test": 2432232315}"#, now).unwrap_err();
 //! assert_eq!(forged.kind(), SignatureErrorKind::Mismatch);
 //!
-//! // Refused: authentic, but the clock is ten minutes further, so it may be a replay.
+//! // Refused: authentic, but ten minutes old by the clock, so it may be a replay.
 //! let late = verifier.verify(&headers, body, UnixTime::from_secs(1_614_265_930)).unwrap_err();
 //! assert!(late.is_stale());
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,10 +1,10 @@
-//! The headers of a scheme among those of a delivery.
+//! Finds the headers of a scheme among those of a delivery.
 
 use http::{HeaderMap, HeaderName};
 
 use super::error::{SignatureError, SignatureErrorKind as Kind};
 
-/// The headers that one signature is made of.
+/// The headers that together make one signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Family {
     pub(super) signature: HeaderName,
@@ -12,7 +12,7 @@ pub(super) struct Family {
     pub(super) id: Option<HeaderName>,
 }
 
-/// What a header of a family holds.
+/// The content of a header in a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Signature,
@@ -25,7 +25,7 @@ pub(super) enum Role {
 pub(super) struct Wanted {
     name: HeaderName,
     slot: usize,
-    /// The family's place in the scheme.
+    /// The family's index in the scheme.
     pub(super) family: usize,
     pub(super) role: Role,
 }
@@ -34,8 +34,8 @@ pub(super) struct Wanted {
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     all: Box<[Wanted]>,
-    /// One bit for the length and the last letter of each name: most headers of a delivery are
-    /// none of them, which this tells at once.
+    /// One bit for the length and the last letter of each name. Most headers of a delivery match
+    /// none, which this detects at once.
     slots: u64,
 }
 
@@ -63,7 +63,7 @@ impl Names {
         }
     }
 
-    /// Shows those of this name: none, for nearly every name.
+    /// Passes on each header of this name: none, for nearly every name.
     #[inline]
     pub(super) fn named<'n>(&'n self, name: &str, mut show: impl FnMut(&'n Wanted)) {
         let slot = slot(name);
@@ -77,7 +77,7 @@ impl Names {
         }
     }
 
-    /// Names the first header of the second family that is there.
+    /// Names the first header of the second family that is present.
     #[cold]
     pub(super) fn mixed(&self, headers: &HeaderMap) -> SignatureError {
         let mut there = (self.all.iter()).filter(|wanted| headers.contains_key(&wanted.name));

@@ -14,7 +14,7 @@ impl<T> OneOrMore<T> {
         }
     }
 
-    /// Puts a value behind those that are there already, if any are.
+    /// Appends a value to the existing ones, if any.
     #[inline]
     pub(super) fn append(to: &mut Option<Self>, value: T) {
         match to {
@@ -23,7 +23,7 @@ impl<T> OneOrMore<T> {
         }
     }
 
-    /// Shows each value, as a chain of iterators would, but is compiled to a plain loop.
+    /// Passes on each value like a chain of iterators, but compiles to a plain loop.
     #[inline]
     pub(super) fn each_mut<'v>(&'v mut self, mut show: impl FnMut(&'v mut T)) {
         show(&mut self.first);

@@ -1,4 +1,4 @@
-//! What was signed has one reading, or the scheme does not build.
+//! Refuses to build a scheme whose signed content has more than one reading.
 
 use super::component::Component;
 use super::header::Grammar;
@@ -40,7 +40,7 @@ impl SchemeBuilder {
     }
 }
 
-/// No two pieces that vary may touch.
+/// No two varying pieces may touch.
 fn check_content(content: &[Component]) -> Result<(), ConfigError> {
     let count = |piece| content.iter().filter(|other| **other == piece).count();
     if count(Component::Body) != 1 {

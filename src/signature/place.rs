@@ -4,33 +4,33 @@ use serde::Deserialize;
 
 use crate::clock::UnixTime;
 
-/// Where something of a signature stands: the signature itself, its time, an id, a token.
+/// The place of the signature, its time, an id or a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
     /// In this header.
     Header(Cow<'static, str>),
-    /// In headers of this name with a number behind it, from 1 to `count`; any of them.
+    /// In headers of this name followed by a number from 1 to `count`; any of them.
     NumberedHeaders {
         /// The name up to the number.
         prefix: Cow<'static, str>,
         /// The highest number, at most 100.
         count: u8,
     },
-    /// In this parameter of the query, decoded as a form is.
+    /// In this query parameter, decoded as in a form.
     Query(Cow<'static, str>),
     /// In the member of the JSON body at this pointer (RFC 6901, through objects).
     Member(Cow<'static, str>),
-    /// In this member of each item of a list in the JSON body: of a token alone. See [`Place::each_member`].
+    /// In this member of each item of a list in the JSON body: for a token only. See [`Place::each_member`].
     EachMember {
-        /// Where the list stands.
+        /// The place of the list.
         list: Cow<'static, str>,
         /// The member of an item.
         member: Cow<'static, str>,
     },
-    /// In this field of the form that the body is.
+    /// In this field of the form in the body.
     FormField(Cow<'static, str>),
-    /// It is the body: of a JWS alone.
+    /// The body itself: for a JWS only.
     #[cfg(feature = "jwt")]
     Body,
 }
@@ -41,13 +41,13 @@ impl Place {
         Self::Header(name.into())
     }
 
-    /// In headers of this name with a number behind it.
+    /// In headers of this name followed by a number.
     ///
     /// ```
     /// use tower_webhook::Encoding;
     /// use tower_webhook::signature::{Place, Scheme};
     ///
-    /// // As DocuSign signs, with each of its keys.
+    /// // DocuSign signs with each of its keys.
     /// let place = Place::numbered_headers("x-docusign-signature-", 100);
     /// let scheme = Scheme::at(place).single("", Encoding::Base64).build()?;
     /// # drop(scheme);
@@ -60,7 +60,7 @@ impl Place {
         }
     }
 
-    /// In this parameter of the query.
+    /// In this query parameter.
     pub fn query(name: impl Into<Cow<'static, str>>) -> Self {
         Self::Query(name.into())
     }
@@ -70,14 +70,14 @@ impl Place {
         Self::Member(pointer.into())
     }
 
-    /// In the member of each item of a list, both as JSON pointers: of a token alone. Every item must hold one
-    /// that is right, and there must be an item.
+    /// In the member of each item of a list, both as JSON pointers: for a token only. Every item
+    /// must have a valid one, and there must be an item.
     ///
     /// ```
     /// use tower_webhook::signature::{Place, Scheme, Verifier};
     /// use tower_webhook::{SigningSecret, UnixTime};
     ///
-    /// // As Microsoft Graph sends its `clientState`.
+    /// // Microsoft Graph sends its `clientState` in this way.
     /// let scheme = Scheme::token(Place::each_member("/value", "/clientState")).build()?;
     /// let verifier = Verifier::new(scheme, SigningSecret::from_text("5hG7kQ2mW9xZ4tB8")?);
     /// let request = http::Request::post("/").body(())?;
@@ -103,7 +103,7 @@ impl Place {
     /// use tower_webhook::{Digest, Encoding};
     /// use tower_webhook::signature::{Algorithm, Component, Place, Scheme};
     ///
-    /// // As Braintree signs the field beside it.
+    /// // Braintree signs another field of the form.
     /// let scheme = Scheme::at(Place::form_field("bt_signature"))
     ///     .single("public_key|", Encoding::Hex)
     ///     .algorithm(Algorithm::HmacOfHashedSecret(Digest::Sha1))
@@ -118,7 +118,7 @@ impl Place {
     }
 }
 
-/// How a signed time is written.
+/// The format of a signed time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -128,12 +128,12 @@ pub enum TimeFormat {
     Seconds,
     /// Whole Unix milliseconds.
     Milliseconds,
-    /// Whole Unix seconds, or milliseconds where there are twelve digits or more: for senders that
-    /// have written both.
+    /// Whole Unix seconds, or milliseconds from twelve digits on: for senders that have written
+    /// both.
     SecondsOrMilliseconds,
     /// RFC 3339 with an offset or `Z`, and any fraction of a second.
     Rfc3339,
-    /// The same, or without an offset: it is UTC then, as Orb writes it.
+    /// The same, or without an offset: this is UTC, as Orb writes it.
     Rfc3339OrUtc,
 }
 
@@ -142,7 +142,7 @@ impl TimeFormat {
         !matches!(self, Self::Rfc3339 | Self::Rfc3339OrUtc)
     }
 
-    /// The time that this text tells; each time in digits has one spelling.
+    /// The time in this text; each time in digits has one spelling.
     pub(super) fn parse(self, text: &[u8]) -> Option<UnixTime> {
         let number = || super::header::parse_timestamp(text).ok();
         let millis = |time: UnixTime| UnixTime::from_micros(time.as_secs().saturating_mul(1000));
@@ -156,7 +156,7 @@ impl TimeFormat {
         }
     }
 
-    /// This time as the sender writes it.
+    /// This time in the sender's format.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn print(self, time: UnixTime) -> String {
         match self {
@@ -168,7 +168,7 @@ impl TimeFormat {
 }
 
 fn rfc3339(text: &[u8]) -> Option<UnixTime> {
-    // What `time` takes beside it: small letters, and a blank for the `T`.
+    // The `time` crate also accepts lower-case letters, and a space for the `T`.
     let plain = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'T' | b'Z' | b'+' | b'.');
     if text.len() > 40 || !text.iter().all(plain) {
         return None;

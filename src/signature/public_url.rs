@@ -5,7 +5,7 @@ use http::Uri;
 
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// The URL that a sender was given and signs: as it is configured there, never what `Host` says.
+/// The URL that a sender was given and signs: as it is configured there, never from `Host`.
 ///
 /// ```
 /// use tower_webhook::signature::PublicUrl;
@@ -18,19 +18,18 @@ use crate::error::{ConfigError, ConfigErrorKind};
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     text: Box<str>,
-    /// Where its query begins, if it has one.
+    /// The start of its query, if it has one.
     path_end: usize,
-    /// Where its host ends, and the port that its scheme has by default if none is written.
+    /// The end of its host, and the default port of its scheme if the URL states none.
     default_port: Option<(usize, &'static str)>,
 }
 
 impl PublicUrl {
-    /// The URL as the sender was given it, byte for byte: its slash at the end and its query
-    /// included.
+    /// The URL as the sender was given it, byte for byte, including a trailing slash and its query.
     ///
     /// # Errors
     ///
-    /// What is no absolute `http` or `https` URL, and one with a fragment.
+    /// A text that is no absolute `http` or `https` URL, or one with a fragment.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let uri: Uri = (text.parse()).map_err(|_| refused("is no URL"))?;
         let port = match uri.scheme_str() {
@@ -71,7 +70,7 @@ impl PublicUrl {
         }
     }
 
-    /// The same with the port that is its scheme's by default, where none is written.
+    /// The same with the default port of its scheme, if the URL states none.
     pub(crate) fn with_port_and_query(&self, query: Option<&str>) -> String {
         let url = self.with_query(query);
         let Some((at, port)) = self.default_port else {
@@ -88,7 +87,7 @@ fn refused(what: &'static str) -> ConfigError {
 }
 
 impl fmt::Debug for PublicUrl {
-    /// Without its query, which may hold a secret.
+    /// Without its query, which may contain a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.text.get(..self.path_end).unwrap_or_default().fmt(f)
     }

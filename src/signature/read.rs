@@ -1,4 +1,4 @@
-//! What the head of a delivery says, in the shape that the scheme wants it in.
+//! Reads the head of a delivery in the form that the scheme needs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,10 +15,10 @@ use crate::head::RequestHead;
 use crate::joined::once;
 use crate::text::Text;
 
-/// Longest signed id that is looked at.
+/// The longest accepted signed id.
 const MAX_ID_LEN: usize = 256;
 
-/// What the headers of a delivery say.
+/// The values in the headers of a delivery.
 #[derive(Default)]
 pub(super) struct Read<'h> {
     pub(super) candidates: Candidates,
@@ -28,7 +28,7 @@ pub(super) struct Read<'h> {
 }
 
 impl<'h> Read<'h> {
-    /// Reads them to where they stay: to hand it back and forth takes longer than to read it.
+    /// Reads them into their final place: moving them back and forth takes longer than reading.
     pub(super) fn head(
         &mut self,
         scheme: &Scheme,
@@ -46,7 +46,7 @@ impl<'h> Read<'h> {
         };
         if let Some((raw, name)) = timestamp {
             let (raw, time) = match parse_timestamp(raw) {
-                // Two lines of one value may have been joined.
+                // Two lines with one value may have been joined.
                 Err(kind) => match once(raw) {
                     Some(first) => (first, parse_timestamp(first)),
                     None => (raw, Err(kind)),
@@ -69,7 +69,7 @@ impl<'h> Read<'h> {
         Ok(())
     }
 
-    /// What the signature covers in this place.
+    /// The covered bytes of this piece.
     pub(super) fn bytes<'a>(&self, piece: &'a Component, body: &'a [u8]) -> &'a [u8]
     where
         'h: 'a,
@@ -79,13 +79,13 @@ impl<'h> Read<'h> {
             Component::Id => self.id.unwrap_or_default(),
             Component::Literal(text) => text.as_bytes(),
             Component::Body => body,
-            // A scheme that holds another one is judged by the wider model.
+            // The wider model judges a scheme with any other piece.
             #[cfg(feature = "senders")]
             _ => b"",
         }
     }
 
-    /// The id, to keep.
+    /// The id, to be stored.
     pub(super) fn id(&self) -> Option<Id> {
         self.id.map(|id| Id(Text::from_ascii(id)))
     }
@@ -119,10 +119,10 @@ impl fmt::Debug for Id {
     }
 }
 
-/// Whether this is a text, and holds nothing that separates it from the next piece.
+/// Whether this is text without any separator to the next piece.
 #[inline]
 fn is_id(id: &[u8], separators: &[Cow<'static, str>]) -> bool {
-    // Also where it only appears once the text behind the id is added: `a:` and `::`.
+    // Also if one appears only when the text after the id is added: `a:` and `::`.
     let separated = separators.iter().any(|text| match text.as_bytes() {
         [byte] => holds(id, *byte),
         text => first(&[id, text].concat(), text) != Some(id.len()),
@@ -135,13 +135,13 @@ fn first(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|found| found == part)
 }
 
-/// Whether the byte is among these, eight of them at a time.
+/// Whether these bytes contain the byte, checked eight at a time.
 #[inline]
 fn holds(bytes: &[u8], byte: u8) -> bool {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = ONES << 7;
     let same = u64::from_ne_bytes([byte; 8]);
-    // Zero where no byte of the difference is zero.
+    // Zero if no byte of the difference is zero.
     let here = |chunk: &[u8; 8]| {
         let differs = u64::from_ne_bytes(*chunk) ^ same;
         differs.wrapping_sub(ONES) & !differs & HIGH
@@ -158,8 +158,8 @@ fn holds(bytes: &[u8], byte: u8) -> bool {
     }
 }
 
-/// The headers of one family that a delivery has. It is filled where it stands: what is written in
-/// parts and then moved as a whole makes the processor wait.
+/// The headers of one family in a delivery. It is filled in place: writing it in parts and then
+/// moving it as a whole stalls the processor.
 #[derive(Default)]
 struct Found<'h> {
     signature: Place<'h>,
@@ -168,10 +168,10 @@ struct Found<'h> {
 }
 
 impl<'h> Found<'h> {
-    /// Looks for them, and tells the family that they are of.
+    /// Finds them, and returns their family.
     ///
-    /// One look at each header of the delivery: to ask the map for each name takes longer, for it
-    /// hashes them byte by byte.
+    /// It passes over the headers of the delivery once. A lookup in the map for each name takes
+    /// longer, because it hashes the names byte by byte.
     #[inline]
     fn look<'s>(
         &mut self,
@@ -200,14 +200,14 @@ impl<'h> Found<'h> {
             Role::Timestamp => &mut self.timestamp,
             Role::Id => &mut self.id,
         };
-        // The same line twice is one line.
+        // An equal line counts as the same line.
         place.repeated |= place.value.is_some_and(|other| other != value);
         place.value = Some(value);
     }
 
-    /// A sender that renames its headers writes both families for a while. The first one that is
-    /// whole counts, if all others say the same as far as they are there: whichever family another
-    /// party reads, it reads this.
+    /// Handles a sender that renames its headers and writes both families for a while. The first
+    /// complete family counts, if all present headers of the others agree with it: another party
+    /// then reads the same values from any family.
     #[cold]
     fn look_again(
         &mut self,
@@ -249,7 +249,7 @@ impl<'h> Found<'h> {
                 }
             }
         }
-        // Lines that differ inside one family are found by who asks for the one.
+        // The reader of a header finds lines that differ inside one family.
         let repeated =
             |place: fn(&Self) -> &Place<'h>| all.iter().any(|(_, _, it)| place(it).repeated);
         let [signature, timestamp, id] = [
@@ -279,7 +279,7 @@ impl<'h> Found<'h> {
     }
 }
 
-/// Where a header may stand: not at all, once, or more often.
+/// How often a header may occur: never, once, or repeatedly.
 #[derive(Default)]
 struct Place<'h> {
     value: Option<&'h HeaderValue>,

@@ -13,7 +13,8 @@ use crate::encoding::Encoding;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::SecretFormat;
 
-/// How a provider signs, as plain data: with HMAC-SHA256, and with the `senders` feature otherwise.
+/// How a provider signs, as plain data: with HMAC-SHA256, or in other ways with the `senders`
+/// feature.
 ///
 /// ```
 /// use tower_webhook::signature::{Component, Scheme};
@@ -25,7 +26,7 @@ use crate::secret::SecretFormat;
 ///     .content([Component::Timestamp, Component::literal("."), Component::Body])
 ///     .build()?;
 ///
-/// // What cannot be verified cannot be built: here the timestamp is not signed.
+/// // A scheme that cannot be verified cannot be built: here the timestamp is not signed.
 /// let error = Scheme::builder("x-acme-signature")
 ///     .pairs("t", "v1", Encoding::Hex)
 ///     .content([Component::Body])
@@ -41,18 +42,18 @@ pub struct Scheme {
     pub(super) encoding: Encoding,
     pub(super) content: Box<[Component]>,
     pub(super) names: Names,
-    /// The texts of the content, each once: an id must hold none of them.
+    /// The distinct texts of the content: an id must contain none of them.
     pub(super) separators: Box<[Cow<'static, str>]>,
     pub(super) tolerance: Tolerance,
     pub(super) secrets: SecretFormat,
     pub(super) shown_ids: Box<[HeaderName]>,
-    /// What judges instead of all the others, where they cannot say it.
+    /// Judges instead of all the other fields, if they do not suffice.
     #[cfg(feature = "senders")]
     pub(super) general: Option<std::sync::Arc<General>>,
 }
 
 impl Scheme {
-    /// Starts a scheme whose signature stands in this header.
+    /// Starts a scheme whose signature is in this header.
     pub fn builder(signature_header: impl Into<String>) -> SchemeBuilder {
         SchemeBuilder {
             families: vec![FamilyNames::new(signature_header.into())],
@@ -72,7 +73,7 @@ impl Scheme {
         &self.secrets
     }
 
-    /// How far a signed time may lie from ours; `None` where no time is signed.
+    /// The allowed difference of a signed time from the local one; `None` if no time is signed.
     pub fn tolerance(&self) -> Option<Tolerance> {
         #[cfg(feature = "senders")]
         if let Some(general) = &self.general {
@@ -83,7 +84,7 @@ impl Scheme {
             .then_some(self.tolerance)
     }
 
-    /// What a right signature vouches for.
+    /// The data that a right signature vouches for.
     pub fn covers(&self) -> Coverage {
         #[cfg(feature = "senders")]
         if let Some(general) = &self.general {
@@ -92,7 +93,7 @@ impl Scheme {
         Coverage::Body
     }
 
-    /// Where an id of the delivery stands, signed or not.
+    /// The headers with an id of the delivery, signed or not.
     pub(crate) fn id_headers(&self) -> impl Iterator<Item = &HeaderName> {
         let signed = (self.families.iter()).filter_map(|family| family.id.as_ref());
         #[cfg(feature = "senders")]
@@ -104,7 +105,7 @@ impl Scheme {
         signed.chain(&self.shown_ids)
     }
 
-    /// The headers of this scheme: what must not be written to a log.
+    /// The headers of this scheme, which must not be logged.
     pub(crate) fn headers(&self) -> impl Iterator<Item = &HeaderName> {
         let headers = self.families.iter().map(|family| &family.signature);
         #[cfg(feature = "senders")]
@@ -116,7 +117,7 @@ impl Scheme {
         headers
     }
 
-    /// Where the shared token stands, where that is the proof.
+    /// The place of the shared token, if that is the proof.
     #[cfg(feature = "senders")]
     pub(crate) fn token_places(&self) -> Vec<super::Place> {
         let general = self.general.iter();
@@ -147,8 +148,8 @@ pub(super) struct FamilyNames {
 }
 
 impl SchemeBuilder {
-    /// The header reads `t=<time>,v1=<signature>`, with one timestamp under the first name and one
-    /// or more signatures under the second. Other versions (`v0=`) are passed over.
+    /// Reads the header as `t=<time>,v1=<signature>`, with one timestamp under the first name and
+    /// one or more signatures under the second. Other versions (`v0=`) are ignored.
     pub fn pairs(
         mut self,
         timestamp: impl Into<Cow<'static, str>>,
@@ -163,7 +164,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// The header is one signature behind this prefix (`sha256=`, `v0=`, or none).
+    /// Reads the header as one signature after this prefix (`sha256=`, `v0=`, or none).
     pub fn single(mut self, prefix: impl Into<Cow<'static, str>>, encoding: Encoding) -> Self {
         self.grammar = Grammar::Single {
             prefix: prefix.into(),
@@ -172,8 +173,8 @@ impl SchemeBuilder {
         self
     }
 
-    /// The header is a list of signatures with spaces between, each behind this prefix (`v1,`).
-    /// Other versions (`v1a,`) are passed over.
+    /// Reads the header as a list of signatures separated by spaces, each after this prefix
+    /// (`v1,`). Other versions (`v1a,`) are ignored.
     pub fn list(mut self, prefix: impl Into<Cow<'static, str>>, encoding: Encoding) -> Self {
         self.grammar = Grammar::List {
             prefix: prefix.into(),
@@ -182,7 +183,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// The timestamp stands in a header of its own.
+    /// Reads the timestamp from a separate header.
     pub fn timestamp_header(mut self, name: impl Into<String>) -> Self {
         if let Some(family) = self.families.last_mut() {
             family.timestamp = Some(name.into());
@@ -190,7 +191,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// The delivery's id stands in a header of its own.
+    /// Reads the delivery's id from a separate header.
     pub fn id_header(mut self, name: impl Into<String>) -> Self {
         if let Some(family) = self.families.last_mut() {
             family.id = Some(name.into());
@@ -198,35 +199,35 @@ impl SchemeBuilder {
         self
     }
 
-    /// Another family of headers for the same signature; the timestamp and id headers that follow
-    /// are its own. A delivery with headers of two families is refused.
+    /// Adds another family of headers for the same signature; the timestamp and id headers that
+    /// follow belong to it. A delivery with headers of two families is refused.
     pub fn or_family(mut self, signature_header: impl Into<String>) -> Self {
         self.families
             .push(FamilyNames::new(signature_header.into()));
         self
     }
 
-    /// The sender writes its own id of a delivery into this header, and does not sign it. It is
-    /// shown to the operator where a signature is refused
-    /// ([`Observation::claimed_id`](crate::Observation::claimed_id)), and used for nothing else.
+    /// The sender's own, unsigned id of a delivery is in this header. If a signature is refused, it
+    /// is shown to the operator ([`Observation::claimed_id`](crate::Observation::claimed_id)). It
+    /// has no other use.
     pub fn shown_id_header(mut self, name: impl Into<String>) -> Self {
         self.shown_ids.push(name.into());
         self
     }
 
-    /// What the signature covers, in order. The raw body alone unless set.
+    /// Sets the covered content, in order. The raw body alone unless set.
     pub fn content(mut self, pieces: impl IntoIterator<Item = Component>) -> Self {
         self.content = pieces.into_iter().collect();
         self
     }
 
-    /// How the provider writes down its secrets. As plain text unless set.
+    /// Sets the format of the provider's secrets. Plain text unless set.
     pub fn secrets(mut self, format: SecretFormat) -> Self {
         self.secrets = format;
         self
     }
 
-    /// How far the signed time may lie from ours. Five minutes unless set.
+    /// Sets the allowed difference of the signed time from the local one. Five minutes unless set.
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = Some(tolerance);
         self
@@ -236,10 +237,10 @@ impl SchemeBuilder {
     ///
     /// # Errors
     ///
-    /// A header name that is none; content without the body or with it twice; a timestamp or id that is read but not
-    /// signed, or signed but not read; two pieces that vary with nothing between them: there must be one reading. With
-    /// `senders` a time may touch the body, which then begins or ends with a bracket there; so may `Id.of_length(…)`. A
-    /// tolerance where no time is signed.
+    /// An invalid header name; content without the body or with it twice; a timestamp or id that is read but not
+    /// signed, or signed but not read; a tolerance although no time is signed; or two varying pieces with nothing
+    /// between them, since there must be one reading. With `senders`, a time may touch the body, which then begins or
+    /// ends with a bracket there; so may `Id.of_length(…)`.
     pub fn build(self) -> Result<Scheme, ConfigError> {
         let has_tolerance = self.tolerance.is_some();
         let scheme = self.checked()?;
@@ -265,8 +266,8 @@ impl SchemeBuilder {
         Ok(self.assemble(families, shown_ids))
     }
 
-    /// The scheme of a preset, which is known to be right: builds with debug assertions, and so all
-    /// tests, panic at one that is not.
+    /// The scheme of a preset, which is known to be valid: builds with debug assertions, and
+    /// therefore all tests, panic at an invalid one.
     pub(crate) fn known(self) -> Scheme {
         debug_assert!(self.clone().build().is_ok(), "{:?}", self.clone().build());
         #[cfg(feature = "senders")]
@@ -308,7 +309,7 @@ impl SchemeBuilder {
         }
     }
 
-    /// The headers that show an id.
+    /// The headers with an id to show.
     #[cfg(feature = "senders")]
     pub(super) fn shown(&self) -> Result<Box<[HeaderName]>, ConfigError> {
         self.shown_ids
@@ -454,7 +455,7 @@ mod tests {
         assert_eq!(headers, ["x-a-signature", "x-b-signature"]);
         let timeless = Scheme::builder("x-signature");
         assert_eq!(timeless.clone().build().unwrap().tolerance(), None);
-        // Whoever gives one believes that a captured delivery grows stale.
+        // A tolerance would suggest that a captured delivery becomes stale.
         let believed = timeless.tolerance(Tolerance::from_secs(60).unwrap());
         let refused = believed.build().unwrap_err().to_string();
         assert!(

@@ -8,9 +8,9 @@ use crate::encoding::MAC_LEN;
 use crate::error::{ConfigError, ConfigErrorKind};
 use crate::secret::{KeyId, Material, SigningSecret};
 
-/// Signs as a sender does, by the same [`Scheme`] that its deliveries are verified by.
+/// Signs like a sender, by the same [`Scheme`] that its deliveries are verified by.
 ///
-/// Timestamp and id are texts, signed and printed as they are given: also those that a
+/// Timestamp and id are texts that are signed and printed unchanged, including those that a
 /// [`Verifier`](super::Verifier) refuses.
 ///
 /// ```
@@ -49,7 +49,7 @@ pub struct Signer {
 /// The name that a ring of one key gives it.
 const ONLY_KEY: &str = "1";
 
-/// What a signature covers beside the fixed texts of its scheme.
+/// The content of a signature in addition to the fixed texts of its scheme.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Content<'a> {
     pub(crate) timestamp: &'a str,
@@ -92,11 +92,11 @@ impl Signer {
         Self::with(scheme, Material::Private(key.into()))
     }
 
-    /// Uses the family of headers whose signature stands in this one, not the scheme's first.
+    /// Uses the family of headers with this signature header, not the scheme's first.
     ///
     /// # Errors
     ///
-    /// A header that no family of the scheme has its signature in.
+    /// A header that is not the signature header of any family.
     pub fn in_family(mut self, signature_header: &str) -> Result<Self, ConfigError> {
         let mut families = self.scheme.families.iter();
         self.family = families
@@ -110,12 +110,12 @@ impl Signer {
         Ok(self)
     }
 
-    /// The headers that carry the signature of this content. A timestamp or id that the scheme
-    /// does not sign is passed over.
+    /// The headers that carry the signature of this content. A timestamp or id that the scheme does
+    /// not sign is ignored.
     ///
     /// # Errors
     ///
-    /// A timestamp or id that cannot stand in a header.
+    /// A timestamp or id that is not valid in a header.
     pub fn sign(&self, timestamp: &str, id: &str, body: &[u8]) -> Result<HeaderMap, ConfigError> {
         #[cfg(feature = "senders")]
         if self.scheme.general.is_some() {
@@ -148,7 +148,7 @@ impl Signer {
         Ok(mac.finish())
     }
 
-    /// The headers that say that this MAC belongs to this content.
+    /// The headers with this MAC for this content.
     pub(crate) fn print(
         &self,
         content: Content<'_>,
@@ -180,7 +180,7 @@ impl Signer {
         Ok(headers)
     }
 
-    /// The header that the signed id stands in.
+    /// The header of the signed id.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn id_header(&self) -> Option<&HeaderName> {
         self.family()?.id.as_ref()

@@ -6,15 +6,17 @@ use super::error::Stale;
 use crate::clock::Skew;
 use crate::encoding::MAC_LEN;
 
-/// So many different ones, off alike, are our own clock until a delivery is in time.
+/// After this many different deliveries with similar errors, the local clock is suspected, until a
+/// delivery is in time.
 const SUSPICIOUS: usize = 3;
-/// So many are remembered, to tell a new one from one that is sent again.
+/// This many are remembered, to distinguish a new one from a replay.
 const KEPT: usize = 8;
 
-/// The authentic deliveries that were stale since the last one that was in time.
+/// The authentic but stale deliveries since the last one that was in time.
 ///
-/// A receiver whose clock is wrong sees every delivery off by about as much. A stranger who has
-/// captured one can send it again as often as they like: what was signed is told apart, so that it
+/// If a receiver's clock is wrong, every delivery is off by about the same amount. A stranger with
+/// a captured delivery can send it again any number of times. The signed content identifies it, so
+/// it counts once and does not interrupt a run.
 /// counts once, and breaks no run either.
 #[derive(Debug, Default)]
 pub(crate) struct StaleRun {
@@ -35,7 +37,7 @@ impl std::fmt::Debug for Kept {
 }
 
 impl StaleRun {
-    /// Notes one that is stale, and tells whether the clock is suspected.
+    /// Adds a stale delivery, and returns whether the clock is suspected.
     pub(crate) fn stale(&mut self, stale: &Stale) -> bool {
         let known = (self.kept.iter()).any(|kept| kept.content.ct_eq(&stale.content).into());
         if !known {
@@ -54,7 +56,7 @@ impl StaleRun {
         self.suspected
     }
 
-    /// By how many seconds the last one is off, above zero where it is old, while the clock is suspected.
+    /// The error of the last delivery in seconds while the clock is suspected, positive if it was old.
     pub(crate) fn suspected_skew(&self) -> Option<i64> {
         let last = self.kept.back().filter(|_| self.suspected)?;
         let signed = |secs: u64| i64::try_from(secs).unwrap_or(i64::MAX);
@@ -64,14 +66,14 @@ impl StaleRun {
         })
     }
 
-    /// One was in time: the clock is right.
+    /// A delivery was in time: the clock is right.
     pub(crate) fn in_time(&mut self) {
         *self = Self::default();
     }
 }
 
-/// Off in the same direction, and by amounts that differ by no more than a delivery may take: one
-/// wrong clock explains both.
+/// Whether both are off in the same direction, by amounts that differ by at most the duration of a
+/// delivery: one wrong clock explains both.
 fn are_alike(a: Skew, b: Skew, tolerance: u64) -> bool {
     match (a, b) {
         (Skew::Old(a), Skew::Old(b)) | (Skew::Ahead(a), Skew::Ahead(b)) => {
@@ -98,7 +100,7 @@ mod tests {
         }
     }
 
-    /// At which of these deliveries the clock is suspected.
+    /// For each of these deliveries, whether the clock is suspected.
     fn suspected(deliveries: &[(u8, Skew)]) -> Vec<bool> {
         let mut run = StaleRun::default();
         (deliveries.iter())
@@ -114,7 +116,7 @@ mod tests {
         assert_eq!(suspected(&told), [false, false, true, true]);
         let told = [(1, Ahead(7_200)), (2, Ahead(7_200)), (3, Ahead(7_201))];
         assert_eq!(suspected(&told), [false, false, true]);
-        // A delivery may take as long as the tolerance, and no longer.
+        // A delivery may take as long as the tolerance, but no longer.
         let told = [(1, Old(1_000)), (2, Old(1_300)), (3, Old(1_300))];
         assert_eq!(suspected(&told), [false, false, true]);
         let told = [(1, Old(999)), (2, Old(1_300)), (3, Old(1_300))];
@@ -141,7 +143,7 @@ mod tests {
             (4, Ahead(360)),
         ];
         assert_eq!(suspected(&mixed), [false; 4]);
-        // What a sender kept for hours and sends now.
+        // A sender kept these for hours and sends them now.
         let late = [
             (1, Old(9_000)),
             (2, Old(6_000)),

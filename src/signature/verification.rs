@@ -1,4 +1,4 @@
-//! A check under way, and what it comes to.
+//! A check in progress, and its result.
 
 use std::fmt;
 
@@ -15,17 +15,17 @@ use crate::encoding::MAC_LEN;
 use crate::mac::MacState;
 use crate::secret::{KeyId, KeyIds, Matching};
 
-/// The MAC under one of the keys, on its way.
+/// The unfinished MAC under one of the keys.
 pub(super) struct Started {
     pub(super) id: KeyId,
     pub(super) mac: MacState,
 }
 
-/// Which keys have made one of the signatures. Every key is compared with every candidate,
-/// whichever matched before.
+/// The keys that made one of the signatures. Every key is compared with every candidate, even after
+/// a match.
 #[derive(Default)]
 pub(super) struct Matched {
-    /// The MAC under the first key, if there was a key at all.
+    /// The MAC under the first key, if there is a key.
     first: Option<[u8; MAC_LEN]>,
     keys: Matching,
 }
@@ -38,7 +38,7 @@ impl Matched {
         }
         let mut matches = false;
         candidates.each(|candidate| {
-            // That a key has made it is what the caller is told; which bytes differ is not.
+            // The caller learns that a key made it, but not which bytes differ.
             matches |= bool::from(differs(tag, candidate).ct_eq(&0));
         });
         if matches {
@@ -46,7 +46,7 @@ impl Matched {
         }
     }
 
-    /// Judges the time last, so that a stale delivery can be told from a forged one.
+    /// Judges the time last, to distinguish a stale delivery from a forged one.
     #[inline(always)]
     pub(super) fn judge(
         self,
@@ -77,8 +77,8 @@ impl Matched {
     }
 }
 
-/// The bits in which two MACs differ, one above the other: zero where none does. Only that is
-/// compared, for each comparison costs a step that the compiler must not see through.
+/// The differing bits of two MACs, combined with OR: zero if there is no difference. Only this
+/// result is compared, because each comparison costs a step that the compiler cannot optimize.
 #[inline]
 fn differs(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> u64 {
     let (a, _) = a.as_chunks();
@@ -88,7 +88,7 @@ fn differs(a: &[u8; MAC_LEN], b: &[u8; MAC_LEN]) -> u64 {
     })
 }
 
-/// A check under way: fed with the body as it arrives, then finished.
+/// A check in progress: takes the body as it arrives, then is finished.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -120,12 +120,12 @@ pub struct Verification(Under);
 )]
 enum Under {
     Plain(Hashing),
-    /// With the body so far, unless that is given at the end. None once it was judged.
+    /// With the body so far, unless that is passed at the end. `None` after the verdict.
     #[cfg(feature = "senders")]
     General(Option<Box<(Check, Vec<u8>)>>),
 }
 
-/// The check of a scheme of HMAC-SHA256 over time, id and body: nothing of the body is kept.
+/// The check of a scheme of HMAC-SHA256 over time, id and body: it stores nothing of the body.
 pub(super) struct Hashing {
     pub(super) candidates: Candidates,
     pub(super) keys: OneOrMore<Started>,
@@ -146,7 +146,7 @@ impl Verification {
         Self(Under::General(Some(Box::new((check, Vec::new())))))
     }
 
-    /// What has to be waited for before the verdict over this body.
+    /// The keys to fetch before the verdict on this body.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn keys_wanted(
         &self,
@@ -158,8 +158,8 @@ impl Verification {
         }
     }
 
-    /// Takes in the next bytes of the body. Schemes that only the `senders` feature knows are judged
-    /// by the whole of it, which is kept until then.
+    /// Adds the next bytes of the body. Schemes that need the `senders` feature are judged on the
+    /// whole body, which is stored until then.
     #[inline]
     pub fn update(&mut self, frame: &[u8]) {
         match &mut self.0 {
@@ -171,22 +171,23 @@ impl Verification {
         }
     }
 
-    /// The verdict, now that the whole body was taken in. The signature is judged before the time,
-    /// so that a stale delivery can be told from a forged one.
+    /// The verdict, after the whole body was added. The signature is judged before the time, to
+    /// distinguish a stale delivery from a forged one.
     ///
     /// # Errors
     ///
     /// [`Mismatch`](super::SignatureErrorKind::Mismatch),
     /// [`TooOld`](super::SignatureErrorKind::TooOld) and
-    /// [`TooNew`](super::SignatureErrorKind::TooNew); of a scheme that reads the body, every kind.
+    /// [`TooNew`](super::SignatureErrorKind::TooNew); for a scheme that reads the body, every kind.
     #[inline]
     pub fn finish(mut self, now: UnixTime) -> Result<Verified, SignatureError> {
         self.judge(now)
     }
 
-    /// The verdict over this body, once the key is fetched that the delivery names: where keys come
-    /// from a [`KeySource`](crate::keys::KeySource) that does not know it yet. The layers wait so, and
-    /// no longer than their deadline.
+    /// The verdict on this body, after fetching the key that the delivery names.
+    ///
+    /// This applies if keys come from a [`KeySource`](crate::keys::KeySource) that does not know
+    /// the key yet. The layers wait in this way, but no longer than their deadline.
     ///
     /// ```
     /// use tower_webhook::UnixTime;
@@ -216,7 +217,7 @@ impl Verification {
         self.finish_on(body, now)
     }
 
-    /// The same where it stands: it is large, and used up.
+    /// The same in place: the value is large, and is used up.
     #[inline]
     pub(crate) fn judge(&mut self, now: UnixTime) -> Result<Verified, SignatureError> {
         match &mut self.0 {
@@ -230,7 +231,7 @@ impl Verification {
         }
     }
 
-    /// The same of a body that is given whole.
+    /// The same for a body that is passed whole.
     pub(crate) fn finish_on(
         mut self,
         body: &[u8],
@@ -295,7 +296,7 @@ impl From<Outcome> for Verified {
     }
 }
 
-/// What a right signature proves.
+/// The facts that a right signature proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     keys: KeyIds,
@@ -304,7 +305,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// What was verified before and is read back; `None` without a key.
+    /// A result that was stored and is read back; `None` without a key.
     pub(crate) fn remembered<'a>(
         keys: impl Iterator<Item = &'a str>,
         signed_at: Option<UnixTime>,
@@ -324,18 +325,18 @@ impl Verified {
         self.keys.first()
     }
 
-    /// The names of all keys that matched: during a roll-over they tell whether the new secret is
-    /// typed in rightly, and when the old one has fallen silent.
+    /// The names of all keys that matched. During a rotation they show whether the new secret is
+    /// entered correctly, and when the old one is no longer used.
     pub fn key_ids(&self) -> &KeyIds {
         &self.keys
     }
 
-    /// When the delivery was signed, where the scheme signs a time.
+    /// When the delivery was signed, if the scheme signs a time.
     pub fn signed_at(&self) -> Option<UnixTime> {
         self.signed_at
     }
 
-    /// The delivery's id, where the scheme signs one.
+    /// The delivery's id, if the scheme signs one.
     pub fn id(&self) -> Option<&str> {
         self.id.as_ref().map(Id::as_str)
     }

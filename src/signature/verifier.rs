@@ -15,7 +15,7 @@ use crate::secret::{KeyRing, SigningKey};
 
 /// Checks deliveries of one [`Scheme`] against the keys of a ring.
 ///
-/// It works without any HTTP server, on the head of a request, bytes and a time. Clones share the
+/// It works without an HTTP server, on the head of a request, bytes and a time. Clones share the
 /// keys.
 #[derive(Debug, Clone)]
 pub struct Verifier {
@@ -32,7 +32,7 @@ impl Verifier {
         }
     }
 
-    /// The same verifier, accepting signed times this far from ours.
+    /// The same verifier with this tolerance between a signed time and the local one.
     #[must_use]
     pub fn tolerance(self, tolerance: Tolerance) -> Self {
         let scheme = Scheme {
@@ -55,11 +55,11 @@ impl Verifier {
         &self.scheme
     }
 
-    /// Refuses a ring of keys that prove nothing by this scheme, whatever their time.
+    /// Refuses a ring whose keys can prove nothing by this scheme, whatever their time.
     ///
     /// # Errors
     ///
-    /// Public keys where secrets are wanted, and the other way round, or keys of another kind.
+    /// Public keys where secrets are needed, the reverse, or keys of another kind.
     pub(crate) fn check_keys(&self) -> Result<(), ConfigError> {
         let takes = |key: &SigningKey| {
             #[cfg(feature = "senders")]
@@ -88,7 +88,7 @@ impl Verifier {
         }
     }
 
-    /// Whether it is a proof over the whole body, not one that is made as the body arrives.
+    /// Whether the proof needs the whole body and cannot be computed as the body arrives.
     pub(crate) fn judges_whole_body(&self) -> bool {
         #[cfg(feature = "senders")]
         let general = self.scheme.general.is_some();
@@ -107,7 +107,7 @@ impl Verifier {
     /// // GitHub's documented example.
     /// let scheme = Scheme::builder("x-hub-signature-256").single("sha256=", Encoding::Hex).build()?;
     /// let verifier = Verifier::new(scheme, SigningSecret::from_text("It's a Secret to Everybody")?);
-    /// // As any framework hands it over, or a queue that has kept it.
+    /// // From any framework, or from a queue that stored it.
     /// let request = http::Request::post("/webhooks/github")
     ///     .header("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
     ///     .body("Hello, World!")?;
@@ -141,7 +141,7 @@ impl Verifier {
             let check = Check::begin(general, &self.keys, tolerance, head, now)?;
             return check.finish(body, now).map(Verified::from);
         }
-        // As `begin`, `update` and `finish` do, but nothing is put away for later.
+        // Does the same as `begin`, `update` and `finish`, but stores nothing for later.
         let mut read = Read::default();
         read.head(&self.scheme, head)?;
         let keys = self.keys.look();
@@ -177,13 +177,13 @@ impl Verifier {
         started.ok_or(SignatureError::new(Kind::NoActiveKey))
     }
 
-    /// Checks what can be checked before the body is there: which headers stand, and their shape.
+    /// Checks everything that does not need the body: which headers are present, and their form.
     ///
     /// # Errors
     ///
     /// Every kind but [`Mismatch`](super::SignatureErrorKind::Mismatch),
     /// [`TooOld`](super::SignatureErrorKind::TooOld) and
-    /// [`TooNew`](super::SignatureErrorKind::TooNew), which only the body can tell.
+    /// [`TooNew`](super::SignatureErrorKind::TooNew), which need the body.
     pub fn begin<'h>(
         &self,
         head: impl Into<RequestHead<'h>>,
@@ -207,7 +207,7 @@ impl Verifier {
         read.head(&self.scheme, head)?;
         let mut keys = self.start(now)?;
 
-        // Everything up to the body goes in now, everything after it when the body is there.
+        // Pieces before the body are hashed now, those after it when the body is complete.
         let mut pieces = self.scheme.content.iter();
         for piece in pieces
             .by_ref()

@@ -1,4 +1,4 @@
-//! What the builder of a scheme takes beyond HMAC-SHA256 over time, id and body.
+//! The builder of a scheme beyond HMAC-SHA256 over time, id and body.
 
 mod layout;
 mod setters;
@@ -22,7 +22,7 @@ use crate::message_signature::MessageSignatures;
 use crate::secret::SecretFormat;
 
 impl Scheme {
-    /// Starts a scheme whose signature stands in this place.
+    /// Starts a scheme whose signature is in this place.
     pub fn at(place: Place) -> SchemeBuilder {
         let mut builder = Self::builder("");
         builder.families.clear();
@@ -30,8 +30,8 @@ impl Scheme {
         builder
     }
 
-    /// Starts a scheme without a signature: a secret that both know stands in this place. It proves
-    /// who has sent a delivery, and nothing of what it says.
+    /// Starts a scheme without a signature: a shared secret is in this place. It proves the sender
+    /// of a delivery, but not its content.
     ///
     /// ```
     /// use tower_webhook::signature::{Place, Scheme, Verifier};
@@ -51,7 +51,7 @@ impl Scheme {
         builder
     }
 
-    /// Starts a scheme whose signature is a JWS in this place, by these rules.
+    /// Starts a scheme whose signature is a JWS in this place, with these rules.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -69,7 +69,7 @@ impl Scheme {
         builder
     }
 
-    /// Starts a scheme of message signatures (RFC 9421), by these rules.
+    /// Starts a scheme of message signatures (RFC 9421), with these rules.
     ///
     /// ```
     /// use tower_webhook::signature::{MessageAlgorithm, MessageSignatures, Scheme};
@@ -87,7 +87,7 @@ impl Scheme {
         builder
     }
 
-    /// The same, as `Authorization: Bearer <token>` (RFC 6750).
+    /// Starts a scheme with a token as `Authorization: Bearer <token>` (RFC 6750).
     ///
     /// ```
     /// use tower_webhook::signature::Scheme;
@@ -103,7 +103,8 @@ impl Scheme {
         builder
     }
 
-    /// The same, as `Authorization: Basic <base64>` (RFC 7617). The secret is `user:password`.
+    /// Starts a scheme with a token as `Authorization: Basic <base64>` (RFC 7617). The secret is
+    /// `user:password`.
     ///
     /// ```
     /// use tower_webhook::signature::{Scheme, Verifier};
@@ -124,7 +125,7 @@ impl Scheme {
 }
 
 impl Scheme {
-    /// How it signs, where that is with a private key.
+    /// The algorithm, if it signs with a private key.
     #[cfg(feature = "asymmetric")]
     pub(crate) fn public_key_algorithm(&self) -> Option<PublicKeyAlgorithm> {
         let general = self.general.as_ref()?;
@@ -137,8 +138,8 @@ impl Scheme {
         }
     }
 
-    /// Whether a text of such bytes alone, and no longer than this, may be what signs a delivery, where
-    /// it is made by this algorithm with this scheme's key.
+    /// Whether a text of only these bytes, and at most this long, may be the signed content of a
+    /// delivery by this algorithm with this scheme's key.
     pub(crate) fn may_sign_only(
         &self,
         algorithm: Algorithm,
@@ -154,7 +155,7 @@ impl Scheme {
             let is_its = algorithm == Algorithm::Hmac(Digest::Sha256);
             return is_its && self.content.iter().all(only);
         };
-        // The body then holds a bracket.
+        // The body then contains a bracket.
         let bracket =
             |content: &Content| content.demands_bracket() && !b"{[}]".iter().any(|b| bytes(*b));
         general.proof == Proof::Signed(algorithm)
@@ -164,7 +165,7 @@ impl Scheme {
 }
 
 impl SchemeBuilder {
-    /// Whether the model of the first edition cannot say it.
+    /// Whether it exceeds the model of the first edition.
     pub(super) fn is_general(&self) -> bool {
         let bare_touch = (self.content.iter().zip(self.content.iter().skip(1))).any(|pair| {
             matches!(
@@ -218,7 +219,7 @@ impl SchemeBuilder {
         .map_err(refused)
     }
 
-    /// Keys are public where nothing else is said and signatures are proved by such.
+    /// Keys are public, unless set otherwise, if signatures are verified by public keys.
     #[cfg(feature = "asymmetric")]
     fn with_key_format(self) -> Self {
         if self.secrets != SecretFormat::Text {
@@ -258,8 +259,8 @@ impl SchemeBuilder {
         Ok(scheme)
     }
 
-    /// Of a preset; where it is wrong, which a test would have told, nothing passes it: it has no
-    /// family of headers to read.
+    /// The scheme of a preset. If it were invalid, which a test would report, nothing would pass:
+    /// it has no family of headers to read.
     pub(super) fn known_general(self) -> Scheme {
         let general = self.general();
         let shown = self.shown().unwrap_or_default();
@@ -274,7 +275,7 @@ impl SchemeBuilder {
 }
 
 impl Signer {
-    /// The headers of a request to `/`, or to the query of the URL that is signed.
+    /// The headers of a request to `/`, or to the query of the signed URL.
     pub(super) fn sign_alone(
         &self,
         time: &str,
@@ -298,7 +299,7 @@ impl Signer {
         Ok(out.headers)
     }
 
-    /// Signs `signed` into a request and tells `told` in it; `spoil` changes one bit of the signature.
+    /// Signs `signed` into a request and sends `told` in it; `spoil` changes one bit of the signature.
     pub(crate) fn seal(
         &self,
         out: &mut Outgoing,
@@ -322,7 +323,7 @@ impl Signer {
         self.scheme.general.is_some()
     }
 
-    /// Whether an id stands beside what is signed.
+    /// Whether a delivery states an id next to the signed content.
     #[cfg(feature = "testing")]
     pub(crate) fn tells_id(&self) -> bool {
         (self.scheme.general.as_ref()).is_some_and(|general| general.id.is_some())
@@ -353,7 +354,7 @@ impl Signer {
         (self.scheme.general.as_ref()).is_some_and(|general| general.reads_form())
     }
 
-    /// This time as the scheme writes it.
+    /// This time in the scheme's format.
     #[cfg(feature = "testing")]
     pub(crate) fn write_time(&self, time: crate::clock::UnixTime) -> String {
         match self

@@ -42,7 +42,7 @@ fn quotes_have_one_reading_and_what_is_left_open_spoils_all() {
         "Subject=\"a",
         "Subject=\"a\"b",
         "Subject=\"a\\\"",
-        // A stranger's beginning before what the proxy has appended.
+        // A stranger's text before the element that the proxy has appended.
         "Hash=46;Subject=\",By=a;Hash=9b;Subject=\"CN=x\"",
         "Hash=46;Subject=\",By=a;Hash=9b",
         "Ha sh=46",
@@ -56,7 +56,7 @@ fn quotes_have_one_reading_and_what_is_left_open_spoils_all() {
 }
 
 proptest! {
-    /// A proxy appends to what a client has begun.
+    /// A proxy appends to a header that a client has begun.
     #[test]
     fn nothing_before_an_element_changes_how_it_is_read(
         before in "[\",;=\\\\ ahsBy]{0,24}",
@@ -126,7 +126,7 @@ fn a_fingerprint_alone_is_the_proxys_word() {
         told(CertificateMatch::issued_by(ROOT).unwrap(), &shown),
         Err(Refused)
     );
-    // One that is another certificate's.
+    // The element is for another certificate.
     let both = headers([(
         name,
         format!("Hash={hash};Cert=\"{}\"", escaped(LEAF)).as_str(),
@@ -144,7 +144,7 @@ fn a_fingerprint_alone_is_the_proxys_word() {
 
 #[test]
 fn what_a_client_has_had_certified_adds_no_key_and_no_element() {
-    // A name in its own certificate, which Envoy writes as it is.
+    // A name in the client's own certificate, which Envoy copies unchanged.
     let own = format!("By=a;Hash={};URI=", "46".repeat(32));
     let hash = RFC_SHA256.replace(':', "").to_lowercase();
     let told = |header, wanted: CertificateMatch, name: &str| {

@@ -1,4 +1,4 @@
-//! Where an event says what it is about, and how new it is.
+//! Where an event states its subject and its version.
 
 use std::borrow::Cow;
 
@@ -12,15 +12,15 @@ use super::super::shape::refused;
 use super::{Order, OrderKey, Version};
 use crate::error::ConfigError;
 
-/// Says which events are about one thing, and which of two is the newer one, by members of their content.
+/// Defines by members of their content which events share a subject, and which of two is newer.
 ///
-/// It is for events that wait in an [inbox](crate::inbox): its workers run the events of one order key one
-/// at a time, those of different keys side by side. An event that is strictly older than one that was
-/// completed is *stale*: it is skipped, kept, and can be seen. What has the same version, or none, is run.
-/// An order key is its webhook's own: two webhooks with one provider have two orders.
+/// It is for events that wait in an [inbox](crate::inbox). Its workers run the events of one order key one
+/// at a time, and those of different keys concurrently. An event that is strictly older than a completed
+/// one is *stale*: it is skipped, kept, and remains visible. An event with the same version, or with none,
+/// runs. An order key belongs to its webhook: two webhooks with one provider have two orders.
 ///
-/// An event without one of the members of the key, or with something there that is no text and no integer,
-/// is in no order. A version that cannot be read is none.
+/// An event has no order if a member of the key is missing or is neither text nor an integer. A
+/// version that cannot be read counts as none.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -45,18 +45,20 @@ pub struct OrderRule {
     wanted: Wanted,
 }
 
-/// How a version is read.
+/// The format of a version.
 #[derive(Debug, Clone)]
 enum Reading {
     Time,
-    /// So many nanoseconds each.
+    /// In units of this many nanoseconds.
     Units(i64),
     Rank(Box<[Box<str>]>),
 }
 
 impl OrderRule {
-    /// Events that agree in these members are about one thing: JSON pointers, `|` between the spellings
-    /// of one member. They have no version unless that is set.
+    /// Events that agree in these members share a subject.
+    ///
+    /// Members are JSON pointers, with `|` between the spellings of one member. There is no version
+    /// unless set.
     ///
     /// # Errors
     ///
@@ -81,7 +83,7 @@ impl OrderRule {
     ///
     /// # Errors
     ///
-    /// A text that is no pointer; a version that is set already.
+    /// A text that is no pointer, or a version that is already set.
     pub fn version_time(self, member: &str) -> Result<Self, ConfigError> {
         self.version(member, Reading::Time)
     }
@@ -112,7 +114,7 @@ impl OrderRule {
         self.version(member, Reading::Units(1_000_000))
     }
 
-    /// The version is an integer that grows, of 64 bits at most.
+    /// The version is a growing integer of at most 64 bits.
     ///
     /// # Errors
     ///
@@ -121,8 +123,8 @@ impl OrderRule {
         self.version(member, Reading::Units(1))
     }
 
-    /// The version is a status: one that stands further behind in this list is newer. A status that is
-    /// not in it is no version.
+    /// The version is a status: a later one in this list is newer. A status that is not listed is
+    /// no version.
     ///
     /// ```
     /// use tower_webhook::event::OrderRule;
@@ -133,7 +135,7 @@ impl OrderRule {
     ///
     /// # Errors
     ///
-    /// As [`OrderRule::version_time`]; a status that stands twice, or none.
+    /// As [`OrderRule::version_time`], and a status that occurs twice or an empty list.
     pub fn version_rank<'a>(
         self,
         member: &str,
@@ -157,8 +159,8 @@ impl OrderRule {
         Ok(self.known())
     }
 
-    /// An event in the dead letters holds back all others of its key until it is redriven and done, or
-    /// discarded. Unless this is asked for, they go on without it.
+    /// A dead event holds back all others of its key until it is redriven and done, or discarded.
+    /// Without this setting, they run without it.
     ///
     /// ```
     /// use tower_webhook::event::OrderRule;
@@ -172,7 +174,7 @@ impl OrderRule {
         self
     }
 
-    /// Knows where to look from now on.
+    /// Prepares the lookup of its members.
     fn known(mut self) -> Self {
         let version = self.version.iter().map(|(field, _)| field);
         let pointers = self.key.iter().chain(version).flat_map(Field::pointers);
@@ -181,7 +183,7 @@ impl OrderRule {
         self
     }
 
-    /// The order of the event with this content, if it is in any.
+    /// The order of the event with this content, if it has one.
     pub(in crate::event) fn of(&self, document: &[u8]) -> Option<Order> {
         let mut forms = Forms::new();
         let found = self.wanted.find(document, &mut forms).ok()?;
@@ -196,7 +198,7 @@ impl OrderRule {
     }
 }
 
-/// What stands in a member, in any of its spellings that is there, as long as they agree.
+/// The value of a member in any of its spellings, if they agree.
 fn one<'f>(field: &Field, found: &'f Found<'_>) -> Option<Cow<'f, str>> {
     let mut text = None;
     for value in field.values(found) {
@@ -206,7 +208,7 @@ fn one<'f>(field: &Field, found: &'f Found<'_>) -> Option<Cow<'f, str>> {
         }
         let read = match scalar(raw) {
             Some(read) => read,
-            // A number with a fraction is no part of a key, but may be a time.
+            // A number with a fraction cannot be part of a key, but may be a time.
             None => Cow::Borrowed(std::str::from_utf8(raw).ok()?),
         };
         if text.as_ref().is_some_and(|text| *text != read) {
@@ -234,8 +236,7 @@ impl Reading {
     }
 }
 
-/// A decimal number as this many units each: a number of whole ones has no fraction, and what is smaller
-/// than one counts as nothing.
+/// A decimal number in units of this size. A fraction of such a unit is dropped.
 fn units(text: &str, each: i64) -> Option<i64> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) if each > 1 && !fraction.is_empty() => (whole, fraction),

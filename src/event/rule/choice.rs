@@ -1,4 +1,4 @@
-//! Which of a sender's events a rule is for, and what else it reads of them.
+//! Which of a sender's events a rule accepts, and which other data it reads from them.
 
 use super::super::field::Field;
 use super::super::form::Form;
@@ -10,7 +10,7 @@ use super::EventRule;
 use crate::error::ConfigError;
 
 impl EventRule {
-    /// A body can be a form that holds the event as JSON in one field of this name, such as `payload`.
+    /// Accepts a body that is a form with the event as JSON in one field of this name, such as `payload`.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -29,8 +29,8 @@ impl EventRule {
         self
     }
 
-    /// A body can be a form whose fields are the event's members: fields of a key are their names, as
-    /// `/MessageSid`.
+    /// Accepts a body that is a form whose fields are the event's members. Fields of a key are
+    /// their names, such as `/MessageSid`.
     ///
     /// ```
     /// use tower_webhook::event::{EventRule, Shape};
@@ -45,12 +45,13 @@ impl EventRule {
         self
     }
 
-    /// The JSON of a body that is a form, where it can be one.
+    /// The JSON of a body that is a form, if the rule accepts forms.
     pub(crate) fn document(&self, body: &[u8]) -> Option<Vec<u8>> {
         self.form.as_ref()?.read(body)
     }
 
-    /// Where the type of an event stands, for [`EventRule::only_types`]; of items, in each of them.
+    /// The member with the type of an event, for [`EventRule::only_types`]; for lists, in each
+    /// item.
     ///
     /// ```
     /// use tower_webhook::event::{EventRule, Shape};
@@ -76,14 +77,15 @@ impl EventRule {
         self.select(|selection| selection.types_at(Field::known(field)))
     }
 
-    /// Only events of these types are handled; others are answered with success and not run, and
-    /// seen as [filtered](crate::Reason::Filtered).
+    /// Handles only events of these types. Others are answered with success, do not run, and are
+    /// recorded as [filtered](crate::Reason::Filtered).
     ///
-    /// One without a type is none of them. One whose type is no text, such as a list, is refused.
+    /// An event without a type matches none of them. One whose type is not text, such as a list, is
+    /// refused.
     ///
     /// # Errors
     ///
-    /// A rule that does not say [where the type stands](Self::types_at), or no type.
+    /// A rule without the [place of the type](Self::types_at), or an empty list of types.
     pub fn only_types<'a>(
         self,
         types: impl IntoIterator<Item = &'a str>,
@@ -101,11 +103,12 @@ impl EventRule {
         Ok(self.select(|selection| selection.only_types(Box::clone(&types))))
     }
 
-    /// Only events that name one of these here are handled: our merchant id, account or key. Another's
-    /// is answered with success and not run, and seen as [not ours](crate::Reason::NotOurs).
+    /// Handles only events that name one of these values, such as your merchant id, account or key. Others are
+    /// answered with success, do not run, and are recorded as [not ours](crate::Reason::NotOurs).
     ///
-    /// One that names nobody is taken for ours: the member is not there, null or empty. One whose member is
-    /// no text, integer or boolean, such as a list of accounts, is refused. Of items, each says for whom it is.
+    /// An event that names no recipient is accepted: the member is absent, null or empty. One whose
+    /// member is not text, an integer or a boolean, such as a list of accounts, is refused. In a
+    /// list, each item names its own recipient.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -124,7 +127,7 @@ impl EventRule {
     ///
     /// # Errors
     ///
-    /// A text that is no pointer, or nobody to be for.
+    /// A text that is no pointer, or an empty list of values.
     pub fn only_for<'a>(
         self,
         field: &str,
@@ -138,8 +141,8 @@ impl EventRule {
         Ok(self.select(|selection| selection.only_for(field.clone(), ours.clone())))
     }
 
-    /// Events that are about one thing run one at a time where they wait in an [inbox](crate::inbox), and
-    /// those that are overtaken are skipped. Of items, each says what it is about.
+    /// Runs events about one subject one at a time if they wait in an [inbox](crate::inbox), and
+    /// skips overtaken ones. In a list, each item has its own subject.
     #[must_use]
     pub fn ordered(mut self, order: OrderRule) -> Self {
         let order = Box::new(order);
@@ -152,7 +155,7 @@ impl EventRule {
         self
     }
 
-    /// Whether its events, or its items, are in an order.
+    /// Whether its events, or its items, have an order.
     pub(crate) fn is_ordered(&self) -> bool {
         let items = self.each.as_ref().is_some_and(|each| each.order.is_some());
         items || self.order.is_some()
@@ -167,17 +170,17 @@ impl EventRule {
         items || self.source.reads_query()
     }
 
-    /// Whether the key of what is no item is to be made of an envelope that it does not have.
+    /// Whether a body outside a list would need an envelope, which it does not have, for its key.
     pub(crate) fn lacks_envelope(&self) -> bool {
         self.source.reads_envelope()
     }
 
-    /// Whether the id that is proved is the key.
+    /// Whether the proved id is the key.
     pub(crate) fn takes_signed_id(&self) -> bool {
         matches!(self.source, Source::SignedId)
     }
 
-    /// Whether the type of each of its events is known, of items and of what is none.
+    /// Whether the type of each of its events is known, for items and for whole bodies.
     fn tells_types(&self) -> bool {
         let tells = |selection: &Option<Box<Selection>>| {
             (selection.as_deref()).is_some_and(Selection::tells_types)

@@ -1,4 +1,4 @@
-//! Whether the key of an event can be made of what its sender's API tells of it.
+//! Whether the key of an event can be made from the data that its sender's API returns.
 
 use super::{EventRule, Source};
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -9,29 +9,29 @@ use crate::event::shape::Shape;
 use crate::head::RequestHead;
 use crate::name::Name;
 
-/// What is told of events by who finds them.
+/// The data of events that a reconcile source returns.
 #[derive(Debug, Clone)]
 pub(crate) struct Given {
-    /// The members of their bodies; `None` for all of them.
+    /// The members of their bodies; `None` means all of them.
     pub(crate) members: Option<Box<[Pointer]>>,
-    /// Whether a body is what a delivery has, byte by byte, with its headers.
+    /// Whether a body equals that of the delivery byte by byte, with its headers.
     pub(crate) is_exact: bool,
-    /// Whether the id is told that a delivery signs.
+    /// Whether the id that a delivery signs is included.
     pub(crate) has_id: bool,
-    /// Whether each is an item of the lists that deliveries hold.
+    /// Whether each is an item of the lists that deliveries contain.
     pub(crate) are_items: bool,
 }
 
 impl Given {
     fn has_one_of<'a>(&self, mut spellings: impl Iterator<Item = &'a Pointer>) -> bool {
         match &self.members {
-            // The whole body, in which there is no parameter of a query.
+            // The whole body is known, but no query parameter.
             None => spellings.next().is_some(),
             Some(given) => spellings.any(|wanted| given.iter().any(|it| it.leads_to(wanted))),
         }
     }
 
-    /// What of this shape's key is not told.
+    /// The part of this shape's key that is missing.
     fn lacks(&self, shape: &Shape) -> Option<String> {
         let missing = |field: &&crate::event::field::KeyField| !self.has_one_of(field.pointers());
         let field = shape.key.iter().find(missing)?;
@@ -41,7 +41,7 @@ impl Given {
 }
 
 impl EventRule {
-    /// What is known of an item that its sender has told by itself, outside of any list.
+    /// The identity of an item that the sender's API returned outside any list.
     pub(crate) fn identify_item(
         &self,
         provider: &Name,
@@ -54,7 +54,7 @@ impl EventRule {
         }
     }
 
-    /// Refuses events of which too little is told to know which ones they are.
+    /// Refuses a source whose events lack data for their keys.
     pub(crate) fn check_given(&self, given: &Given) -> Result<(), ConfigError> {
         let source = match (&self.each, given.are_items) {
             (Some(each), true) => &each.item,
@@ -154,7 +154,7 @@ mod tests {
 
         let two_spellings = rule(&["/OrderId|/orderId"]);
         assert!(two_spellings.check_given(&given(&["/orderId"])).is_ok());
-        // The whole object tells its members; a member of another one does not.
+        // A whole object includes its members; a member does not include the others.
         assert!(rule(&["/data/id"]).check_given(&given(&["/data"])).is_ok());
         assert!(rule(&["/data/id"]).check_given(&given(&["/id"])).is_err());
         assert!(rule(&["?id"]).check_given(&whole()).is_err());

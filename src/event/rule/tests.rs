@@ -1,4 +1,4 @@
-//! What a rule makes of bodies and headers.
+//! How a rule reads bodies and headers.
 
 mod choice;
 mod fields;

@@ -1,11 +1,11 @@
-//! Shapes whose texts stand in this crate: nothing about them can be refused.
+//! Shapes whose texts are part of this crate, so that building them cannot fail.
 
 use std::borrow::Cow;
 
 use super::{Demand, Field, Handling, KeyField, Shape, boxed};
 
 /// A [`Shape`] of a preset. Its methods are those of `Shape`, and take texts that are known to be
-/// right: builds with debug assertions, and so all tests, panic at one that is not.
+/// valid: builds with debug assertions, and therefore all tests, panic at an invalid one.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownShape(Shape);
 
@@ -77,7 +77,7 @@ impl KnownShape {
         self
     }
 
-    /// Each one runs: nothing in it tells a second event from a repeated delivery.
+    /// Each delivery runs: nothing in it distinguishes a second event from a repeated delivery.
     #[cfg(feature = "senders")]
     pub(crate) fn each_time(mut self) -> Self {
         self.0.handling = Handling::TestId;

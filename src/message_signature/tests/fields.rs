@@ -1,9 +1,9 @@
-//! How the value of a component is made: RFC 9421, sections 2.1 and 2.2. Each base is written by hand from
-//! the text of the RFC, and signed by the crate `hmac` alone.
+//! The values of components: RFC 9421, sections 2.1 and 2.2. Each base is written by hand from the
+//! text of the RFC, and signed by the crate `hmac` alone.
 
 use super::*;
 
-/// A request that signs these components, whose values are these.
+/// Checks a request that signs these components with these values.
 #[track_caller]
 fn signs(request: http::request::Builder, lines: &[(&str, &str)]) {
     let components: Vec<_> = lines.iter().map(|(name, _)| *name).collect();
@@ -101,7 +101,7 @@ fn lines_are_wrapped_as_bytes() {
 
 #[test]
 fn derived_components_are_of_the_url_that_the_sender_was_given() {
-    // Section 2.2. `Host` says something else, and is not asked.
+    // Section 2.2. `Host` has another value, and is ignored.
     let request = Request::get("/foo?param=value&Pet=dog").header("host", "internal:8080");
     signs(
         request,
@@ -139,7 +139,7 @@ fn parameters_of_the_query_are_decoded_and_encoded() {
             (r#""@query-param";name="fa%C3%A7ade%22%3A%20""#, "something"),
         ],
     );
-    // The URL Standard's set for forms has these too, and `encodeURIComponent` leaves them as they are.
+    // The URL Standard's set for forms has these too, but `encodeURIComponent` does not escape them.
     signs(
         Request::get("/parameters?name=O'Hara&said=Paid!&in=(~5%27)"),
         &[

@@ -46,7 +46,7 @@ fn an_id_is_of_a_header_that_is_signed_letter_by_letter() {
             .build()
     };
     assert!(of_header("x-id").is_ok() && of_header(r#""x-id";bs"#).is_ok());
-    // One member of it, or what it means: the rest may be anything.
+    // A single member of it, or its structured value: the rest may be anything.
     for covered in [r#""x-id";key="a""#, r#""x-id";sf"#] {
         let error = of_header(covered).unwrap_err().to_string();
         assert!(
@@ -54,7 +54,8 @@ fn an_id_is_of_a_header_that_is_signed_letter_by_letter() {
             "{covered}: {error}"
         );
     }
-    // As a structured field 007 is 7: whoever signs that has signed both, and each would be an id.
+    // As a structured field 007 is 7: a signature of one is a signature of both, and each would be
+    // an id.
     let input = format!(r#"("x-id";sf){CREATED_AT}"#);
     let base = format!("\"x-id\";sf: 7\n\"@signature-params\": {input}");
     let keys = || crate::secret::KeyRing::new([shared_secret()]).unwrap();

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 proptest! {
-    /// Whatever stands in the two headers: it is judged, and proves nothing.
+    /// Any text in the two headers is judged, and proves nothing.
     #[test]
     fn no_text_is_a_proof_by_itself(
         input in "[a-z=()\";@:,. 0-9-]{0,120}|sig1=\\(.{0,40}\\);created=1618884473",
@@ -17,7 +17,7 @@ proptest! {
         }
     }
 
-    /// Of a right message no covered byte can be changed.
+    /// No covered byte of a valid message can be changed.
     #[test]
     fn a_changed_byte_of_what_is_covered_is_refused(
         method in prop::sample::select(vec!["POST", "PUT"]),

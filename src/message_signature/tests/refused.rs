@@ -3,7 +3,7 @@ use SignatureErrorKind as Kind;
 
 pub(super) const COVERED: &str = r#""@method" "@path" "content-digest""#;
 
-/// A right signature of the test-request with these components and parameters.
+/// A valid signature of the test-request with these components and parameters.
 pub(super) fn signed(label: &str, covered: &str, parameters: &str) -> (String, String) {
     let parameters = format!("({covered}){parameters}");
     let mut base = String::new();
@@ -50,7 +50,7 @@ fn a_signature_covers_what_is_demanded_and_maybe_more() {
         &request(r#""content-digest""#, CREATED_AT),
         Kind::MissingContent,
     );
-    // Under other parameters it is another component.
+    // With other parameters it is another component.
     let demanded = hmac().covering([r#""@query-param";name="Pet""#]);
     refuses(
         demanded,
@@ -74,7 +74,7 @@ fn what_no_request_can_sign_is_refused() {
         (r#""@query-param""#, Kind::Malformed),
         ("content-type", Kind::Malformed),
         ("1", Kind::Malformed),
-        // No receiver keeps trailers.
+        // No receiver stores trailers.
         (r#""content-type";tr"#, Kind::MissingContent),
         (r#""x-absent""#, Kind::MissingContent),
         (r#""@query-param";name="absent""#, Kind::MissingContent),
@@ -143,7 +143,7 @@ fn the_algorithm_is_the_receivers() {
     let other = request(COVERED, &parameters("ed25519"));
     refuses(rules(), &other, Kind::NoCandidate);
 
-    // Two that take the same keys, of which the message names the one that did not sign.
+    // Two algorithms that use the same keys; the message names the one that did not sign.
     let rules = MessageSignatures::new([MessageAlgorithm::HmacSha256, MessageAlgorithm::Ed25519])
         .covering(["@method"]);
     assert!(verify(rules.clone(), &told, BODY).is_ok());
@@ -162,7 +162,7 @@ fn times_count_with_the_tolerance() {
     assert_eq!(verdict(CREATED_AT, created + 300), Ok(()));
     assert_eq!(verdict(CREATED_AT, created + 301), Err(Kind::TooOld));
     assert_eq!(verdict(CREATED_AT, created - 301), Err(Kind::TooNew));
-    // It ends a minute after it was made.
+    // It expires a minute after its creation.
     let ends = ";created=1618884473;expires=1618884533";
     assert_eq!(verdict(ends, created + 300), Ok(()));
     let short = Verifier::tolerance(
@@ -285,7 +285,7 @@ fn what_another_signature_says_of_its_key_spoils_none_of_ours() {
             Verifier::new(scheme(rules()), keys()).verify(&both, BODY.as_bytes(), CREATED);
         assert!(verified.is_ok(), "{theirs}: {verified:?}");
     }
-    // Our own may be called so too.
+    // The local key may have such a name too.
     let (input, signature) = named("b", r#""a key with blanks""#);
     assert!(verify(rules(), &test_request(&input, &signature), BODY).is_ok());
 }
@@ -307,7 +307,8 @@ fn work_that_a_stranger_causes_is_bounded() {
         "sig1=:AAAA:",
     );
     refuses(hmac().covering::<&str>([]), &wide, Kind::HeaderTooLong);
-    // A field of 15,000 bytes, and as long a query, are not read anew for each of many components.
+    // A field of 15,000 bytes, and a query of that length, are not read again for each of many
+    // components.
     let keys: Vec<_> = (0..64)
         .map(|n| format!("k{n}=aaaaaaaaaaaaaaaaaaaa"))
         .collect();

@@ -1,4 +1,4 @@
-//! The examples of RFC 9421 that are of requests, and of another implementation.
+//! The examples of RFC 9421 for requests, and vectors of another implementation.
 
 use super::*;
 
@@ -110,7 +110,7 @@ fn b_4_holds_through_what_proxies_may_change() {
             .unwrap();
         verifier.verify(&request, b"", CREATED).is_ok()
     };
-    // The request as it was signed, a parameter added, and its lines joined.
+    // The request as it was signed, with a parameter added, and with its lines joined.
     assert!(verdict(
         &["application/json", "*/*"],
         "/demo?name1=Value1&Name2=value2"
@@ -121,7 +121,8 @@ fn b_4_holds_through_what_proxies_may_change() {
     assert!(!verdict(&["*/*", "application/json"], "/demo"));
 }
 
-/// One line for each: what `tests/data/message_signatures.py` wrote with http-message-signatures 3.0.0.
+/// One line for each vector: `tests/data/message_signatures.py` wrote them with
+/// http-message-signatures 3.0.0.
 const OTHERS: &str = include_str!("../../../tests/data/message_signatures.jsonl");
 
 #[derive(serde::Deserialize)]
@@ -177,7 +178,7 @@ fn what_another_implementation_signs_is_accepted() {
         let request = request.body(()).unwrap();
         let verified = verifier.verify(&request, vector.body.as_bytes(), CREATED);
         assert!(verified.is_ok(), "{verified:?} of {line}");
-        // The digest of another body is not this one's.
+        // The digest of another body does not match this one.
         let other = format!("{} ", vector.body);
         assert!(
             verifier

@@ -6,7 +6,7 @@
 //! let secret = "whsec_test_9f8e7d6c5b4a"; // from your configuration
 //! let blendfi = provider::blendfi(blendfi::keys([secret])?);
 //!
-//! // What `Webhook` does with it, without a server. The signature was made by
+//! // The check that `Webhook` makes, without a server. The signature was made by
 //! // printf '1777899600.{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_test_9f8e7d6c5b4a
 //! let mut headers = http::HeaderMap::new();
 //! headers.insert(
@@ -21,8 +21,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! How long an old secret goes on signing after a rotation is not stated: put both into the key
-//! ring, the new one first, until the old one has fallen silent.
+//! BlendFi does not state how long an old secret still signs after a rotation. Put both into the
+//! key ring, the new one first, until no delivery is signed with the old one.
 
 mod payload;
 
@@ -43,10 +43,10 @@ const NAME: Name = Name::constant("blendfi");
 /// BlendFi, proved by its signature.
 ///
 /// - `X-Blendfi-Signature: t=<unix seconds>,v1=<hex>` over `{t}.{body}`, five minutes of tolerance.
-/// - One event is one `id` of the body. `X-Blendfi-Event-Id` is not signed: it is checked against
-///   the `id` and never trusted.
-/// - What an event means is its `type` and `data`; it happened at `created_at`. Other content under
-///   its `id` is a duplicate.
+/// - One event is one `id` of the body. `X-Blendfi-Event-Id` is not signed: it is compared with the
+///   `id` and never trusted.
+/// - The fingerprint covers `type` and `data`; the event's time is `created_at`. Other content
+///   under its `id` is a duplicate.
 /// - Five attempts about 30 s apart, each waiting 5 s, after 408, 409, 425, 429, 5xx or no answer;
 ///   any delivery can be sent again by hand.
 pub fn blendfi(keys: impl Into<KeyRing>) -> Provider {
@@ -83,13 +83,13 @@ pub fn blendfi(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-/// How BlendFi writes down its secrets: the key is the text itself, its prefix included.
+/// The format of BlendFi's secrets: the key is the text itself, its prefix included.
 pub fn secret_format() -> SecretFormat {
     SecretFormat::Text
 }
 
-/// The endpoint's secrets as BlendFi shows them, named `1`, `2` and so on in their order
-/// unless they [bring a name](NamedSecret).
+/// The endpoint's secrets as BlendFi shows them, named `1`, `2` and so on in their order unless
+/// they [have a name](NamedSecret).
 ///
 /// # Errors
 ///

@@ -29,15 +29,15 @@ use crate::provider::names::names;
 #[serde(try_from = "Fields")]
 #[non_exhaustive]
 pub struct Payload {
-    /// The event's id, `evt_…`: what events are told apart by.
+    /// The event's id, `evt_…`, which identifies the event.
     pub id: String,
     /// What happened; `type` in the body.
     pub kind: EventType,
     /// When it happened, RFC 3339.
     pub created_at: String,
-    /// The version of the API that shaped the body; it can be absent.
+    /// The version of the API that shaped the body; may be absent.
     pub api_version: Option<String>,
-    /// What it happened to.
+    /// The object that the event is about.
     pub data: Data,
     /// The members that are not documented.
     pub other: Fields,
@@ -61,7 +61,7 @@ impl TryFrom<Fields> for Payload {
 }
 
 names! {
-    /// The kinds of events; BlendFi adds to them over time.
+    /// The kinds of events; BlendFi may add more.
     EventType {
         ConversionCreated = "conversion.created",
         ConversionStandby = "conversion.standby",
@@ -81,7 +81,7 @@ names! {
 }
 
 impl EventType {
-    /// Whether it tells of a conversion, a kind that is not known yet included.
+    /// Whether the event is about a conversion, including kinds that are not known yet.
     pub fn is_conversion(&self) -> bool {
         self.as_str().starts_with("conversion.")
     }
@@ -93,8 +93,8 @@ impl EventType {
 pub enum Data {
     /// A conversion, in a `conversion.*` event.
     Conversion(Box<Conversion>),
-    /// Anything else, and whatever has not the documented form: as it was written, null where it
-    /// was not there.
+    /// Anything else, including data without the documented form: as it was written, or null if
+    /// absent.
     Other(RawJson),
 }
 
@@ -112,8 +112,8 @@ impl Data {
     }
 }
 
-/// A conversion, as far as the event tells of it: which members stand in which event is stated
-/// for `conversion.created` alone, so each can be absent.
+/// A conversion, as far as the event describes it. The members of an event are documented for
+/// `conversion.created` alone, so each can be absent.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Fields")]
 #[non_exhaustive]
@@ -122,21 +122,21 @@ pub struct Conversion {
     pub object: Option<String>,
     /// The conversion's id, `cnv_…`.
     pub id: Option<String>,
-    /// Whose it is, `usr_…`.
+    /// The user that it belongs to, `usr_…`.
     pub user_id: Option<String>,
     /// Such as `pix_offramp`.
     pub transaction_type: Option<String>,
     /// Such as `awaiting_deposit`.
     pub status: Option<String>,
-    /// How much is to be deposited.
+    /// The amount to deposit.
     pub expected_source_amount: Option<Decimal>,
-    /// Where it is to be deposited.
+    /// The address to deposit to.
     pub deposit_address: Option<String>,
     /// The network of that address.
     pub deposit_address_network: Option<String>,
-    /// Until when, RFC 3339.
+    /// When the deposit window ends, RFC 3339.
     pub deposit_window_expires_at: Option<String>,
-    /// Why it waits, in `conversion.standby`.
+    /// The reason for waiting, in `conversion.standby`.
     pub standby_reason: Option<StandbyReason>,
     /// The members that are not documented.
     pub other: Fields,

@@ -26,13 +26,13 @@ use crate::provider::names::names;
 #[serde(try_from = "Fields")]
 #[non_exhaustive]
 pub struct AccountEvent {
-    /// Which account.
+    /// The account's URN.
     pub account_urn: String,
-    /// What holds the account.
+    /// The kind of account.
     pub medium: Option<Medium>,
-    /// What happened, such as `account.activated`. Bloque publishes no list of them.
+    /// The kind of event, such as `account.activated`. Bloque publishes no list of them.
     pub event_type: String,
-    /// What it changed; empty where that is no object.
+    /// The changes; empty if the member is not an object.
     pub event_data: Fields,
     /// When it happened, RFC 3339.
     pub timestamp: String,
@@ -41,7 +41,7 @@ pub struct AccountEvent {
 }
 
 impl AccountEvent {
-    /// The account's status after the event, where its data has one.
+    /// The account's status after the event, if its data has one.
     pub fn status(&self) -> Option<AccountStatus> {
         self.event_data.get("status").ok().flatten()
     }
@@ -63,7 +63,7 @@ impl TryFrom<Fields> for AccountEvent {
 }
 
 names! {
-    /// What holds an account; Bloque adds to them over time.
+    /// The kinds of accounts; Bloque may add more.
     Medium {
         Virtual = "virtual",
         Card = "card",
@@ -74,7 +74,7 @@ names! {
 }
 
 names! {
-    /// Where an account stands in its life.
+    /// The status of an account.
     AccountStatus {
         CreationInProgress = "creation_in_progress",
         Active = "active",

@@ -30,12 +30,12 @@ impl Asset {
         &self.0
     }
 
-    /// What stands before the last `/`; everything where the text tells no scale.
+    /// The text before the last `/`, or all of it if it has no scale.
     pub fn code(&self) -> &str {
         self.split().map_or(&self.0, |(code, _)| code)
     }
 
-    /// How many decimal places an amount has, where the text tells it.
+    /// The number of decimal places of an amount, if the text states it.
     pub fn scale(&self) -> Option<u8> {
         self.split().map(|(_, scale)| scale)
     }
@@ -49,8 +49,8 @@ impl Asset {
             .map(|scale| (code, scale))
     }
 
-    /// The value of an amount that is written as a whole number of the smallest unit, exactly.
-    /// `None` where it is no plain integer or the text tells no scale.
+    /// The exact value of an amount that is written as a whole number of the smallest unit. `None`
+    /// if it is not a plain integer or the text has no scale.
     pub fn in_units(&self, amount: &Decimal) -> Option<Decimal> {
         let scale = usize::from(self.scale()?);
         let text = amount.as_str();
@@ -64,7 +64,7 @@ impl Asset {
         if scale == 0 {
             return Some(amount.clone());
         }
-        // One digit at least stands before the point.
+        // At least one digit precedes the point.
         let padded = format!("{digits:0>width$}", width = scale.saturating_add(1));
         let (units, fraction) = padded.split_at_checked(padded.len().checked_sub(scale)?)?;
         Decimal::parse(&format!("{sign}{units}.{fraction}"))

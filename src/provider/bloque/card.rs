@@ -8,12 +8,12 @@ use crate::provider::names::names;
 
 /// One event of a card.
 ///
-/// Only the three members that make its key are always there.
+/// Only the three members of its key are always present.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Fields")]
 #[non_exhaustive]
 pub struct CardEvent {
-    /// Which card transaction.
+    /// The id of the card transaction.
     pub transaction_id: String,
     /// Authorization or adjustment; `type` in the body.
     pub kind: CardEventType,
@@ -21,7 +21,7 @@ pub struct CardEvent {
     pub event: CardEventName,
     /// The card's account.
     pub account_urn: Option<String>,
-    /// Whether money left the account or came in.
+    /// Whether money left the account or entered it.
     pub direction: Option<Direction>,
     /// Absent on rejections.
     pub lifecycle_status: Option<String>,
@@ -29,29 +29,29 @@ pub struct CardEvent {
     pub transaction_type: Option<String>,
     /// A whole number of the asset's smallest unit: see [`CardEvent::amount_in_units`].
     pub amount: Option<Decimal>,
-    /// What the amount is an amount of.
+    /// The asset of the amount.
     pub asset: Option<Asset>,
     /// The amount in the merchant's currency.
     pub local_amount: Option<Decimal>,
     /// The merchant's currency.
     pub local_currency: Option<String>,
-    /// From one to the other.
+    /// The exchange rate between the two.
     pub exchange_rate: Option<Decimal>,
-    /// Who was paid.
+    /// The merchant that was paid.
     pub merchant: Option<RawJson>,
-    /// What holds the account.
+    /// The kind of account.
     pub medium: Option<Medium>,
-    /// What the amount holds of fees.
+    /// The fees included in the amount.
     pub fee_breakdown: Option<RawJson>,
-    /// Why, where it was rejected.
+    /// The reason, if it was rejected.
     pub reason: Option<String>,
     /// The members that are not documented, and those of another type than documented.
     pub other: Fields,
 }
 
 impl CardEvent {
-    /// The amount in units of its asset: `1500000` of `DUSD/6` is `1.500000`. `None` where the
-    /// amount is no integer or the asset tells no scale.
+    /// The amount in units of its asset: `1500000` of `DUSD/6` is `1.500000`. `None` if the amount
+    /// is not an integer or the asset has no scale.
     pub fn amount_in_units(&self) -> Option<Decimal> {
         self.asset.as_ref()?.in_units(self.amount.as_ref()?)
     }
@@ -105,14 +105,14 @@ names! {
 }
 
 impl CardEventName {
-    /// Whether the transaction was rejected, for a reason that is not known yet included.
+    /// Whether the transaction was rejected, including for a reason that is not known yet.
     pub fn is_rejection(&self) -> bool {
         self.as_str().starts_with("rejected_")
     }
 }
 
 names! {
-    /// Whether money left an account or came in.
+    /// Whether money left an account or entered it.
     Direction {
         Debit = "debit",
         Credit = "credit",

@@ -21,7 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A body of unknown shape is right, not refused: it is told apart by its digest and handed on as
+//! A body of unknown shape is not refused: it is identified by its digest and handed on as
 //! `Unknown`, to be logged and acknowledged. Bloque may pause an endpoint that keeps failing.
 
 mod account;
@@ -50,16 +50,17 @@ pub use payment::{Payment, PaymentPayload};
 
 const NAME: Name = Name::constant("bloque");
 
-/// Bloque's account and card events, which one card account sends to one URL, proved by a secret
-/// path: nothing else about them can be checked.
+/// Bloque's account and card events, proved by a secret path.
+///
+/// One card account sends both to one URL. Nothing else about them can be checked.
 ///
 /// - With `event_type` it is an account event: one event is one `account_urn`, `event_type` and
-///   `timestamp`, it means its `event_data`, and it happened at `timestamp`.
+///   `timestamp`. Its fingerprint covers `event_data`; its time is `timestamp`.
 /// - With `transaction_id` it is a card event: one event is one `type`, `event` and
-///   `transaction_id`, and it means its `amount`, `asset` and `direction`. It has no time.
-/// - Every other JSON body is told apart by its digest.
-/// - Bloque retries after every answer but 2xx and waits 5 s for one. When it retries is not
-///   stated: 30 s apart and for 24 h are assumed.
+///   `transaction_id`. Its fingerprint covers `amount`, `asset` and `direction`. It has no time.
+/// - Every other JSON body is identified by its digest.
+/// - Bloque retries after every answer except 2xx and waits 5 s for one. It does not state when it
+///   retries: 30 s apart for 24 h is assumed.
 pub fn bloque_accounts(tokens: PathTokens) -> Provider {
     let account = KnownShape::new("account", ["/account_urn", "/event_type", "/timestamp"])
         .when("/event_type")
@@ -80,12 +81,12 @@ pub fn bloque_accounts(tokens: PathTokens) -> Provider {
 /// Bloque's payments events, proved by their signature.
 ///
 /// - `x-bloque-signature: <hex>` over the body alone. It covers no time, so a captured delivery
-///   never grows stale: only its record stops a replay.
-/// - One event is one `id`, or one `type` and `data.id` where it has none; it means its `type` and
-///   `data`. Other content under an `id` is a duplicate, under the other key a conflict. Every other
-///   JSON body is told apart by its digest.
-/// - Retries as in [`bloque_accounts()`]. How Bloque writes down its secret is not stated: take
-///   plain text ([`keys`]) first.
+///   never becomes stale: only its record stops a replay.
+/// - One event is one `id`, or one `type` and `data.id` if it has none. Its fingerprint covers
+///   `type` and `data`. Other content under an `id` is a duplicate; under the other key it is a
+///   conflict. Every other JSON body is identified by its digest.
+/// - Retries as in [`bloque_accounts()`]. Bloque does not state the format of its secret: try plain
+///   text ([`keys`]) first.
 pub fn bloque_payments(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-bloque-signature")
         .single("", Encoding::Hex)
@@ -109,7 +110,7 @@ pub fn bloque_payments(keys: impl Into<KeyRing>) -> Provider {
 }
 
 /// The secrets of Bloque's payments, named `1`, `2` and so on in their order unless they
-/// [bring a name](NamedSecret). The key is the text itself.
+/// [have a name](NamedSecret). The key is the text itself.
 ///
 /// # Errors
 ///
@@ -135,9 +136,9 @@ fn contract() -> SenderContract {
 
 /// One event of an account or one of its cards.
 ///
-/// Every JSON text is read. Which variant it is follows the key rule of [`bloque_accounts()`]: a
-/// body that was told apart by its digest is `Unknown`. Of the members that make no key, one of
-/// another type than documented stays in `other`.
+/// Every JSON text is read. The variant follows the key rule of [`bloque_accounts()`]: a body that
+/// is identified by its digest is `Unknown`. A member outside the key whose type differs from the
+/// documented one stays in `other`.
 ///
 /// ```
 /// use tower_webhook::provider::bloque::Payload;
@@ -168,7 +169,7 @@ pub enum Payload {
     Account(Box<AccountEvent>),
     /// An event of a card.
     Card(Box<CardEvent>),
-    /// A shape that is not known, as it was written: log and acknowledge it.
+    /// A body of unknown shape, as it was written: log and acknowledge it.
     Unknown(RawJson),
 }
 

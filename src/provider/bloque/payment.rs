@@ -7,9 +7,9 @@ use crate::provider::fields::{FieldError, FieldErrorKind, Fields, RawJson, Text}
 
 /// One body of the payments hook.
 ///
-/// Every JSON text is read. A body that the key rule of
-/// [`bloque_payments()`](crate::provider::bloque_payments) told apart by its digest is `Unknown`,
-/// and so is one that has no `type`.
+/// Every JSON text is read. `Unknown` is a body that the key rule of
+/// [`bloque_payments()`](crate::provider::bloque_payments) identifies by its digest, or one without
+/// a `type`.
 ///
 /// ```
 /// use tower_webhook::Decimal;
@@ -28,7 +28,7 @@ use crate::provider::fields::{FieldError, FieldErrorKind, Fields, RawJson, Text}
 pub enum PaymentPayload {
     /// An event of a payment.
     Payment(Box<Payment>),
-    /// A shape that is not known, as it was written: log and acknowledge it.
+    /// A body of unknown shape, as it was written: log and acknowledge it.
     Unknown(RawJson),
 }
 
@@ -46,12 +46,12 @@ impl From<RawJson> for PaymentPayload {
 #[serde(try_from = "Fields")]
 #[non_exhaustive]
 pub struct Payment {
-    /// The event's id, where it has one.
+    /// The event's id, if it has one.
     pub id: Option<String>,
-    /// What happened, such as `payment.succeeded`; `type` in the body. Bloque publishes no list of
-    /// them.
+    /// The kind of event, such as `payment.succeeded`; `type` in the body. Bloque publishes no list
+    /// of them.
     pub event_type: String,
-    /// The payment; empty where that is no object.
+    /// The payment; empty if the member is not an object.
     pub data: Fields,
     /// The members that are not documented, and those of another type than documented.
     pub other: Fields,

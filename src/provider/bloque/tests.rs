@@ -198,7 +198,7 @@ fn an_unknown_shape_is_handed_on_as_it_was_written() {
     );
 }
 
-/// Bodies of members that a rule looks at, with values of every kind.
+/// Bodies with the members that a rule reads, holding values of every kind.
 fn body(names: &'static [&'static str]) -> impl Strategy<Value = String> {
     let value = prop::sample::select(&[
         "null",
@@ -248,7 +248,7 @@ proptest! {
             PaymentPayload::Payment(_) => prop_assert_eq!(shape.as_deref(), Some("payment")),
             PaymentPayload::Unknown(raw) => {
                 prop_assert_eq!(raw.as_str(), &body);
-                // With an id and without a usable type there is a key and still no payment.
+                // A body with an id but without a usable type has a key but is no payment.
                 let kind = read::<Fields>(&body).get::<crate::provider::fields::Text>("type");
                 prop_assert!(shape.is_none() || !matches!(kind, Ok(Some(_))));
             }

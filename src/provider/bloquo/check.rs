@@ -5,7 +5,7 @@ use crate::payload;
 use crate::printable::Printable;
 use crate::runtime::{ConfirmSubject, Confirmation, Unconfirmed};
 
-/// An order as we have it: what a delivery about it must say.
+/// An order from your own table, which a delivery about it must match.
 ///
 /// ```
 /// use tower_webhook::provider::{self, bloquo::{KnownOrder, known_orders}};
@@ -27,7 +27,7 @@ pub struct KnownOrder {
 }
 
 impl KnownOrder {
-    /// An order with this id, as our table has it; take it from there, never from the question.
+    /// An order with this id. Take the id from your table, never from the question.
     pub fn new(order_id: impl Into<String>) -> Self {
         Self {
             order_id: order_id.into(),
@@ -35,7 +35,7 @@ impl KnownOrder {
         }
     }
 
-    /// The same, with the end-to-end id that its payment must have, where one is told.
+    /// Sets the end-to-end id that the payment must have, if the delivery states one.
     #[must_use]
     pub fn e2e_id(mut self, id: impl Into<String>) -> Self {
         self.e2e_id = Some(id.into());
@@ -45,7 +45,8 @@ impl KnownOrder {
     fn confirms(&self, event: &Payload) -> Confirmation {
         let same_payment = match (&self.e2e_id, &event.e2e_id) {
             (Some(ours), Some(theirs)) => ours == theirs,
-            // Bloquo leaves it out of some; one that we do not know yet is not compared.
+            // Bloquo omits it from some deliveries, and an id that is not known yet is not
+            // compared.
             (None, _) | (_, None) => true,
         };
         match self.order_id == event.order_id && same_payment {
@@ -55,12 +56,12 @@ impl KnownOrder {
     }
 }
 
-/// Confirms events by a table of our own: Bloquo signs nothing, and says itself that `OrderId` and `E2EId`
-/// must be checked before anything is done.
+/// Confirms events against your own table of orders: Bloquo signs nothing, and itself says to check
+/// `OrderId` and `E2EId` before any processing.
 ///
-/// `find` is given the digits of an order's id. `Ok(None)`, for an order that we do not have, refuses the
-/// event at once; an error is logged, and tried again. It is asked once for all deliveries about an order
-/// that wait, inline and before an inbox: see [`ConfirmSubject`].
+/// `find` gets the digits of an order's id. `Ok(None)`, for an order that you do not have, refuses
+/// the event at once; an error is logged, and the lookup is tried again. It is called once for all
+/// waiting deliveries about an order, inline and before an inbox: see [`ConfirmSubject`].
 pub fn known_orders<F, Fut, E>(find: F) -> impl ConfirmSubject
 where
     F: Fn(String) -> Fut + Send + Sync + 'static,

@@ -1,6 +1,6 @@
 //! Bloquo: deposit and withdrawal orders, proved by source address alone.
 //!
-//! Bloquo signs nothing and sends no token. Ask it for the addresses or host names of each
+//! Bloquo signs nothing and sends no token. Ask Bloquo for the addresses or host names of each
 //! environment, and keep sandbox and production apart.
 //!
 //! ```
@@ -23,7 +23,7 @@
 //! let from = |peer: &str| {
 //!     let body = r#"{"OrderId":1042,"Status":"COMPLETED","OrderType":"Deposit"}"#;
 //!     let mut request = Request::post("/").body(Full::from(body)).unwrap();
-//!     // axum's `ConnectInfo` says the same.
+//!     // With axum, `ConnectInfo` does the same.
 //!     request.extensions_mut().insert(PeerAddr(peer.parse().unwrap()));
 //!     service.clone().oneshot(request)
 //! };
@@ -33,9 +33,8 @@
 //! # }
 //! ```
 //!
-//! An address proves the host and not the order. Before acting on an event, check that its order
-//! and end-to-end ids are those that you expect, by
-//! [`known_orders`].
+//! An address proves the host, not the order. Before acting on an event, check its order and
+//! end-to-end ids against your own, with [`known_orders`].
 
 mod check;
 mod payload;
@@ -54,11 +53,11 @@ const NAME: Name = Name::constant("bloquo");
 
 /// Bloquo, proved by its source address.
 ///
-/// - One event is one `OrderId` and `Status`; the camelCase spellings count the same.
-/// - What it means is the requested, total and fee amount and the type of the order; it happened
-///   at `FinalizedAt`.
-/// - Ten attempts, 1, 2, 4 … minutes apart, after every answer but 2xx; any can be sent again by
-///   hand. How long it waits for an answer is not stated: 5 s are assumed.
+/// - One event is one `OrderId` and `Status`; the camelCase spellings are equivalent.
+/// - The fingerprint covers the requested, total and fee amounts and the order's type; the event's
+///   time is `FinalizedAt`.
+/// - Ten attempts, 1, 2, 4 … minutes apart, after every answer except 2xx; any can be sent again by
+///   hand. Bloquo does not state how long it waits for an answer: 5 s is assumed.
 pub fn bloquo(allowlist: Allowlist) -> Provider {
     let order = KnownShape::new("order", ["/OrderId|/orderId", "/Status|/status"])
         .fingerprint([

@@ -6,7 +6,7 @@ use crate::provider::names::names;
 
 /// One Bloquo event: an order has a new status.
 ///
-/// PascalCase and camelCase are read alike; two spellings that differ are refused.
+/// PascalCase and camelCase are equivalent; two spellings with different values are refused.
 ///
 /// ```
 /// use tower_webhook::Decimal;
@@ -35,21 +35,21 @@ use crate::provider::names::names;
 pub struct Payload {
     /// The order's new status.
     pub status: Status,
-    /// The digits of the order's id, however many.
+    /// The digits of the order's id, of any length.
     pub order_id: String,
-    /// Whether money comes in or goes out.
+    /// Whether money is received or sent.
     pub order_type: Option<OrderType>,
-    /// The end-to-end id of the payment; it can be absent.
+    /// The end-to-end id of the payment; may be absent.
     pub e2e_id: Option<String>,
-    /// The amount that was asked for.
+    /// The requested amount.
     pub requested_amount: Option<Decimal>,
-    /// The amount in all.
+    /// The total amount.
     pub total_amount: Option<Decimal>,
-    /// The fee; it can be absent.
+    /// The fee; may be absent.
     pub fee_amount: Option<Decimal>,
     /// When the order became final, RFC 3339.
     pub finalized_at: Option<String>,
-    /// Why it failed, where it did.
+    /// The reason for a failure, if it failed.
     pub failure_reason: Option<String>,
     /// The members that are not documented.
     pub other: Fields,
@@ -81,7 +81,7 @@ impl TryFrom<Fields> for Payload {
 }
 
 names! {
-    /// Where an order stands.
+    /// The status of an order.
     Status {
         Pending = "PENDING",
         Completed = "COMPLETED",
@@ -90,7 +90,7 @@ names! {
 }
 
 names! {
-    /// Whether an order brings money in or sends it out.
+    /// Whether an order receives money or sends it.
     OrderType {
         Deposit = "Deposit",
         Withdrawal = "Withdrawal",

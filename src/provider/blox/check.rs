@@ -8,10 +8,10 @@ use crate::payload;
 use crate::printable::Printable;
 use crate::runtime::{ConfirmLimits, ConfirmSubject, Confirmation, Unconfirmed};
 
-/// Longest id that is asked for: a documented one is a UUID.
+/// The longest id that is sent to the API: a documented one is a UUID.
 const MAX_ID_LEN: usize = 64;
 
-/// What `GET /v1/checkout/{id}` says of a checkout; it can be read from the answer's body.
+/// The state of a checkout by `GET /v1/checkout/{id}`; it can be read from the answer's body.
 ///
 /// ```
 /// use tower_webhook::Decimal;
@@ -27,13 +27,13 @@ const MAX_ID_LEN: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct CheckoutStatus {
-    /// The checkout's id as the answer has it. A delivery is true only if its `checkoutId` is this
-    /// one, byte by byte: an API that reads an id in any case, or without its hyphens, answers for
-    /// one checkout under many names, and each would be an event of its own.
+    /// The checkout's id as the answer has it. A delivery is true only if its `checkoutId` equals
+    /// this id byte for byte: an API that ignores case or hyphens in an id answers for one checkout
+    /// under many names, and each would be a separate event.
     pub id: String,
-    /// Where the checkout stands.
+    /// The checkout's status.
     pub status: Status,
-    /// Its amount in cents; not compared where it is absent.
+    /// Its amount in cents; not compared if absent.
     pub amount: Option<Decimal>,
 }
 
@@ -47,7 +47,7 @@ impl CheckoutStatus {
         }
     }
 
-    /// The same, with the amount in cents.
+    /// Sets the amount in cents.
     #[must_use]
     pub fn amount(mut self, amount: Decimal) -> Self {
         self.amount = Some(amount);
@@ -68,7 +68,7 @@ impl CheckoutStatus {
     }
 }
 
-/// A user's function that asks the API, as a confirmation.
+/// A user's function that queries the API, as a confirmation.
 pub(super) struct StatusCheck<F> {
     pub(super) check: F,
     pub(super) limits: ConfirmLimits,
@@ -118,8 +118,8 @@ where
     }
 }
 
-/// Whether an id can stand in a URL as it is: the path is the only proof that it comes from BLOX,
-/// and `../` would choose another question.
+/// Whether an id is safe in a URL as it is. The secret path is the only proof that the id comes
+/// from BLOX, and `../` would query another resource.
 fn is_plain(id: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     (1..=MAX_ID_LEN).contains(&id.len()) && id.bytes().all(plain)

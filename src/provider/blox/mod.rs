@@ -1,7 +1,7 @@
-//! BLOX: checkouts, proved by a secret path and a question to its API.
+//! BLOX: checkouts, proved by a secret path and a query to its API.
 //!
-//! BLOX signs nothing. Give it a URL that ends in a secret token, and ask its API whether what a
-//! delivery says is true: a token in a URL ends up in logs.
+//! BLOX signs nothing. Give it a URL that ends in a secret token, and also query its API whether
+//! each delivery is true: a token in a URL ends up in logs.
 //!
 //! ```
 //! use tower_webhook::PathTokens;
@@ -21,8 +21,8 @@
 //! # Ok::<(), tower_webhook::ConfigError>(())
 //! ```
 //!
-//! It sends each final status once and never again. A delivery that was missed, or answered with
-//! anything but 2xx, is found only by polling the API: every 5 s, for up to 20 min.
+//! BLOX sends each final status once and never retries. A delivery that was missed, or answered
+//! with anything except 2xx, is found only by polling the API: every 5 s, for up to 20 min.
 
 mod check;
 mod payload;
@@ -42,12 +42,12 @@ pub use payload::{Payload, Status};
 
 const NAME: Name = Name::constant("blox");
 
-/// BLOX, proved by a secret path; it is complete once it is said how its events are checked.
+/// BLOX, proved by a secret path; the builder is complete once you choose how events are checked.
 ///
-/// - One event is one `checkoutId` and `status`. Its documentation adds `timestamp`, which nothing
-///   protects: a duplicate with a fresh one would be fulfilled twice, while each final status is sent
-///   once for a checkout. [`BloxBuilder::documented_key`] follows the documentation.
-/// - What it means is its `amount`; it happened at `timestamp`.
+/// - One event is one `checkoutId` and `status`. BLOX's documentation adds `timestamp`, which nothing
+///   protects: a duplicate with a new `timestamp` would be fulfilled twice, although each final
+///   status is sent once for a checkout. [`BloxBuilder::documented_key`] follows the documentation.
+/// - The fingerprint covers `amount`; the event's time is `timestamp`.
 /// - One attempt, waiting 10 s.
 ///
 /// ```compile_fail
@@ -64,7 +64,7 @@ pub fn blox(tokens: PathTokens) -> BloxBuilder {
     }
 }
 
-/// BLOX, before it is said how its events are checked.
+/// BLOX, before you choose how its events are checked.
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until `status_check` or `without_status_check`"]
 pub struct BloxBuilder {
@@ -74,9 +74,9 @@ pub struct BloxBuilder {
 }
 
 impl BloxBuilder {
-    /// Tells events apart by `timestamp` too, as the documentation of BLOX does.
+    /// Adds `timestamp` to the event key, as the documentation of BLOX does.
     ///
-    /// Whoever knows the path can then send a duplicate with another time, and it runs again.
+    /// Anyone who knows the path can then send a duplicate with another time, and it runs again.
     ///
     /// ```
     /// use tower_webhook::runtime::ConfirmLimits;
@@ -94,27 +94,27 @@ impl BloxBuilder {
         self
     }
 
-    /// Bounds the questions that a [status check](Self::status_check) asks at once, and what may
-    /// wait for the answers.
+    /// Bounds the queries that a [status check](Self::status_check) makes at once, and the
+    /// deliveries that may wait for the answers.
     pub fn check_limits(mut self, limits: ConfirmLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Checks each event against what `GET /v1/checkout/{id}` says, before it is claimed.
+    /// Checks each event against `GET /v1/checkout/{id}` before it is claimed.
     ///
-    /// `check` is given the checkout's id: 1 to 64 letters, digits, `-` and `_`, so that it can
-    /// stand in a URL; an event with another one is refused unasked. The event is confirmed where
-    /// the answer has the very same id, its status is final and the API's too, and its amount is
-    /// equal by value if the answer has one. It is tried again while the API shows no final status,
-    /// or where `check` fails; then the error's text goes to the log, and must not hold the API
-    /// key. `Ok(None)`, for a checkout that the API does not know, refuses the event at once. Every
-    /// other answer means that the event is not true.
+    /// `check` gets the checkout's id: 1 to 64 letters, digits, `-` and `_`, so that it is safe in
+    /// a URL. An event with any other id is refused without a query. The event is confirmed if the
+    /// answer has the same id, the statuses are final and equal, and the amounts are equal by value
+    /// if the answer has one. It is tried again while the API shows no final status, or if `check`
+    /// fails; then the error's text is logged, so it must not contain the API key. `Ok(None)`, for
+    /// a checkout that the API does not know, refuses the event at once. Every other answer means
+    /// that the event is not true.
     ///
-    /// One question at a time is asked about a checkout, and its answer judges every delivery that
-    /// waits, however many there are and whatever they say: see
-    /// [`ConfirmSubject`](crate::ConfirmSubject). A check that takes longer than half of the 8 s
-    /// that a delivery has is given up where others have come meanwhile.
+    /// One query at a time is made about a checkout, and its answer decides every delivery that
+    /// waits, whatever its content: see [`ConfirmSubject`](crate::ConfirmSubject). A check that
+    /// takes longer than half of the 8 s that a delivery has is abandoned if others have arrived
+    /// since.
     pub fn status_check<F, Fut, T, E>(self, check: F) -> Provider
     where
         F: Fn(String) -> Fut + Send + Sync + 'static,
@@ -127,7 +127,7 @@ impl BloxBuilder {
             .confirm_subject(StatusCheck { check, limits })
     }
 
-    /// Takes every event at its word: whoever learns the path can forge any.
+    /// Accepts every event unchecked: anyone who learns the path can forge any event.
     pub fn without_status_check(self) -> Provider {
         self.provider()
     }

@@ -28,11 +28,11 @@ use crate::provider::names::names;
 pub struct Payload {
     /// The checkout's id.
     pub checkout_id: String,
-    /// How it ended.
+    /// The final status.
     pub status: Status,
     /// The amount in cents.
     pub amount: Decimal,
-    /// When, ISO 8601.
+    /// The time of the event, ISO 8601.
     pub timestamp: String,
     /// The members that are not documented.
     pub other: Fields,
@@ -53,7 +53,7 @@ impl TryFrom<Fields> for Payload {
 }
 
 names! {
-    /// Where a checkout stands. Only final statuses are sent; the API shows others too.
+    /// The status of a checkout. Only final statuses are sent; the API shows others too.
     Status {
         Completed = "COMPLETED",
         Failed = "FAILED",
@@ -62,7 +62,7 @@ names! {
 }
 
 impl Status {
-    /// Whether a checkout with this status keeps it.
+    /// Whether this status never changes.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Completed | Self::Failed | Self::Cancelled => true,

@@ -81,7 +81,7 @@ fn what_has_another_form_is_refused() {
     }
 }
 
-/// What a status check that gets this answer makes of the body, and which ids it asked for.
+/// The verdict of a status check on the body if it gets this answer, and the ids that it queried.
 async fn verdict(
     body: &str,
     answer: Result<impl Into<Option<CheckoutStatus>> + Clone + Send + Sync + 'static, &'static str>,
@@ -129,7 +129,7 @@ async fn an_event_is_what_the_api_says_of_it() {
         assert_eq!(verdict, expected, "{answer:?}");
         assert_eq!(asked, [ID]);
     }
-    // A status that BLOX never sends is not made true by the API showing it too.
+    // A status that BLOX never sends does not become true because the API shows it too.
     let pending = COMPLETED.replace("COMPLETED", "PENDING");
     assert_eq!(
         verdict(&pending, found("PENDING", "15000")).await.0,
@@ -167,7 +167,7 @@ async fn an_id_is_confirmed_in_the_spelling_of_the_answer_alone() {
         let body = COMPLETED.replace(ID, spelling);
         assert_eq!(verdict(&body, completed()).await.0, Mismatch, "{spelling}");
     }
-    // The same text, otherwise escaped, is the same key.
+    // The same text with other escapes is the same key.
     let escaped = COMPLETED.replace("8f14", "\\u0038f14");
     assert_eq!(verdict(&escaped, completed()).await.0, Confirmed);
     let pending = Ok(CheckoutStatus::new(ID.to_uppercase(), "PENDING"));

@@ -1,4 +1,4 @@
-//! The algorithms of signatures and how these are spelled, in the words of a file.
+//! The algorithms of signatures and their encodings, as a file writes them.
 
 use serde::Deserialize;
 
@@ -51,7 +51,7 @@ pub(super) enum AlgorithmFile {
 }
 
 impl AlgorithmFile {
-    /// The algorithm; none where it is a token.
+    /// The algorithm; `None` for a token.
     pub(super) fn algorithm(self) -> Option<Algorithm> {
         match self {
             Self::HmacSha1 => Some(Algorithm::Hmac(Digest::Sha1)),
@@ -72,7 +72,7 @@ impl AlgorithmFile {
 
 #[cfg(feature = "asymmetric")]
 impl AlgorithmFile {
-    /// The algorithm whose signatures a public key proves.
+    /// The algorithm whose signatures a public key verifies.
     fn public_key(self) -> Option<Algorithm> {
         use crate::signature::{Curve, EcdsaForm, PublicKeyAlgorithm};
 

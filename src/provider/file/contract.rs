@@ -1,4 +1,4 @@
-//! How a sender delivers, in the words of a file. Times are in seconds.
+//! How a sender delivers, as a file writes it. Times are in seconds.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) struct ContractFile {
     success: Option<u16>,
 }
 
-/// What is not known is taken for a sender that tries again for a day.
+/// If nothing is stated, the sender is assumed to retry for a day.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum RetriesFile {

@@ -1,4 +1,4 @@
-//! What one event is, in the words of a file.
+//! The key of an event, as a file writes it.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::event::{EventRule, OrderRule, Shape};
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct EventsFile {
-    /// The members, or parameters of the query, that tell events apart.
+    /// The members, or query parameters, that identify an event.
     #[serde(default)]
     key: Vec<String>,
-    /// The id that the signature covers tells them apart.
+    /// The id that the signature covers identifies the event.
     #[serde(default)]
     signed_id: bool,
     /// The key is the sender's own id.
@@ -24,7 +24,7 @@ pub(super) struct EventsFile {
     #[serde(default)]
     fingerprint: Vec<String>,
     time: Option<String>,
-    /// In the place of one key: the first that fits counts.
+    /// In place of one key: the first shape that fits applies.
     #[serde(default)]
     shapes: Vec<ShapeFile>,
     /// The items of a list are the events.
@@ -169,7 +169,7 @@ impl EventsFile {
         }
     }
 
-    /// What tells events apart, where anything is said of it.
+    /// The rule for identifying events, if the file states one.
     fn own_rule(&self) -> Result<Option<EventRule>, ConfigError> {
         let with_key = [
             ("own-id", self.own_id),

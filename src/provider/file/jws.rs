@@ -1,4 +1,4 @@
-//! The rules of a token, in the words of a file.
+//! The rules of a token, as a file writes them.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) struct JwsFile {
     detached: bool,
     body_hash: Option<HashFile>,
     url_hash: Option<String>,
-    /// Claims that read so.
+    /// Claims that must have these values.
     #[serde(default)]
     claims: BTreeMap<String, String>,
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! The rules of message signatures, in the words of a file.
+//! The rules of message signatures, as a file writes them.
 
 use serde::Deserialize;
 

@@ -1,10 +1,10 @@
-//! Reading what a file says, with errors that name the member.
+//! Reading a file, with errors that name the member.
 
 use serde::de::{DeserializeOwned, Deserializer, Error};
 
 use crate::error::{ConfigError, ConfigErrorKind};
 
-/// Reads a value in the words of a file, and makes of it what it stands for.
+/// Reads a value as a file writes it, and converts it to the crate's type.
 pub(super) fn read<'de, D, F, T>(
     deserializer: D,
     make: impl FnOnce(F) -> Result<T, ConfigError>,
@@ -16,7 +16,7 @@ where
     let file = serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let path = error.path().to_string();
         match &*path {
-            // It says nothing of where.
+            // This path names no place.
             "." | "" => error.into_inner(),
             path => {
                 let path = path.to_owned();
@@ -27,7 +27,7 @@ where
     make(file).map_err(D::Error::custom)
 }
 
-/// The same result, its error in this member of the file, or in a member of that.
+/// Places the error of a result in this member of the file, or in one of its members.
 pub(super) fn in_member<T>(
     member: &'static str,
     result: Result<T, ConfigError>,
@@ -37,7 +37,7 @@ pub(super) fn in_member<T>(
             Some(inner) => format!("{member}.{inner}"),
             None => member.to_owned(),
         };
-        // The path says where: the kind of setting need not stand before it.
+        // The path names the place, so the kind of setting need not precede it.
         ConfigError::new(ConfigErrorKind::Other, error.message().to_owned()).in_setting(path)
     })
 }

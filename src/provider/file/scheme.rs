@@ -1,4 +1,4 @@
-//! The scheme of a sender, in the words of a file.
+//! The scheme of a sender, as a file writes it.
 
 use serde::{Deserialize, Deserializer};
 
@@ -15,7 +15,7 @@ use crate::signature::{Component, Place, PublicUrl, Scheme, TimeFormat};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SchemeFile {
-    /// Of message signatures none: they stand where RFC 9421 says.
+    /// `None` for message signatures: RFC 9421 defines their place.
     at: Option<PlaceFile>,
     #[serde(default)]
     or_at: Vec<PlaceFile>,
@@ -110,7 +110,7 @@ enum DigestFile {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct TimeFile {
-    /// Beside the signature unless set.
+    /// Next to the signature unless set.
     at: Option<PlaceFile>,
     #[serde(default)]
     format: TimeFormat,
@@ -222,7 +222,7 @@ fn refused(what: &'static str) -> ConfigError {
 }
 
 impl<'de> Deserialize<'de> for Scheme {
-    /// As `docs/schemes.md` says.
+    /// `docs/schemes.md` describes the format.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, SchemeFile::scheme)
     }

@@ -3,13 +3,13 @@ use crate::contract::RetrySchedule;
 
 const PAGE: &str = include_str!("../../../docs/schemes.md");
 
-/// The files that the page shows.
+/// The example files on the page.
 pub(in crate::provider) fn shown() -> Vec<ProviderFile> {
     let blocks = PAGE
         .split("```toml\n")
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap());
-    // Public keys and tokens are read with their features alone.
+    // Public keys and tokens can be read only with their features.
     let count = if cfg!(feature = "jwt") { 7 } else { 5 };
     (blocks.take(count))
         .map(|text| toml::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")))
@@ -67,7 +67,7 @@ fn a_file_says_how_its_sender_delivers() {
     assert_eq!(contract.largest_body(), 1000);
     let status = |code| http::StatusCode::from_u16(code).unwrap();
     assert!(contract.retries(status(429)) && !contract.retries(status(404)));
-    // Nothing said: a sender that tries again for a day, after 5xx.
+    // With nothing stated, the sender retries for a day after 5xx.
     let bare = r#"{"name":"acme","scheme":{"at":{"query":"sig"},"content":["body"]}}"#;
     let bare: ProviderFile = serde_json::from_str(bare).unwrap();
     let contract = bare.contract.contract();
@@ -122,7 +122,7 @@ fn what_cannot_be_verified_is_refused_where_it_is_read() {
     );
 }
 
-/// The test-request of RFC 9421 (appendix B.2.5), by a file alone.
+/// The test-request of RFC 9421 (appendix B.2.5), defined by a file alone.
 #[cfg(feature = "asymmetric")]
 #[test]
 fn message_signatures_are_said_in_a_file_too() {
@@ -177,7 +177,7 @@ fn algorithms_are_said_by_their_names() {
     );
 }
 
-/// What a user's own file of settings may hold of a sender.
+/// A sender as part of a user's own settings file.
 mod alone {
     use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Keys are for ever: a store that was filled by an older version must be found again.
+//! Keys are permanent: a store that an older version filled must still be readable.
 
 use http::{HeaderMap, HeaderValue};
 
@@ -6,15 +6,15 @@ use super::{presets, tokens};
 use crate::event::{EventRule, Name, Shape};
 use crate::provider::blox;
 
-/// Bodies of every preset and of some rules of a user's own, with what they are known by: the rule,
-/// an id beside the body or `-`, the key, the fingerprint, the body. In a body, `%` stands before
-/// the two hex digits of each byte that is not printable ASCII, or is a `%`.
+/// Bodies of every preset and of some custom rules, with their keys: the rule, an id outside the
+/// body or `-`, the key, the fingerprint, the body. In a body, `%` precedes the two hex digits of
+/// each byte that is not printable ASCII, or is a `%`.
 ///
-/// The first version wrote the keys and fingerprints, before anything else could read them. No
-/// line of it is ever changed.
+/// The first version wrote the keys and fingerprints, before any other code could read them. Its
+/// lines are never changed.
 const CORPUS: &str = include_str!("../../../tests/data/keys.tsv");
 
-/// The rule of this name, and whose events it reads.
+/// The rule of this name, and the sender whose events it reads.
 fn rule(name: &str) -> (EventRule, Name) {
     let [
         blendfi,

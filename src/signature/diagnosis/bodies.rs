@@ -1,4 +1,4 @@
-//! What a body could have been before something on the way changed it.
+//! Candidates for the original body before an intermediary changed it.
 
 use data_encoding::BASE64;
 
@@ -14,15 +14,15 @@ pub(super) struct Changed {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Shows each body that the sender may have signed where this one came, the likely ones first, until
-/// it is told that it is enough.
+/// Passes each body that the sender may have signed to `show`, the likely ones first, until `show`
+/// stops it.
 pub(super) fn changes(body: &[u8], mut show: impl FnMut(Changed) -> bool) {
     let mut add =
         |cause, what, bytes: Vec<u8>| bytes == body || show(Changed { cause, what, bytes });
     let _ = simple(body, &mut add) && rewritten(body, &mut add);
 }
 
-/// Whether to go on.
+/// Returns whether to continue.
 type Add<'a> = dyn FnMut(Cause, &'static str, Vec<u8>) -> bool + 'a;
 
 fn simple(body: &[u8], add: &mut Add<'_>) -> bool {
@@ -75,7 +75,7 @@ fn simple(body: &[u8], add: &mut Add<'_>) -> bool {
         )
 }
 
-/// The body with these line ends.
+/// The body with this line ending.
 fn line_ends(body: &[u8], end: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len());
     let mut bytes = body.iter().peekable();

@@ -4,61 +4,60 @@ use std::fmt;
 use crate::secret::KeyId;
 use crate::signature::error::SignatureError;
 
-/// What is wrong with a delivery that was refused.
+/// The reason why a delivery was refused.
 ///
-/// More may follow: match with a last arm for those that are not known yet.
+/// More causes may be added: match with a last arm for unknown ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// One of the two secrets has white space or a line end around it, the other one has not.
+    /// One of the two secrets has white space or a line end around it; the other one does not.
     SecretWhiteSpace,
-    /// One of the two secrets stands in quotes.
+    /// One of the two secrets is in quotes.
     SecretQuotes,
-    /// A prefix, such as `whsec_`, was kept by one side and taken off by the other.
+    /// One side kept a prefix, such as `whsec_`, and the other removed it.
     SecretPrefix,
-    /// One side takes the text as the key, the other one what it spells in base64 or hex.
+    /// One side uses the text as the key; the other decodes it as base64 or hex.
     SecretDecoding,
-    /// The key is one of the ring's that has expired.
+    /// The key is in the ring, but has expired.
     KeyExpired,
-    /// The key is of a ring that was [named as another one](super::Diagnose::other_keys): of another
-    /// environment or account.
+    /// The key is in a ring that was [added under another name](super::Diagnose::other_keys), such
+    /// as that of another environment or account.
     OtherKeys,
     /// The body's line ends were changed.
     BodyLineEnds,
-    /// White space or a line end was added to the body or taken off it, at its beginning or its end.
+    /// White space or a line end was added or removed at the beginning or the end of the body.
     BodyWhiteSpace,
-    /// A byte order mark was put before the body or taken off it.
+    /// A byte order mark was added to the body or removed.
     BodyBom,
-    /// The body's JSON was written anew: with other blanks, order of members, or escapes.
+    /// The body's JSON was serialized again: with other white space, member order or escapes.
     BodyReserialised,
-    /// The body was encoded anew: another character set, or base64 around it.
+    /// The body was encoded again: another character set, or base64 around it.
     BodyEncoding,
-    /// Another number of bytes came than was announced.
+    /// The number of bytes differs from the announced length.
     BodyLength,
-    /// The sender has the URL with another scheme than it is configured with here.
+    /// The sender's URL has another scheme than the one configured here.
     UrlScheme,
-    /// The sender has the URL with a port, or without the one that it is configured with here.
+    /// The sender's URL has a port that is not configured here, or lacks the one that is.
     UrlPort,
-    /// The URL or its path has a slash at its end on one side only.
+    /// The URL or its path has a trailing slash on one side only.
     UrlSlash,
     /// The sender has another URL: with the request's own host, path or query.
     UrlOther,
-    /// The time is in milliseconds where seconds belong, or the other way round.
+    /// The time is in milliseconds where seconds are expected, or the reverse.
     TimeUnit,
-    /// Another time was signed than is told.
+    /// Another time was signed than the delivery states.
     TimeChanged,
-    /// All is right but the time: the size is in the finding.
+    /// Only the time is wrong: the size of the difference is in the finding.
     Skew,
-    /// It is signed as another sender does.
+    /// It is signed in the way of another sender.
     OtherScheme,
-    /// The signature is right, and is spelled otherwise than this sender does.
+    /// The signature is right, but not in this sender's encoding.
     SignatureSpelling,
-    /// All but a few bits of the signature are right: it was damaged.
+    /// Only a few bits of the signature are wrong: it was damaged.
     SignatureDamaged,
     /// A header that the scheme needs is missing, doubled or malformed.
     Header,
-    /// Nothing that was tried explains it: the secret is another one, or more than one thing was
-    /// changed.
+    /// No change that was tried explains it: the secret differs, or several things were changed.
     Unknown,
 }
 
@@ -93,7 +92,7 @@ impl Cause {
         }
     }
 
-    /// What to do about it.
+    /// What the operator should do.
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::SecretWhiteSpace | Self::SecretQuotes | Self::SecretPrefix => {
@@ -141,7 +140,7 @@ impl fmt::Display for Cause {
     }
 }
 
-/// One thing that is wrong. It holds no secret, and nothing of the body.
+/// One fault. It contains no secret, and nothing of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub(super) cause: Cause,
@@ -156,12 +155,12 @@ impl Finding {
         }
     }
 
-    /// What kind of thing it is.
+    /// The cause.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// What it is, in words for the operator.
+    /// A description for the operator.
     pub fn what(&self) -> &str {
         &self.what
     }
@@ -173,9 +172,9 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Why a delivery is refused, as far as that can be found out.
+/// The reasons why a delivery is refused, as far as they can be found.
 ///
-/// It prints in one line, and holds no secret, no signature and nothing of the body.
+/// It prints in one line, and contains no secret, no signature and nothing of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
     pub(super) refused: Option<SignatureError>,
@@ -191,13 +190,13 @@ impl Diagnosis {
         self.refused.is_none()
     }
 
-    /// What the verifier says.
+    /// The verifier's error.
     pub fn refused(&self) -> Option<&SignatureError> {
         self.refused.as_ref()
     }
 
-    /// What is wrong, the main thing first; nothing where it is authentic. It would be accepted once
-    /// all of them are mended, unless the cause is [`Cause::Unknown`], [`Cause::Header`] or
+    /// The faults, the main one first; empty if the delivery is authentic. It would be accepted
+    /// once all of them are fixed, unless the cause is [`Cause::Unknown`], [`Cause::Header`] or
     /// [`Cause::BodyLength`].
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -208,17 +207,18 @@ impl Diagnosis {
         self.findings.first().map(Finding::cause)
     }
 
-    /// The name of the key that made the signature, where one was found.
+    /// The name of the key that made the signature, if one was found.
     pub fn key_id(&self) -> Option<&KeyId> {
         self.key.as_ref()
     }
 
-    /// How many changes were tried.
+    /// The number of changes that were tried.
     pub fn tried(&self) -> u32 {
         self.tried
     }
 
-    /// Whether everything was tried: false where the [bound](super::Diagnose::hash_at_most) came first.
+    /// Whether everything was tried: false if the [bound](super::Diagnose::hash_at_most) was
+    /// reached first.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }

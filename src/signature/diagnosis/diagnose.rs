@@ -9,7 +9,7 @@ use crate::secret::KeyRing;
 use crate::signature::scheme::Scheme;
 use crate::signature::verifier::Verifier;
 
-/// Finds out why deliveries are refused by a [`Verifier`].
+/// Finds the reason why a [`Verifier`] refuses deliveries.
 ///
 /// Clones share the keys with the verifier.
 #[derive(Clone)]
@@ -25,11 +25,11 @@ pub struct Diagnose {
 /// Schemes by the names of their senders.
 pub(crate) type KnownSchemes = Arc<[(Cow<'static, str>, Scheme)]>;
 
-/// What is hashed at most, in bytes, unless set.
+/// The maximum number of bytes to hash, unless set.
 const MOST: u64 = 64 * 1024 * 1024;
 
 impl Diagnose {
-    /// Diagnoses what this verifier refuses.
+    /// Diagnoses the refusals of this verifier.
     pub fn new(verifier: &Verifier) -> Self {
         Self {
             verifier: verifier.clone(),
@@ -40,14 +40,14 @@ impl Diagnose {
         }
     }
 
-    /// Tries this secret too, as it stands in the settings or was pasted from somewhere. It is wiped.
+    /// Also tries this secret, exactly as it is in the settings or was pasted. It is wiped.
     ///
     /// ```
     /// use tower_webhook::provider::{self, github};
     /// use tower_webhook::signature::diagnosis::{Cause, Diagnose};
     /// use tower_webhook::UnixTime;
     ///
-    /// // Signed by `openssl dgst -sha256 -hmac "  It's a Secret to Everybody"`, minus the blanks.
+    /// // Signed by `openssl dgst -sha256 -hmac "  It's a Secret to Everybody"`, without the spaces.
     /// let request = http::Request::post("/")
     ///     .header(
     ///         "x-hub-signature-256",
@@ -66,7 +66,7 @@ impl Diagnose {
         self
     }
 
-    /// Tries the keys of another environment or account too, which is called so in the finding.
+    /// Also tries the keys of another environment or account, with this name in the finding.
     ///
     /// ```
     /// use tower_webhook::provider::{self, stripe};
@@ -84,8 +84,8 @@ impl Diagnose {
         self
     }
 
-    /// Tries these schemes too, by the names of their senders:
-    /// [`Provider::diagnose`](crate::Provider::diagnose) gives those of all presets.
+    /// Also tries these schemes, by the names of their senders:
+    /// [`Provider::diagnose`](crate::Provider::diagnose) adds those of all presets.
     ///
     /// ```
     /// use tower_webhook::provider::{self, github, stripe};
@@ -107,14 +107,14 @@ impl Diagnose {
         self
     }
 
-    /// The same with schemes that are shared.
+    /// The same with shared schemes.
     pub(crate) fn known_schemes(mut self, schemes: KnownSchemes) -> Self {
         self.schemes = schemes;
         self
     }
 
-    /// Hashes no more than this many bytes for one delivery. 64 MiB unless set, which is less than a
-    /// second's work.
+    /// Hashes at most this many bytes for one delivery. 64 MiB unless set, which takes less than a
+    /// second.
     pub fn hash_at_most(mut self, bytes: u64) -> Self {
         self.most = bytes;
         self

@@ -1,4 +1,4 @@
-//! What the headers of a delivery could have said.
+//! Candidates for the original headers of a delivery.
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,10 +8,10 @@ use crate::encoding::MAC_LEN;
 use crate::signature::header::Grammar;
 use crate::signature::scheme::Scheme;
 
-/// How far a sender's two readings of its clock may be from each other, in seconds.
+/// The maximum difference between a sender's two readings of its clock, in seconds.
 const READINGS_APART: u64 = 5;
 
-/// The headers with another time in place of the one that they tell.
+/// The headers with another time in place of the stated one.
 pub(super) fn other_times(
     scheme: &Scheme,
     headers: &HeaderMap,
@@ -46,7 +46,7 @@ pub(super) fn other_times(
     }
 }
 
-/// A Unix time in seconds or milliseconds, with what stands around it.
+/// A Unix time in seconds or milliseconds, with the text around it.
 fn time_in(text: &str) -> Option<(&str, &str, &str)> {
     let mut at = 0_usize;
     for part in text.split(|c: char| !c.is_ascii_alphanumeric()) {
@@ -81,7 +81,7 @@ fn time_headers(scheme: &Scheme) -> Vec<HeaderName> {
         .collect()
 }
 
-/// The headers with the signature in the spelling of the scheme, where another one stands there.
+/// The headers with the signature in the scheme's encoding, if it has another one.
 pub(super) fn respelled(scheme: &Scheme, headers: &HeaderMap) -> Vec<HeaderMap> {
     let mut all = Vec::new();
     for (name, len) in signature_headers(scheme) {
@@ -102,7 +102,7 @@ pub(super) fn respelled(scheme: &Scheme, headers: &HeaderMap) -> Vec<HeaderMap> 
     all
 }
 
-/// Where signatures stand, and how many bytes one has.
+/// The headers with signatures, and the length of a signature in bytes.
 fn signature_headers(scheme: &Scheme) -> Vec<(HeaderName, usize)> {
     #[cfg(feature = "senders")]
     if let Some(general) = &scheme.general {
@@ -136,7 +136,7 @@ fn print(scheme: &Scheme, bytes: &[u8], time: &str) -> String {
 }
 
 impl Scheme {
-    /// The header that holds this signature, and this time if it stands beside it.
+    /// The header with this signature, and this time if the scheme places it there.
     fn grammar_print(&self, signature: &str, time: &str) -> String {
         match &self.grammar {
             Grammar::Pairs {
@@ -148,7 +148,7 @@ impl Scheme {
     }
 }
 
-/// What the words of a header spell, where it has this many bytes.
+/// The decoded words of a header that have this many bytes.
 fn spelled_in(text: &str, len: usize) -> Vec<Vec<u8>> {
     let words = text.split([' ', ',', ';', '=', ':', '"']);
     let mut all: Vec<Vec<u8>> = Vec::new();

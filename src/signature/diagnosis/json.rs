@@ -1,9 +1,9 @@
-//! JSON written anew, with every text of it kept.
+//! JSON serialized again, with each of its texts kept.
 
-/// Deeper bodies are left as they are.
+/// Deeper bodies are left unchanged.
 const MAX_DEPTH: usize = 64;
 
-/// A value by the texts that it is made of: numbers and strings as they were written.
+/// A value as the texts that it consists of: numbers and strings as they were written.
 pub(super) enum Json<'b> {
     Plain(&'b [u8]),
     List(Vec<Json<'b>>),
@@ -11,7 +11,7 @@ pub(super) enum Json<'b> {
 }
 
 impl<'b> Json<'b> {
-    /// The value that this body is; none where it is no JSON.
+    /// The value of this body; `None` if it is not JSON.
     pub(super) fn parse(body: &'b [u8]) -> Option<Self> {
         let mut rest = Rest(body);
         let value = rest.value(0)?;
@@ -19,7 +19,7 @@ impl<'b> Json<'b> {
         rest.0.is_empty().then_some(value)
     }
 
-    /// The same with the members of each object in the order of their names.
+    /// The same with the members of each object sorted by name.
     pub(super) fn sorted(self) -> Self {
         match self {
             Self::Plain(text) => Self::Plain(text),
@@ -34,7 +34,7 @@ impl<'b> Json<'b> {
         }
     }
 
-    /// Writes it.
+    /// Serializes it.
     pub(super) fn write(&self, style: &Style) -> Vec<u8> {
         let mut out = Vec::new();
         self.write_to(style, 0, &mut out);
@@ -58,29 +58,29 @@ impl<'b> Json<'b> {
     }
 }
 
-/// How JSON is written.
+/// A style of writing JSON.
 pub(super) struct Style {
     pub(super) comma: &'static str,
     pub(super) colon: &'static str,
-    /// What each level is indented by, each element on a line of its own.
+    /// The indentation of each level, with each element on its own line.
     pub(super) indent: Option<&'static str>,
     pub(super) escapes: Escapes,
 }
 
-/// How characters in texts are written.
+/// How characters in strings are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escapes {
-    /// As they are.
+    /// Unchanged.
     Kept,
     /// `\/` for each slash.
     Slashes,
     /// `/` for each `\/`.
     NoSlashes,
-    /// `\u00e9` for what is not ASCII (Python).
+    /// `\u00e9` for each non-ASCII character (Python).
     Ascii,
     /// Both (PHP).
     SlashesAndAscii,
-    /// What `\u00e9` stands for (JavaScript, Go, Rust).
+    /// The character itself for `\u00e9` (JavaScript, Go, Rust).
     NoUnicode,
     /// `\u003c` for `<`, `>` and `&` (Go).
     Html,
@@ -131,7 +131,7 @@ impl Style {
                 ascii(&text.replace("\\/", "/").replace('/', "\\/"), out);
             }
             (Escapes::NoUnicode, Some(text)) => {
-                // Read and written again by the library, which writes every character as it is.
+                // Read and written again by the library, which escapes no character without need.
                 let read = serde_json::from_str::<String>(text).ok();
                 let anew = read.and_then(|text| serde_json::to_string(&text).ok());
                 out.extend_from_slice(anew.as_deref().unwrap_or(text).as_bytes());
@@ -144,7 +144,7 @@ impl Style {
     }
 }
 
-/// Writes a text with what is not ASCII escaped.
+/// Writes a string with non-ASCII characters escaped.
 fn ascii(text: &str, out: &mut Vec<u8>) {
     let mut units = [0; 2];
     for c in text.chars() {
@@ -156,7 +156,7 @@ fn ascii(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// What is still to be read.
+/// The remaining text.
 struct Rest<'b>(&'b [u8]);
 
 impl<'b> Rest<'b> {
@@ -225,7 +225,7 @@ impl<'b> Rest<'b> {
         }
     }
 
-    /// A text with its quotes.
+    /// A string with its quotes.
     fn string(&mut self) -> Option<&'b [u8]> {
         let mut bytes = self.0.iter().enumerate();
         bytes.next().filter(|(_, byte)| **byte == b'"')?;
@@ -253,7 +253,7 @@ mod tests {
         }
     }
 
-    /// What Python 3.11 writes: `json.dumps(json.loads(text), …)`.
+    /// The output of Python 3.11: `json.dumps(json.loads(text), …)`.
     #[test]
     fn json_is_written_as_others_write_it() {
         let text = "{\"b\": [1, 2.50, {}],\r\n\t\"a\": \"é/<&>\", \"c\": [ ] }";
@@ -272,7 +272,7 @@ mod tests {
             write(&style(",", ":", Escapes::Slashes)),
             r#"{"b":[1,2.50,{}],"a":"é\/<&>","c":[]}"#
         );
-        // encoding/json of Go.
+        // Go's encoding/json.
         assert_eq!(
             write(&style(",", ":", Escapes::Html)),
             r#"{"b":[1,2.50,{}],"a":"é/\u003c\u0026\u003e","c":[]}"#

@@ -1,4 +1,4 @@
-//! What a key could have been before somebody copied it.
+//! Candidates for the original key before someone copied it.
 
 use data_encoding::{
     BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE, HEXUPPER,
@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 use super::cause::Cause;
 use crate::printable::is_hidden;
 
-/// More changes of one key are not tried.
+/// At most this many changes of one key are tried.
 const MAX_CHANGES: usize = 96;
-/// What a secret may be written behind.
+/// The prefixes of secrets.
 const PREFIXES: [&str; 4] = ["whsec_", "v1,whsec_", "polar_whs_", "shpss_"];
-/// A prefix that is none of these ends in the first or second `_`.
+/// Any other prefix ends in the first or second `_`.
 const MAX_OTHER_PREFIX: usize = 20;
 
-/// Bytes of a key, which are wiped.
+/// The bytes of a key, which are wiped.
 pub(super) type KeyBytes = Zeroizing<Vec<u8>>;
 
 /// A key that the sender may have.
@@ -42,7 +42,7 @@ impl Changes<'_> {
     }
 }
 
-/// What the sender's key may be where this is ours.
+/// The candidates for the sender's key if the local key is this.
 pub(super) fn changes(own: &[u8]) -> Vec<Changed> {
     let mut changes = Changes {
         own,
@@ -75,7 +75,7 @@ pub(super) fn changes(own: &[u8]) -> Vec<Changed> {
     changes.all
 }
 
-/// What a text is the writing of.
+/// Adds the keys that a text may encode.
 fn read(changes: &mut Changes<'_>, text: &str, first: Option<(Cause, &'static str)>) {
     let named = |cause, what| first.unwrap_or((cause, what));
     let (cause, what) = named(
@@ -116,7 +116,7 @@ fn decoded(text: &str, mut add: impl FnMut(Vec<u8>)) {
     // An array of bytes that were written as base64 where their last digit was lost is none of them.
 }
 
-/// What the sender may have pasted around the secret.
+/// Adds the secret with characters that the sender may have pasted around it.
 fn around(changes: &mut Changes<'_>, own: &[u8]) {
     for (before, behind) in [("", "\n"), ("", "\r\n"), ("", " "), (" ", ""), ("\n", "")] {
         changes.add(
@@ -134,7 +134,7 @@ fn around(changes: &mut Changes<'_>, own: &[u8]) {
     }
 }
 
-/// How the sender may have written what our key is, taking that text for the key.
+/// Adds the texts in which the sender may have written the local key, each taken as the key itself.
 fn written(changes: &mut Changes<'_>, own: &[u8]) {
     for prefix in PREFIXES {
         changes.add(

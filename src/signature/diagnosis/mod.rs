@@ -1,9 +1,9 @@
-//! Why a signature was refused: which change of key, body, URL, time or scheme would have made it right.
+//! Why a signature was refused: which change of key, body, URL, time or scheme would make it valid.
 //!
-//! It is for the operator, on demand: from a captured delivery, in a test, in a log. It works with
-//! the keys that the verifier holds, tries a bounded number of changes of them and of the delivery, and
-//! tells the one that matches. Since a MAC matches by no chance, what it names is so; what it cannot
-//! find it calls [`Cause::Unknown`]. Nothing of it belongs into an answer to the sender.
+//! It is for the operator, on demand: for a captured delivery, a test or a log. It uses the
+//! verifier's keys, tries a bounded number of changes of them and of the delivery, and reports the
+//! one that matches. A MAC never matches by chance, so a named cause is certain. If it finds none,
+//! the cause is [`Cause::Unknown`]. Never send a diagnosis to the sender.
 //!
 //! ```
 //! use http::Request;
@@ -16,7 +16,7 @@
 //!     "stripe-signature",
 //!     "t=1777899600,v1=08325ebbc85e7149a1d118232b1f0e701c642b78ee160a831315049066d4c60b",
 //! );
-//! // A middleware has read the JSON and written it anew, with blanks.
+//! // A middleware has parsed the JSON and serialized it again, with spaces.
 //! let body = r#"{"id": "evt_1", "object": "event", "type": "charge.succeeded", "created": 1777899600, "data": {"object": {"id": "ch_1", "amount": 1500}}}"#;
 //! let request = request.body(body)?;
 //!
@@ -32,8 +32,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Without the feature `senders` a [`SigningSecret`](crate::SigningSecret) does not keep its key's bytes: changes of
-//! the key are then tried only for [secrets](Diagnose::secret) that are given as they stand in the settings.
+//! Without the feature `senders`, a [`SigningSecret`](crate::SigningSecret) does not store its key's bytes. Changes
+//! of the key are then tried only for [secrets](Diagnose::secret) that are passed as in the settings.
 
 mod bodies;
 mod cause;

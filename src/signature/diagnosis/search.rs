@@ -1,4 +1,4 @@
-//! Tries one change after the other until one matches.
+//! Tries changes one by one until one matches.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::signature::read::Read;
 use crate::signature::scheme::Scheme;
 use crate::signature::verifier::Verifier;
 
-/// So few wrong bits of a signature are no other signature.
+/// A signature with at most this many wrong bits counts as damaged.
 const DAMAGED_BITS: u32 = 8;
 
 impl Diagnose {
-    /// Why this delivery is refused at this time: its head, as a [`RequestHead`] or as headers alone,
-    /// and its body as it arrived.
+    /// The reason why this delivery is refused at this time: its head, as a [`RequestHead`] or as
+    /// headers alone, and its body as it arrived.
     ///
-    /// It takes up to a second of a processor: not on the way of a delivery.
+    /// It takes up to a second of CPU time: never run it while handling a delivery.
     pub fn delivery<'h>(
         &self,
         head: impl Into<RequestHead<'h>>,
@@ -118,7 +118,7 @@ impl Search<'_> {
         heads::other_times(scheme, head.headers(), |cause, what, headers| {
             let head = RequestHead::new(head.method(), head.uri(), headers);
             let matched = self.ask(scheme, ring, head, body);
-            // The time that was signed is near: only the other one may be far.
+            // The signed time is close to now: only the stated one may be far off.
             found = matched.map(|it| Found::one(cause, what).by(&it.key));
             found.is_none()
         });
@@ -193,7 +193,7 @@ impl Search<'_> {
         })
     }
 
-    /// The scheme with the URL that is configured for ours.
+    /// The scheme with the configured URL.
     fn of_our_url(&self, scheme: &Scheme) -> Scheme {
         #[cfg(feature = "senders")]
         if let Some(url) = self
@@ -207,7 +207,7 @@ impl Search<'_> {
         scheme.clone()
     }
 
-    /// What is wrong with the head, and whose it looks like.
+    /// The fault of the head, and the sender that it resembles.
     fn of_header(&self, refused: &SignatureError) -> String {
         let ring = self.all_keys();
         let alike = self.asked.schemes.iter().filter(|(_, scheme)| {
@@ -224,7 +224,7 @@ impl Search<'_> {
         }
     }
 
-    /// Whether all but a few bits of a signature are right.
+    /// Whether only a few bits of a signature are wrong.
     fn damaged(&mut self) -> Option<Found> {
         let scheme = self.scheme();
         #[cfg(feature = "senders")]

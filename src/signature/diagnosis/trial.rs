@@ -1,4 +1,4 @@
-//! One change that is tried, and what is found by it.
+//! A trial of one change, and its findings.
 
 use super::cause::{Cause, Finding};
 use super::diagnose::Diagnose;
@@ -10,7 +10,7 @@ use crate::signature::error::{SignatureError, SignatureErrorKind as Kind};
 use crate::signature::scheme::Scheme;
 use crate::signature::verifier::Verifier;
 
-/// What is counted for each key beside the body: headers, blocks of a hash.
+/// The cost of each key in addition to the body: headers, blocks of a hash.
 const PER_TRY: u64 = 512;
 
 /// A change that matches.
@@ -19,7 +19,7 @@ pub(super) struct Match {
     pub(super) skew: Option<Skew>,
 }
 
-/// What was found out.
+/// The result of the search.
 pub(super) struct Found {
     pub(super) findings: Vec<Finding>,
     pub(super) key: Option<KeyId>,
@@ -39,10 +39,10 @@ impl Found {
     }
 }
 
-/// The keys that may have signed, each with what was changed in it.
+/// The keys that may have signed, each with its change.
 pub(super) struct Candidates {
     pub(super) ring: KeyRing,
-    /// In the order of the ring, whose keys are named by their place here.
+    /// In the order of the ring, whose keys are named by their index here.
     all: Vec<(KeyId, Cause, &'static str)>,
 }
 
@@ -53,7 +53,7 @@ impl Candidates {
     }
 }
 
-/// The looking for the cause of one delivery.
+/// The search for the cause of one delivery.
 pub(super) struct Search<'a> {
     pub(super) asked: &'a Diagnose,
     pub(super) head: RequestHead<'a>,
@@ -82,7 +82,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Asks the verifier about a changed delivery.
+    /// Runs the verifier on a changed delivery.
     pub(super) fn ask(
         &mut self,
         scheme: &Scheme,
@@ -97,7 +97,7 @@ impl<'a> Search<'a> {
             self.is_complete = false;
             return None;
         }
-        // What lacks the headers of a scheme hashes nothing.
+        // A delivery without the headers of a scheme hashes nothing.
         let verifier = Verifier::new(scheme.clone(), ring.clone());
         self.tried = self.tried.saturating_add(1);
         let verdict = verifier.verify(head, body, self.now);
@@ -119,7 +119,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A finding, and the time beside it where that is wrong too.
+    /// A finding, and a second one for the time if that is wrong too.
     pub(super) fn with_time(&self, first: Finding, matched: &Match) -> Found {
         let mut findings = vec![first];
         findings.extend(matched.skew.map(|skew| self.of_time(skew)));
@@ -130,7 +130,7 @@ impl<'a> Search<'a> {
         found.by(&matched.key)
     }
 
-    /// What is wrong with a time that was signed so far away.
+    /// The finding for a signed time with this difference.
     pub(super) fn of_time(&self, skew: Skew) -> Finding {
         let now = self.now.as_secs();
         let signed = match skew {
@@ -161,14 +161,14 @@ impl<'a> Search<'a> {
         self.asked.verifier.scheme()
     }
 
-    /// The keys of the ring, those that have expired too.
+    /// The keys of the ring, including expired ones.
     pub(super) fn all_keys(&self) -> KeyRing {
         let keys = self.asked.verifier.keys().snapshot();
         let keys = keys.iter();
         KeyRing::for_trial(keys.map(SigningKey::unending))
     }
 
-    /// The keys as they may have been before somebody copied them.
+    /// The keys in the forms that they may have had before someone copied them.
     pub(super) fn candidates(&self) -> Candidates {
         let mut all = Vec::new();
         let mut ring = Vec::new();

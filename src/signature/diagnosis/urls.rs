@@ -1,4 +1,4 @@
-//! What URL a sender could have.
+//! Candidates for the sender's URL.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(super) fn with_url(scheme: &Scheme, url: &PublicUrl) -> Scheme {
     scheme
 }
 
-/// The URLs that the sender may have where this one is configured and that request came.
+/// The URLs that the sender may have, given the configured one and this request.
 pub(super) fn changes(scheme: &Scheme, head: RequestHead<'_>) -> Vec<Changed> {
     let Some(general) = &scheme.general else {
         return Vec::new();
@@ -81,7 +81,7 @@ const SLASH: &str =
 const OTHER: &str =
     "the sender has the URL of the request itself, which is not the one that is configured";
 
-/// Each URL as its text, changed in one thing first.
+/// Each URL as text, with one change first.
 fn texts(text: &str, head: RequestHead<'_>) -> Vec<(Cause, &'static str, String)> {
     let mut all = Vec::new();
     let schemes = |text: &str| match text.strip_prefix("https://") {
@@ -96,7 +96,7 @@ fn texts(text: &str, head: RequestHead<'_>) -> Vec<(Cause, &'static str, String)
         all.extend(slash(text).map(|other| (Cause::UrlSlash, SLASH, other)));
     };
     of_one(text, &mut all);
-    // Two things of one URL, which the first one names.
+    // Two changes of one URL, reported as the first.
     for (cause, what, changed) in all.clone() {
         let mut more = Vec::new();
         of_one(&changed, &mut more);
@@ -124,7 +124,7 @@ fn texts(text: &str, head: RequestHead<'_>) -> Vec<(Cause, &'static str, String)
     all
 }
 
-/// The hosts that the request names. What strangers say is only tried here.
+/// The hosts that the request names. This untrusted text is only tried here.
 fn hosts(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     ["x-forwarded-host", HOST.as_str()]
         .into_iter()
@@ -153,7 +153,7 @@ fn ports(text: &str) -> Vec<String> {
     }
 }
 
-/// The URL with a slash at the end of its path, or without it.
+/// The URL with a trailing slash in its path, or without it.
 fn slash(text: &str) -> Option<String> {
     let (base, query) = match text.split_once('?') {
         Some((base, query)) => (base, format!("?{query}")),

@@ -1,4 +1,4 @@
-//! Forms that a sender makes of parts of a request before it signs them.
+//! Canonical forms of parts of a request, as senders sign them.
 //!
 //! ```text
 //! target  = path [ "?" escape( query ) ], and encodeURI of it all
@@ -14,10 +14,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use super::source::header;
 use crate::signature::error::SignatureErrorKind as Kind;
 
-/// More are work for strangers to cause.
+/// More would let strangers cause work.
 const MAX_LISTED: usize = 64;
 
-/// What `encodeURIComponent` and Node's `querystring.escape` escape (ECMAScript, section 19.2.6).
+/// The characters that `encodeURIComponent` and Node's `querystring.escape` escape (ECMAScript,
+/// section 19.2.6).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -29,7 +30,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// What `encodeURI` escapes: a percent sign too.
+/// The characters that `encodeURI` escapes, including the percent sign.
 const OF_URI: &AsciiSet = &ESCAPED
     .remove(b';')
     .remove(b',')
@@ -58,7 +59,7 @@ pub(super) fn escaped_target(uri: &Uri) -> String {
     percent_encode(target.as_bytes(), OF_URI).to_string()
 }
 
-/// The headers that the header `list` lists; it must list itself and those that are demanded.
+/// The headers that the header `list` lists; it must list itself and the demanded headers.
 pub(super) fn headers_listed<'n>(
     headers: &HeaderMap,
     list: &HeaderName,
@@ -107,7 +108,7 @@ mod tests {
         escaped_target(&text.parse().unwrap())
     }
 
-    /// By Node 20: `encodeURI(path + '?' + querystring.escape(query))`.
+    /// Computed by Node 20: `encodeURI(path + '?' + querystring.escape(query))`.
     #[test]
     fn a_target_is_escaped_twice() {
         for (uri, signed) in [
@@ -162,7 +163,7 @@ mod tests {
             let lines = [("x-time", "1"), ("x-list", list)];
             assert_eq!(listed(&lines), Err(kind), "{list}");
         }
-        // A value that holds what separates the entries leaves open where it ends.
+        // A value that contains the entries' separator has no certain end.
         let lines = [
             ("a", "1;b:2"),
             ("x-list", "a,x-list,x-time"),

@@ -1,6 +1,6 @@
-//! JSON as its sender signs it: without the blanks between its tokens.
+//! JSON as its sender signs it: without white space between its tokens.
 
-/// This JSON without the blanks between its tokens; each token stays as it is written.
+/// This JSON without white space between its tokens; each token stays as written.
 pub(super) fn compact(json: Vec<u8>) -> Vec<u8> {
     let mut in_text = false;
     let mut is_escaped = false;
@@ -18,7 +18,7 @@ pub(super) fn compact(json: Vec<u8>) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The blanks are those of RFC 8259, section 2.
+    /// White space is that of RFC 8259, section 2.
     #[test]
     fn compact_json_has_no_blanks_outside_texts() {
         for (text, signed) in [

@@ -10,7 +10,7 @@ use super::{At, Content, General};
 use crate::signature::component::{Component, Demand};
 use crate::signature::error::SignatureErrorKind as Kind;
 
-/// Everything that pieces are taken from.
+/// The parts of a delivery that pieces are read from.
 pub(super) struct Sources<'a> {
     pub(super) general: &'a General,
     pub(super) head: &'a HeadParts,
@@ -28,7 +28,7 @@ pub(super) struct Sources<'a> {
 pub(super) type Pieces<'a> = Option<Vec<Cow<'a, [u8]>>>;
 
 impl<'a> Sources<'a> {
-    /// What was signed if this is the content.
+    /// The signed bytes if this is the content.
     pub(super) fn pieces(&self, content: &'a Content) -> Result<Pieces<'a>, Kind> {
         let touching = content.touching;
         let begins = |byte: Option<&u8>| matches!(byte, Some(b'{' | b'['));
@@ -45,7 +45,7 @@ impl<'a> Sources<'a> {
             .then_some(pieces))
     }
 
-    /// Adds these; false where something demands that this is not the content.
+    /// Adds these pieces; false if a demand rules this content out.
     fn add(
         &self,
         content: &'a Content,
@@ -71,7 +71,7 @@ impl<'a> Sources<'a> {
                 component => {
                     let text = self.text(component)?.ok_or(Kind::MissingContent)?;
                     if is_open(component) {
-                        // A demand adds nothing that could stand between.
+                        // A demand adds nothing between two pieces.
                         let is_piece = |it: &&Component| !matches!(it, Component::Demand(_));
                         let literal = |it: Option<&'a Component>| match it? {
                             Component::Literal(text) => Some(text.as_bytes()),
@@ -91,7 +91,7 @@ impl<'a> Sources<'a> {
         Ok(true)
     }
 
-    /// Refuses a text that could be cut elsewhere. Where the content is the event's id, another
+    /// Refuses a text that could be split elsewhere. If the content is the event's id, another
     /// reading of it is the same event.
     fn check(
         &self,
@@ -135,7 +135,7 @@ impl<'a> Sources<'a> {
             Component::Literal(text) => Some(Cow::Borrowed(text.as_bytes())),
             Component::Method => {
                 let method = self.head.method.as_str();
-                // Those of RFC 9110 and RFC 5789, none of which begins another.
+                // Those of RFC 9110 and RFC 5789; none is a prefix of another.
                 let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
                 Some(Cow::Borrowed(
                     (known.contains(&method))
@@ -206,7 +206,7 @@ impl<'a> Sources<'a> {
             Component::LowerCase(inner) => self
                 .text(inner)?
                 .map(|text| Cow::Owned(text.to_ascii_lowercase())),
-            // Those that add no text of their own are not asked for one.
+            // These have no text of their own.
             Component::Optional(_) | Component::Demand(_) => None,
         })
     }
@@ -247,7 +247,7 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Whether anything may stand in it.
+/// Whether it may contain any text.
 fn is_open(component: &Component) -> bool {
     match component {
         Component::Literal(_)
@@ -260,9 +260,9 @@ fn is_open(component: &Component) -> bool {
         | Component::Secret
         | Component::Optional(_)
         | Component::Demand(_) => false,
-        // It holds no line feed, and its own reading was judged.
+        // It contains no line feed, and its own reading was checked.
         Component::HeadersListedIn(_) => false,
-        // Their names are signed in the token, and no value holds a line feed.
+        // Their names are signed in the token, and no value contains a line feed.
         #[cfg(feature = "jwt")]
         Component::ListedHeaders => false,
         Component::OfLength(inner, _)

@@ -1,4 +1,4 @@
-//! A signature and the name of its key, as members of a JSON object that stands in base64.
+//! A signature and the name of its key, as members of a JSON object in base64.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 
 use crate::event::{Lookup, text_of};
 
-/// Where the two stand in the object.
+/// The places of the two in the object.
 #[derive(Debug, Clone)]
 pub(in crate::signature) struct Envelope {
     signature: Cow<'static, str>,
@@ -27,7 +27,7 @@ impl Envelope {
         })
     }
 
-    /// The texts of both; `None` where one is not there, or twice.
+    /// The texts of both; `None` if one is absent or occurs twice.
     pub(super) fn open(&self, text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let json = BASE64.decode(text).ok()?;
         let found = self.members.raw(&json).ok()?;
@@ -38,7 +38,7 @@ impl Envelope {
         Some((texts.next()??, texts.next()??))
     }
 
-    /// An envelope that holds these.
+    /// An envelope with these texts.
     pub(super) fn print(&self, signature: &str, key_id: &str) -> String {
         let name = |pointer: &Cow<'static, str>| pointer.trim_start_matches('/').to_owned();
         let members = [(&self.signature, signature), (&self.key_id, key_id)];

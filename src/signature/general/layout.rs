@@ -1,4 +1,4 @@
-//! How signatures are spelled where they stand.
+//! The layouts of signatures in their place.
 //!
 //! ```text
 //! single     = prefix signature
@@ -17,17 +17,17 @@ use super::envelope::Envelope;
 
 use crate::signature::error::SignatureErrorKind as Kind;
 
-/// As in the first edition: what a stranger can make us parse and compare.
+/// As in the first edition: bounds how much of a stranger's text is parsed and compared.
 const MAX_LEN: usize = 16 * 1024;
 const MAX_CANDIDATES: usize = 64;
 
-/// How the text is laid out that signatures stand in.
+/// The layout of the text with the signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::signature) enum Layout {
     Single(Prefix),
     Pairs {
         separator: u8,
-        /// Only as it is written.
+        /// Used only when writing.
         blank_behind: bool,
         timestamp: Option<Cow<'static, str>>,
         signature: Cow<'static, str>,
@@ -43,7 +43,7 @@ pub(in crate::signature) enum Layout {
     Envelope(Envelope),
 }
 
-/// What stands before a signature.
+/// The prefix of a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::signature) struct Prefix {
     pub(in crate::signature) text: Cow<'static, str>,
@@ -66,7 +66,7 @@ impl Prefix {
     }
 }
 
-/// The texts of signatures, and what stands beside them: a time, the name of a key.
+/// The texts of signatures, and the time or key name next to them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Spelled<'t> {
     pub(super) signatures: Vec<Cow<'t, [u8]>>,
@@ -75,7 +75,7 @@ pub(super) struct Spelled<'t> {
 }
 
 impl Layout {
-    /// Whether the time stands beside the signature.
+    /// Whether the time is next to the signature.
     pub(in crate::signature) fn holds_time(&self) -> bool {
         match self {
             Self::Pairs { timestamp, .. } => timestamp.is_some(),
@@ -86,7 +86,7 @@ impl Layout {
         }
     }
 
-    /// Whether the name of the key stands beside the signature.
+    /// Whether the name of the key is next to the signature.
     #[cfg(feature = "asymmetric")]
     pub(in crate::signature) fn holds_key_id(&self) -> bool {
         matches!(self, Self::Envelope(_))
@@ -158,7 +158,7 @@ impl Layout {
         }
     }
 
-    /// The text that says that these are the signature, its time and the name of its key.
+    /// The text with this signature, its time and the name of its key.
     pub(in crate::signature) fn print(
         &self,
         signature: &str,
@@ -198,14 +198,14 @@ impl Layout {
     }
 }
 
-/// The parts of a list; between two separators there may be nothing.
+/// The parts of a list; a part may be empty.
 fn split(text: &[u8], separator: u8) -> Result<Vec<&[u8]>, Kind> {
     let parts = text.split(|byte| *byte == separator || (separator == b' ' && *byte == b'\t'));
     let parts: Vec<_> = (parts.map(<[u8]>::trim_ascii))
         .filter(|part| !part.is_empty())
         .take(MAX_CANDIDATES.saturating_add(2))
         .collect();
-    // A time stands beside the signatures.
+    // One part is the time.
     match parts.len() > MAX_CANDIDATES.saturating_add(1) {
         true => Err(Kind::TooManyCandidates),
         false => Ok(parts),
@@ -268,7 +268,7 @@ mod tests {
             };
             layout.print("ab", "1", "")
         };
-        // The form that npm @workos-inc/node and PyPI workos take; the latter takes no other.
+        // The form that npm @workos-inc/node and PyPI workos accept; the latter accepts no other.
         assert_eq!(printed(true), "t=1, v1=ab");
         assert_eq!(printed(false), "t=1,v1=ab");
     }
@@ -279,7 +279,7 @@ mod tests {
             read(&pairs(b';'), "t=1;v1=a;v1=b"),
             found(Some("1"), &["a", "b"])
         );
-        // WorkOS has a blank behind the comma, Knock an `=` in the value.
+        // WorkOS has a space after the comma, Knock an `=` in the value.
         assert_eq!(
             read(&pairs(b','), "t=1, v1=a=="),
             found(Some("1"), &["a=="])

@@ -1,4 +1,4 @@
-//! Signatures of a message (RFC 9421), where a scheme has them.
+//! Signatures of a message (RFC 9421), if a scheme uses them.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale}
 use crate::signature::public_url::PublicUrl;
 
 impl General {
-    /// Reads the signatures that count by the rules, and what each of them covers.
+    /// Reads the signatures that the rules select, and the content that each covers.
     pub(super) fn read_messages(
         &self,
         head: RequestHead<'_>,
@@ -36,13 +36,13 @@ impl General {
         if read.messages.len() > self.most_signatures {
             return Err(refused(Unread::TooMany));
         }
-        // Where keys are fetched, a message is judged by one of them: by the first whose name can be asked for.
+        // If keys are fetched, only one of them checks a message: the first whose name can be queried.
         let mut named = read.messages.iter().filter_map(|it| it.key_id.clone());
         read.key_id = named.find_map(|name| check_id(name.into_bytes()).ok());
         Ok(())
     }
 
-    /// Leaves the signatures of the one key that can be fetched for this message.
+    /// Removes all signatures except those of the one key that can be fetched for this message.
     pub(super) fn keep_of_one_key(&self, read: &mut Read) {
         let name = read.key_id.clone();
         let is_of = |it: &Candidate| match (&it.key_id, &name) {
@@ -52,8 +52,8 @@ impl General {
         read.messages.retain(is_of);
     }
 
-    /// The verdict over a message: a signature that is right and whose digests are the body's; its times
-    /// last.
+    /// The verdict on a message: a signature that is right and whose digests match the body; its
+    /// times are checked last.
     pub(super) fn judge_messages(
         &self,
         read: &Read,

@@ -1,7 +1,7 @@
 //! Schemes beyond HMAC-SHA256 over time, id and body: other algorithms, places, times and pieces of
 //! content, and shared tokens.
-//!
-//! They are judged when the whole body is there: what they cover may stand in it. What can be
+//! They are judged when the whole body is available, since covered content may be in it. Faults of
+//! the head are refused at once.
 //! refused at the head is.
 
 mod canonical;
@@ -49,12 +49,12 @@ pub(super) use parse::Parsed;
 pub(crate) use sign::{Outgoing, Said};
 pub(super) use verify::Check;
 
-/// What a builder was told beyond the first edition's model.
+/// The settings of a builder beyond the first edition's model.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     pub(super) algorithm: Option<Algorithm>,
     pub(super) is_token: bool,
-    /// The token is spelled in base64, as user and password are.
+    /// The token is in base64, like user and password.
     pub(super) basic: bool,
     pub(super) any_case_prefix: bool,
     pub(super) optional_prefix: bool,
@@ -64,10 +64,10 @@ pub(super) struct Settings {
     pub(super) id_place: Option<Place>,
     pub(super) other_contents: Vec<Vec<Component>>,
     pub(super) separator: Option<u8>,
-    /// A sender writes a blank behind it; a reader needs none.
+    /// A sender writes a space after it; a reader needs none.
     pub(super) blank_behind_separator: bool,
     pub(super) positional: bool,
-    /// The members of a JSON object in base64 that are signature and name of the key.
+    /// The members for signature and key name in a JSON object in base64.
     #[cfg(feature = "asymmetric")]
     pub(super) envelope: Option<[Cow<'static, str>; 2]>,
     pub(super) several_lines: bool,
@@ -84,7 +84,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Whether something of it asks for the wider model.
+    /// Whether any setting needs the wider model.
     pub(super) fn is_used(&self) -> bool {
         let Self {
             algorithm,
@@ -137,7 +137,7 @@ impl Settings {
     }
 }
 
-/// A scheme of the wider model, which was checked.
+/// A checked scheme of the wider model.
 #[derive(Debug, Clone)]
 pub(super) struct General {
     pub(super) proof: Proof,
@@ -148,24 +148,24 @@ pub(super) struct General {
     pub(super) several_lines: bool,
     pub(super) time: Option<Time>,
     pub(super) id: Option<At>,
-    /// Any of them may be what was signed.
+    /// Any of them may be the signed content.
     pub(super) contents: Box<[Content]>,
     pub(super) content_is_id: bool,
-    /// That id is a hash: what people wrote does not belong in a key.
+    /// The id is a hash: free text does not belong in a key.
     pub(super) hashes_id: bool,
     pub(super) url: Option<PublicUrl>,
-    /// The pointers of all members that are read, and where they stand.
+    /// The pointers of all members that are read, and their places.
     pub(super) pointers: Box<[Cow<'static, str>]>,
     pub(super) members: Lookup,
     pub(super) compact: Compact,
-    /// Members are those of the only element of this array.
+    /// Members are read from the only element of this array.
     pub(super) only_item: Option<(Cow<'static, str>, Lookup)>,
     /// The headers that the contents read.
     pub(super) headers: Box<[HeaderName]>,
     pub(super) covers: Coverage,
-    /// Where the name of the key stands that has signed.
+    /// The place of the signing key's name.
     pub(super) key_id: Option<At>,
-    /// Deliveries with more signatures are refused before one is looked at.
+    /// Deliveries with more signatures are refused before any of them is checked.
     pub(super) most_signatures: usize,
     #[cfg(feature = "jwt")]
     pub(super) jws: Option<Jws>,
@@ -173,7 +173,7 @@ pub(super) struct General {
     pub(super) message: Option<MessageSignatures>,
 }
 
-/// The members that count as compact JSON, and where they stand.
+/// The members that are read as compact JSON, and their places.
 #[derive(Debug, Clone)]
 pub(super) struct Compact {
     pub(super) pointers: Box<[Cow<'static, str>]>,
@@ -186,21 +186,21 @@ impl Compact {
     }
 }
 
-/// What makes a signature one.
+/// The form of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Proof {
     Signed(Algorithm),
-    /// It is the secret itself.
+    /// The secret itself.
     Token,
-    /// It is a JWS, by rules of its own.
+    /// A JWS with its own rules.
     #[cfg(feature = "jwt")]
     Jws,
-    /// It is of a message, by RFC 9421.
+    /// A signature of a message, by RFC 9421.
     #[cfg(feature = "asymmetric")]
     Message,
 }
 
-/// A [`Place`] that was checked.
+/// A checked [`Place`].
 #[derive(Debug, Clone)]
 pub(super) enum At {
     Header(HeaderName),
@@ -213,7 +213,7 @@ pub(super) enum At {
         member: (Cow<'static, str>, Lookup),
     },
     FormField(Cow<'static, str>),
-    /// The body is it.
+    /// The whole body.
     #[cfg(feature = "jwt")]
     Body,
 }
@@ -223,7 +223,7 @@ impl At {
         matches!(self, Self::Header(_) | Self::Headers(_) | Self::Query(_))
     }
 
-    /// The headers that it stands in.
+    /// The headers of this place.
     pub(super) fn headers(&self) -> &[HeaderName] {
         match self {
             Self::Header(name) => std::slice::from_ref(name),
@@ -235,15 +235,15 @@ impl At {
     }
 }
 
-/// Where the time stands and how it is written.
+/// The place of the time and its format.
 #[derive(Debug, Clone)]
 pub(super) struct Time {
-    /// `None` where it stands beside the signature.
+    /// `None` if it is next to the signature.
     pub(super) at: Option<At>,
     pub(super) format: TimeFormat,
 }
 
-/// What may have been signed.
+/// A candidate for the signed content.
 #[derive(Debug, Clone)]
 pub(super) struct Content {
     pub(super) pieces: Box<[Component]>,
@@ -285,12 +285,12 @@ impl General {
         lists || (self.contents.iter()).any(|content| content.pieces.iter().any(is_list))
     }
 
-    /// The headers that hold what must not be logged.
+    /// The headers with values that must not be logged.
     pub(super) fn secret_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.places.iter().flat_map(At::headers)
     }
 
-    /// Where the token stands, where it is one that is the proof.
+    /// The place of the token, if a token is the proof.
     pub(super) fn token_places(&self) -> Vec<Place> {
         if self.proof != Proof::Token {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What of a delivery the contents of a scheme are taken from.
+//! The parts of a delivery that the contents of a scheme are read from.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::signature::component::{Component, Demand};
 
 type Refused = Cow<'static, str>;
 
-/// What contents are taken from.
+/// The parts that contents are read from.
 #[derive(Default)]
 pub(super) struct Needed {
     pub(super) pointers: Vec<Cow<'static, str>>,
@@ -18,7 +18,7 @@ pub(super) struct Needed {
 }
 
 impl Needed {
-    /// What these contents need.
+    /// The needs of these contents.
     pub(super) fn of(contents: &[&[Component]]) -> Result<Self, Refused> {
         let mut needed = Self::default();
         let mut pieces = contents.iter().flat_map(|pieces| pieces.iter());
@@ -26,7 +26,7 @@ impl Needed {
         Ok(needed)
     }
 
-    /// Notes the members and headers that a piece is taken from.
+    /// Adds the members and headers that a piece is read from.
     fn add(&mut self, piece: &Component) -> Result<(), Refused> {
         let mut header = |text: &str| -> Result<(), Refused> {
             let name = HeaderName::from_bytes(text.as_bytes())
@@ -60,7 +60,7 @@ impl Needed {
 }
 
 impl General {
-    /// Whether something of it stands in a form.
+    /// Whether any of it is in a form.
     pub(in crate::signature) fn reads_form(&self) -> bool {
         let is_field = |at: &At| matches!(at, At::FormField(_));
         let time = self.time.iter().filter_map(|time| time.at.as_ref());

@@ -1,40 +1,42 @@
-//! What was signed must have one reading: where one piece ends and the next begins is settled by a
-//! text between them, by a length, or by what the pieces are made of.
+//! Signed content must have one reading. The boundary between two pieces is fixed by a text between
+//! them, by a length, or by the characters that the pieces can contain.
 //!
-//! Read from the left, a piece has a certain end; read from the right, a certain beginning. One piece
-//! at most may have neither, for it is what is left in the middle: the body, mostly.
+//! Read from the left, a piece has a certain end; read from the right, a certain beginning. At most
+//! one piece, usually the body, may have neither: it is the rest in the middle.
 
 use crate::signature::component::Component;
 
-/// What the proof takes for granted, and each delivery must keep to.
+/// Conditions that the proof relies on, which each delivery must meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::signature) struct Touching {
-    /// The body touches what is before it: it begins with a bracket, which that does not hold.
+    /// The body touches the piece before it: it begins with a bracket, which that piece cannot
+    /// contain.
     pub(super) body_begins: bool,
-    /// The body touches what is behind it: it ends with a bracket, which that does not hold.
+    /// The body touches the piece after it: it ends with a bracket, which that piece cannot
+    /// contain.
     pub(super) body_ends: bool,
-    /// The body touches a time in digits before it: it begins with no digit.
+    /// The body touches a time in digits before it: it does not begin with a digit.
     pub(super) body_follows_digits: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class<'a> {
     Text(&'a str),
-    /// The same in every delivery, or of one length.
+    /// The same in every delivery, or of fixed length.
     Fixed,
-    /// Of one length, and without a bracket where the body touches what is before it.
+    /// Of fixed length, and without a bracket if the body touches it.
     Length,
-    /// A method, in capitals: none is the beginning of another one.
+    /// A method in upper case: none is a prefix of another.
     Method,
     Time,
     Body,
     Open,
-    /// Fields whose ends nothing tells.
+    /// Fields without certain boundaries.
     Glued,
 }
 
 impl Class<'_> {
-    /// Whether no bracket can stand in it, once open pieces are looked at.
+    /// Whether it cannot contain a bracket, once open pieces are checked.
     fn holds_no_bracket(&self) -> bool {
         match self {
             Self::Text(text) => !text.contains(['{', '[']),
@@ -83,7 +85,7 @@ pub(super) fn prove(
             }
             (Class::Time, Some(Class::Text(_) | Class::Method) | None) => true,
             (Class::Open, Some(Class::Text(_)) | None) => true,
-            // The content is the event's id, so that another cut is the same event.
+            // The content is the event's id, so another split is the same event.
             (Class::Open, Some(Class::Glued)) => true,
             (Class::Time, Some(Class::Body)) if time_is_digits => {
                 touching.body_follows_digits = true;
@@ -106,7 +108,7 @@ pub(super) fn prove(
         let before = place.checked_sub(1).and_then(at);
         let begins = match (at(place), before) {
             (Some(Class::Text(_) | Class::Fixed | Class::Length), _) => true,
-            // It begins with the first bracket: what is before holds none.
+            // The body begins with the first bracket: the piece before it contains none.
             (Some(Class::Body), Some(touched @ (Class::Length | Class::Time)))
                 if (touched == Class::Length || !time_is_digits)
                     && (classes.iter().take(place)).all(Class::holds_no_bracket) =>
@@ -114,7 +116,7 @@ pub(super) fn prove(
                 touching.body_begins = true;
                 true
             }
-            // RFC 3339: ten characters, before the only `T` that it has.
+            // RFC 3339: ten characters before its only `T`.
             (Some(Class::Time), Some(Class::Open)) if !time_is_digits => true,
             (Some(Class::Time), Some(Class::Text(text))) => !ends_with_digit(text),
             (Some(Class::Open), Some(Class::Text(_)) | None) => true,
@@ -156,9 +158,10 @@ fn classify<'a>(pieces: &'a [Component], classes: &mut Vec<Class<'a>>) -> Result
                 | Component::FormField(_) => Class::Length,
                 _ => Class::Fixed,
             },
-            // No value holds a line feed, and a text within a value that could be a header is refused.
+            // No value contains a line feed, and a text within a value that could be a header is
+            // refused.
             Component::HeadersListedIn(_) => Class::Fixed,
-            // The token tells their names, and no value holds the line feed behind it.
+            // The token signs their names, and no value contains the line feed after it.
             #[cfg(feature = "jwt")]
             Component::ListedHeaders => Class::Fixed,
             Component::Id
@@ -240,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_time_that_is_not_all_digits_has_a_certain_beginning() {
-        // Twitch, whose id has no length.
+        // Twitch, whose id has no fixed length.
         let pieces = [Id, Timestamp, Body];
         let touching = prove(&pieces, false, false).unwrap();
         assert!(touching.body_begins && !touching.body_follows_digits);
@@ -287,7 +290,7 @@ mod tests {
         assert!(prove(&pieces, true, false).is_err());
         assert!(prove(&pieces, true, true).is_ok());
         assert!(prove(&[SortedForm, Timestamp], true, true).is_err());
-        // Plivo: whichever cut it is, it is the same event.
+        // Plivo: every split is the same event.
         let plivo = [PublicUrl, SortedForm, text("."), Component::header("nonce")];
         assert!(prove(&plivo, true, true).is_ok());
         assert!(prove(&plivo, true, false).is_err());

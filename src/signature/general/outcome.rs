@@ -1,4 +1,4 @@
-//! What a check comes to.
+//! The result of a check.
 
 use std::borrow::Cow;
 
@@ -7,18 +7,18 @@ use crate::digest::Digest;
 use crate::encoding::MAC_LEN;
 use crate::secret::KeyIds;
 
-/// What a right signature proves.
+/// The facts that a right signature proves.
 pub(in crate::signature) struct Outcome {
     pub(in crate::signature) keys: KeyIds,
     pub(in crate::signature) signed_at: Option<UnixTime>,
     pub(in crate::signature) id: Option<String>,
 }
 
-/// The first content that was judged: it tells one stale delivery from another.
+/// The first content that was judged: it identifies a stale delivery.
 pub(super) enum First<'a> {
     /// Its MAC, or its hash.
     Tag(Vec<u8>),
-    /// All of it: it is hashed only where somebody asks.
+    /// All of it: it is hashed only on demand.
     #[cfg_attr(
         not(feature = "asymmetric"),
         expect(dead_code, reason = "of those with public keys alone")
@@ -36,15 +36,15 @@ impl First<'_> {
     }
 }
 
-/// As many bytes as tell one content from another.
+/// Enough bytes to distinguish contents.
 pub(super) fn short(tag: &[u8]) -> [u8; MAC_LEN] {
     let mut bytes = [0; MAC_LEN];
     bytes.iter_mut().zip(tag).for_each(|(to, from)| *to = *from);
     bytes
 }
 
-/// The id of an event that is known by what is signed: the content itself where it is a short text,
-/// else its SHA-256.
+/// The id of an event that is identified by its signed content: the content itself if it is a short
+/// text, otherwise its SHA-256.
 pub(super) fn name_of(content: &[u8], hashes: bool) -> String {
     let plain = content.iter().all(|byte| matches!(byte, b' '..=b'~'));
     match std::str::from_utf8(content) {

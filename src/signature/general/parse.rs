@@ -1,4 +1,4 @@
-//! A scheme of the wider model, from what its builder was told.
+//! Builds a scheme of the wider model from its builder's settings.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::signature::algorithm::Algorithm;
 use crate::signature::component::{Component, Demand};
 use crate::signature::place::Place;
 
-/// What a builder holds.
+/// The settings of a builder.
 pub(in crate::signature) struct Parsed<'b> {
     pub(in crate::signature) settings: &'b Settings,
     pub(in crate::signature) layout: Layout,
@@ -28,12 +28,12 @@ pub(in crate::signature) struct Parsed<'b> {
     pub(in crate::signature) content: &'b [Component],
 }
 
-/// As in the first edition: what a stranger can make us compare.
+/// As in the first edition: bounds how much a stranger can make the receiver compare.
 const MAX_CANDIDATES: usize = 64;
-/// Each costs as much as thousands of comparisons. A sender signs with one key, or with two while it
-/// changes them.
+/// Each costs as much as thousands of comparisons. A sender signs with one key, or with two during
+/// a rotation.
 const MOST_SIGNATURES: usize = 2;
-/// Proxies on the way may have signed the message too.
+/// Proxies may also have signed the message.
 #[cfg(feature = "asymmetric")]
 const MOST_MESSAGE_SIGNATURES: usize = 4;
 
@@ -249,7 +249,7 @@ fn at(place: &Place) -> Result<At, Refused> {
     })
 }
 
-/// What a content must have, and must not.
+/// Refuses a content that lacks a required piece or has a forbidden one.
 fn check(
     pieces: &[Component],
     proof: Proof,
@@ -266,7 +266,7 @@ fn check(
         time.is_some_and(|time| time.at.as_ref().is_some_and(|at| !at.headers().is_empty()));
     match (time.is_some(), holds(&Component::Timestamp)) {
         (true, false) if in_body && covers_body => {}
-        // The list must name the header that it stands in.
+        // The list must name the header that contains it.
         (true, false) if lists_headers && stands_in_header => {}
         (true, false) => return Err("the timestamp is read but not signed".into()),
         (false, true) => return Err("the timestamp is signed but not read".into()),
@@ -321,7 +321,7 @@ fn is_or_holds(piece: &Component, wanted: &Component) -> bool {
         }
 }
 
-/// Whether the whole body hangs on it.
+/// Whether it depends on the whole body.
 fn covers_body(piece: &Component) -> bool {
     matches!(
         piece,
@@ -332,12 +332,12 @@ fn covers_body(piece: &Component) -> bool {
     )
 }
 
-/// Whether people's words may stand in it.
+/// Whether it may contain free text.
 fn holds_words(piece: &Component) -> bool {
     covers_body(piece) || matches!(piece, Component::CompactMember(_))
 }
 
-/// What all of these contents cover.
+/// The coverage that all of these contents share.
 fn coverage(contents: &[&[Component]]) -> Coverage {
     if contents.is_empty() {
         return Coverage::Connection;

@@ -1,4 +1,4 @@
-//! Signatures, time and id, where they stand.
+//! Reads signatures, time and id from their places.
 
 use std::borrow::Cow;
 
@@ -8,26 +8,26 @@ use crate::clock::UnixTime;
 use crate::joined::once;
 use crate::signature::error::{SignatureError, SignatureErrorKind as Kind};
 
-/// Longest id that is looked at, and longest token.
+/// The longest accepted id and token.
 const MAX_ID: usize = 256;
 const MAX_TOKEN: usize = 1024;
 const MAX_CANDIDATES: usize = 64;
 
-/// What was read so far.
+/// The values that were read so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Read {
     pub(super) candidates: Vec<Vec<u8>>,
-    /// As it was written, and the time that it tells.
+    /// The time as written, and its value.
     pub(super) time: Option<(Vec<u8>, UnixTime)>,
     pub(super) id: Option<Vec<u8>>,
-    /// The name of the key that has signed.
+    /// The name of the signing key.
     pub(super) key_id: Option<Vec<u8>>,
     /// The signatures of a message, which name their keys themselves.
     #[cfg(feature = "asymmetric")]
     pub(super) messages: Vec<crate::message_signature::Candidate>,
 }
 
-/// What one text tells.
+/// The values in one text.
 struct Taken {
     candidates: Vec<Vec<u8>>,
     time: Option<(Vec<u8>, UnixTime)>,
@@ -50,7 +50,7 @@ impl General {
         }
     }
 
-    /// Reads what stands in the head.
+    /// Reads the values in the head.
     pub(super) fn read_head(&self, head: &HeadParts) -> Result<Read, SignatureError> {
         let mut read = Read::default();
         #[cfg(feature = "asymmetric")]
@@ -71,7 +71,7 @@ impl General {
                 {
                     refused.get_or_insert_with(|| Self::error(kind, place));
                 }
-                // A token may be any text, of lines that were joined too.
+                // A token may be any text, including one of joined lines.
                 if self.proof == Proof::Token
                     && let Some(Ok(taken)) = once(&text).map(|text| self.take(text))
                 {
@@ -115,7 +115,7 @@ impl General {
         Ok(())
     }
 
-    /// One that is there several times counts once.
+    /// A signature that occurs several times counts once.
     fn count(&self, read: &mut Read) -> Result<(), SignatureError> {
         if self.most_signatures < MAX_CANDIDATES && read.candidates.len() > 1 {
             let mut seen: Vec<Vec<u8>> = Vec::new();
@@ -132,7 +132,7 @@ impl General {
         }
     }
 
-    /// Reads what stands in the body.
+    /// Reads the values in the body.
     pub(super) fn read_body(
         &self,
         body: &BodyParts,
@@ -187,7 +187,7 @@ impl General {
             .into_owned())
     }
 
-    /// The signatures of one text, and what stands beside them.
+    /// The signatures in one text, and the values next to them.
     fn take(&self, text: &[u8]) -> Result<Taken, Kind> {
         let spelled = self.layout.split(text)?;
         let time = spelled.time.map(|text| self.parse_time(text)).transpose()?;
@@ -211,7 +211,7 @@ impl General {
         }
     }
 
-    /// A token as it stands, or what it spells in base64 where that is how it is written.
+    /// A token as written, or decoded if the scheme uses base64.
     fn token(&self, text: &[u8]) -> Option<Vec<u8>> {
         if text.is_empty() || text.len() > MAX_TOKEN {
             return None;

@@ -1,4 +1,4 @@
-//! Tokens that both know, where a scheme has them for signatures.
+//! Shared tokens, if a scheme uses them for signatures.
 
 use subtle::ConstantTimeEq;
 
@@ -7,8 +7,8 @@ use crate::digest::Digest;
 use crate::secret::{Matching, SigningKey, SigningSecret};
 
 impl General {
-    /// Notes which keys are one of the tokens that a delivery shows, and tells the hash of the first key.
-    /// Where a token stands in each item of a list, each must be a key, or none counts. Every token is
+    /// Records which keys equal one of the tokens in a delivery, and returns the hash of the first
+    /// key. If each item of a list has a token, each must be a key, or none counts. Every token is
     /// compared with every key, by their hashes and in constant time.
     pub(super) fn judge_shared_tokens<'k>(
         &self,

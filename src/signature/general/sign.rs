@@ -1,4 +1,4 @@
-//! Signs as a sender of the wider model does.
+//! Signs like a sender of the wider model.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::head::RequestHead;
 use crate::secret::Material;
 use crate::signature::component::{Component, Demand};
 
-/// A request that is to be signed.
+/// A request to sign.
 #[derive(Debug, Clone)]
 pub(crate) struct Outgoing {
     pub(crate) method: Method,
@@ -52,7 +52,7 @@ impl<'a> Said<'a> {
 }
 
 impl General {
-    /// Signs `signed` and tells `told`, which is the same unless a test wants it otherwise. `spoil`
+    /// Signs `signed` and sends `told`, which is equal unless a test needs a difference. `spoil`
     /// changes one bit of the signature.
     pub(in crate::signature) fn seal(
         &self,
@@ -114,7 +114,7 @@ impl General {
         self.put(out, place, &text)
     }
 
-    /// What a token leaves out.
+    /// The content that a token omits.
     #[cfg(all(feature = "jwt", feature = "testing"))]
     fn detached(&self, out: &Outgoing, listed: &str) -> Result<Vec<u8>, String> {
         let request = RequestHead::new(&out.method, &out.uri, &out.headers);
@@ -136,7 +136,7 @@ impl General {
         Ok(pieces.unwrap_or_default().concat())
     }
 
-    /// The signature of what would be sent.
+    /// The signature of the content that would be sent.
     fn tag(&self, material: &Material, out: &Outgoing, said: Said<'_>) -> Result<Vec<u8>, String> {
         let secret = match material {
             Material::Secret(secret) => secret.bytes(),
@@ -175,7 +175,7 @@ impl General {
         Err("no content of the scheme fits this request".into())
     }
 
-    /// Adds the parameters and headers that the content reads and that are not there.
+    /// Adds the missing parameters and headers that the content reads.
     fn complete(&self, out: &mut Outgoing, said: Said<'_>) -> Result<(), String> {
         let Some(content) = self.contents.first() else {
             return Ok(());
@@ -294,7 +294,7 @@ fn with_parameter(uri: &Uri, name: &str, text: &str) -> Result<Uri, String> {
     Uri::from_parts(parts).map_err(|_| "what it signs cannot stand in a query".to_owned())
 }
 
-/// The body with this member in it, where `list` is that of its only element.
+/// The body with this member added, where `list` is the array of its only element.
 fn with_member(
     body: &[u8],
     list: Option<&str>,
@@ -323,7 +323,7 @@ fn with_each_member(body: &[u8], list: &str, pointer: &str, text: &str) -> Resul
     serde_json::to_vec(&whole).map_err(|_| refused())
 }
 
-/// Sets the member at this pointer; what was a number stays one.
+/// Sets the member at this pointer; a number stays a number.
 fn set(mut place: &mut serde_json::Value, pointer: &str, text: &str) -> Option<()> {
     for name in pointer.split('/').skip(1) {
         let object = place.as_object_mut()?;

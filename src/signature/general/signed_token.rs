@@ -1,4 +1,4 @@
-//! Tokens that are a JWS, where a scheme has them for signatures.
+//! JWS tokens, if a scheme uses them for signatures.
 
 #[cfg(feature = "testing")]
 use super::At;
@@ -13,20 +13,20 @@ use crate::signature::error::{SignatureError, SignatureErrorKind as Kind, Stale}
 use crate::signature::public_url::PublicUrl;
 
 impl General {
-    /// The text of a token, if it has the form of one by the rules.
+    /// The text of a token, if it has the form that the rules demand.
     pub(super) fn jws_token(&self, text: &[u8]) -> Option<Vec<u8>> {
         let token = Token::parse(text)?;
         let allowed = self.jws.as_ref().is_some_and(|jws| jws.allows(&token));
         allowed.then(|| text.to_vec())
     }
 
-    /// Notes which key the token names, where the rules say that it does.
+    /// Records the key that the token names, if the rules use it.
     pub(super) fn name_key(&self, read: &mut Read) -> Result<(), SignatureError> {
         let Some(jws) = self.jws.as_ref().filter(|jws| jws.names_key()) else {
             return Ok(());
         };
         let token = read.candidates.first().and_then(|text| Token::parse(text));
-        // One that names none may be signed with any of a few.
+        // A token without a name may be signed with any of a few keys.
         if let Some(name) = token.and_then(|token| jws.key_name(&token)) {
             let unread = |_| SignatureError::new(Kind::MissingContent);
             read.key_id = Some(check_id(name.into_bytes()).map_err(unread)?);
@@ -34,7 +34,7 @@ impl General {
         Ok(())
     }
 
-    /// The headers that the token lists, where the rules say that it does.
+    /// The headers that the token lists, if the rules use the list.
     pub(super) fn listed_by_token(&self, read: &Read) -> Result<String, SignatureError> {
         let Some(jws) = self.jws.as_ref().filter(|jws| jws.lists_headers()) else {
             return Ok(String::new());
@@ -50,7 +50,7 @@ impl General {
         self.places.iter().any(|at| matches!(at, At::Body))
     }
 
-    /// The verdict over a token: its signature first, then its claims, and their times last.
+    /// The verdict on a token: its signature first, then its claims, and their times last.
     pub(super) fn judge_token<'k>(
         &self,
         read: &Read,

@@ -1,4 +1,4 @@
-//! What a delivery says, for who looks for pieces in it.
+//! Reads the pieces of a content from a delivery.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -13,14 +13,14 @@ use crate::head::RequestHead;
 use crate::joined::once;
 use crate::signature::error::SignatureErrorKind as Kind;
 
-/// Longest text that is looked at where it is neither body nor URL.
+/// The longest accepted text apart from body and URL.
 const MAX_TEXT: usize = 16 * 1024;
-/// More fields of a form are work for strangers to cause.
+/// More fields would let strangers cause work.
 const MAX_FIELDS: usize = 4096;
-/// As many tokens as candidates of a signature.
+/// The same limit as for candidates of a signature.
 const MAX_IN_EACH: usize = 64;
 
-/// The parts of a head that a scheme reads, to be kept until the body is there.
+/// The parts of a head that a scheme reads, stored until the body is available.
 #[derive(Debug, Clone)]
 pub(super) struct HeadParts {
     pub(super) method: Method,
@@ -43,7 +43,7 @@ impl HeadParts {
         }
     }
 
-    /// With every header that there is.
+    /// Stores every header.
     pub(super) fn whole(head: RequestHead<'_>) -> Self {
         Self {
             method: head.method().clone(),
@@ -52,8 +52,7 @@ impl HeadParts {
         }
     }
 
-    /// The same, with each header once that holds several lines alike which were joined; `None` where none
-    /// does.
+    /// The same, with joined equal lines of a header reduced to one; `None` if no header has such lines.
     pub(super) fn apart(&self) -> Option<Self> {
         let mut apart = None;
         for (name, value) in &self.headers {
@@ -71,18 +70,18 @@ impl HeadParts {
 pub(super) struct BodyParts {
     /// The texts of the members that are read, in the order of their pointers.
     members: Vec<Option<String>>,
-    /// Those that count as compact JSON.
+    /// The members that are read as compact JSON.
     compact: Vec<Option<Vec<u8>>>,
-    /// The texts that stand in each item of a list, each once.
+    /// The distinct texts in the items of a list.
     pub(super) in_each: BTreeSet<String>,
     fields: Vec<(String, String)>,
-    /// The body, where it is the token.
+    /// The body, if it is the token.
     #[cfg(feature = "jwt")]
     whole: Option<String>,
 }
 
 impl BodyParts {
-    /// Reads what the scheme wants of this body: nothing, mostly.
+    /// Reads the parts of this body that the scheme needs: usually none.
     pub(super) fn of(general: &General, body: &[u8]) -> Result<Self, Kind> {
         let mut parts = Self::default();
         #[cfg(feature = "jwt")]
@@ -139,17 +138,18 @@ impl BodyParts {
         self.compact.get(place)?.as_deref()
     }
 
-    /// The one value of this field.
+    /// The only value of this field.
     pub(super) fn field(&self, name: &str) -> Result<Option<&str>, Kind> {
         one((self.fields.iter())
             .filter(|(other, _)| other == name)
             .map(|(_, value)| &**value))
     }
 
-    /// The fields as [`Component::SortedForm`](crate::signature::Component::SortedForm) has them.
+    /// The fields in the form of
+    /// [`Component::SortedForm`](crate::signature::Component::SortedForm).
     pub(super) fn sorted(&self) -> String {
         let mut fields: Vec<_> = self.fields.iter().collect();
-        // By the units of UTF-16, as JavaScript sorts.
+        // Sorted by UTF-16 code units, as in JavaScript.
         let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
         fields.sort_by_cached_key(|(name, value)| (units(name), units(value)));
         fields.dedup();
@@ -162,7 +162,7 @@ impl BodyParts {
     }
 }
 
-/// The texts of this member in each item of the list, each once. Every item has one.
+/// The distinct texts of this member in the items of the list. Every item has one.
 fn in_each(list: &Lookup, member: &Lookup, body: &[u8]) -> Result<BTreeSet<String>, Kind> {
     let one = |lookup: &Lookup, json: &[u8]| {
         let found = lookup.raw(json).map_err(|_| Kind::MissingContent)?;
@@ -195,7 +195,7 @@ fn only(list: Option<&[u8]>) -> Result<Vec<u8>, Kind> {
     }
 }
 
-/// The value of a header that stands once, or several times alike.
+/// The value of a header that occurs once, or several times with equal values.
 pub(super) fn header<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
@@ -214,7 +214,7 @@ pub(super) fn header<'h>(
     }
 }
 
-/// The one value of this parameter, decoded.
+/// The only value of this parameter, decoded.
 pub(super) fn parameter<'q>(uri: &'q Uri, name: &str) -> Result<Option<Cow<'q, str>>, Kind> {
     let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let value = one(query
@@ -235,7 +235,7 @@ fn one<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Result<Option<T>, K
 }
 
 impl At {
-    /// The texts that stand in this place of the head: one, or where several may stand, each.
+    /// The texts in this place of the head: one, or all of them if several are allowed.
     pub(super) fn in_head<'h>(
         &self,
         headers: &'h HeaderMap,
@@ -265,7 +265,7 @@ impl At {
         }
     }
 
-    /// The text that stands in this place of the body.
+    /// The text in this place of the body.
     pub(super) fn in_body(
         &self,
         general: &General,
@@ -281,7 +281,7 @@ impl At {
     }
 }
 
-/// What stands in one line, or in several that were joined with commas and are alike.
+/// The value of one line, or of several equal lines that were joined with commas.
 pub(super) fn or_once<T, E>(text: &[u8], read: impl Fn(&[u8]) -> Result<T, E>) -> Result<T, E> {
     read(text).or_else(|error| match once(text) {
         Some(first) => read(first),

@@ -1,4 +1,5 @@
-//! The wider model against what senders have published, and against itself with a byte changed.
+//! The wider model against vectors that senders have published, and against copies with one byte
+//! changed.
 
 #[cfg(all(feature = "asymmetric", feature = "testing"))]
 mod arithmetic;
@@ -49,7 +50,7 @@ impl Sent<'_> {
 
 fn key(text: &str) -> SigningSecret {
     SigningSecret::from_bytes(text.as_bytes()).unwrap_or_else(|_| {
-        // Published secrets can be shorter than any that is in use.
+        // Published secrets can be shorter than the minimum in use.
         SigningSecret::prepare_short(text.as_bytes()).unwrap()
     })
 }

@@ -26,7 +26,7 @@ use std::pin::Pin;
 #[cfg(feature = "asymmetric")]
 use tokio::time::Instant;
 
-/// A check under way: the head is read, the body is not there yet.
+/// A check in progress: the head was read, the body is not yet available.
 pub(in crate::signature) struct Check {
     general: Arc<General>,
     keys: Keys,
@@ -36,7 +36,7 @@ pub(in crate::signature) struct Check {
     now: UnixTime,
 }
 
-/// The keys of a check: those of its ring when it began, or where they are looked up.
+/// The keys of a check: those of its ring when it began, or the source to look them up in.
 enum Keys {
     Ring(Arc<[SigningKey]>),
     #[cfg(feature = "asymmetric")]
@@ -44,7 +44,7 @@ enum Keys {
 }
 
 impl Check {
-    /// Checks what the head tells.
+    /// Checks the values in the head.
     pub(in crate::signature) fn begin(
         general: &Arc<General>,
         keys: &KeyRing,
@@ -64,7 +64,7 @@ impl Check {
         let keys = Keys::of(keys, |key| key.is_active(now) && general.takes(key))?;
         #[cfg(feature = "asymmetric")]
         if general.proof == Proof::Message && matches!(keys, Keys::Ring(_)) {
-            // Each signature says itself which key of the ring it is by.
+            // Each signature names its own key of the ring.
             read.key_id = None;
         }
         Ok(Self {
@@ -95,7 +95,7 @@ impl Check {
         general.read_body(&parts, &mut read)?;
         #[cfg(feature = "asymmetric")]
         let source = keys.source();
-        // Keys that prove nothing may have been replaced where they come from.
+        // If no key matches, the source may have replaced them.
         #[cfg(feature = "asymmetric")]
         let doubt = |read: &Read| {
             if let Some((source, id)) = source.as_ref().zip(name_in(read.key_id.as_deref())) {
@@ -247,7 +247,7 @@ impl Check {
 }
 
 impl Check {
-    /// What has to be waited for before the verdict, once the whole body is there.
+    /// The keys to fetch before the verdict, once the whole body is available.
     #[cfg(feature = "asymmetric")]
     pub(in crate::signature) fn wanted(
         &self,
@@ -276,7 +276,7 @@ impl Keys {
         }
     }
 
-    /// Where they come from, if that is elsewhere.
+    /// The key source, if there is one.
     #[cfg(feature = "asymmetric")]
     fn source(&self) -> Option<Arc<dyn KeyLookup>> {
         match self {
@@ -285,7 +285,7 @@ impl Keys {
         }
     }
 
-    /// Those that may have signed, where the delivery says so.
+    /// The keys that may have signed, if the delivery names one.
     fn named(self, id: Option<&[u8]>) -> Result<Arc<[SigningKey]>, SignatureError> {
         match self {
             Self::Ring(keys) => Ok(match id.and_then(|id| std::str::from_utf8(id).ok()) {
@@ -308,7 +308,7 @@ impl Keys {
     }
 }
 
-/// Where a delivery names no key, it asks for all that there are.
+/// The name of a key to query; a delivery without one needs all keys.
 #[cfg(feature = "asymmetric")]
 fn name_in(id: Option<&[u8]>) -> Option<&str> {
     id.map_or(Some(""), |id| std::str::from_utf8(id).ok())
@@ -328,12 +328,12 @@ impl General {
     }
 }
 
-/// The bytes of a secret; those that take none ask for none.
+/// The bytes of a secret; algorithms without a secret ignore them.
 fn bytes_of(key: &SigningKey) -> &[u8] {
     key.secret().map_or(b"", SigningSecret::bytes)
 }
 
-/// The pieces as one text, which is not copied where it is one.
+/// The pieces as one text, not copied if there is only one piece.
 #[cfg(feature = "asymmetric")]
 fn joined<'a>(mut pieces: Vec<Cow<'a, [u8]>>) -> Cow<'a, [u8]> {
     match pieces.len() {
@@ -342,7 +342,7 @@ fn joined<'a>(mut pieces: Vec<Cow<'a, [u8]>>) -> Cow<'a, [u8]> {
     }
 }
 
-/// Whether this key has made one of these signatures: once one is right, no other is looked at.
+/// Whether this key made one of these signatures; the check stops at the first match.
 #[cfg(feature = "asymmetric")]
 fn made_by(
     key: &SigningKey,
@@ -354,7 +354,7 @@ fn made_by(
         .is_some_and(|key| (candidates.iter()).any(|it| key.verify(algorithm, message, it)))
 }
 
-/// Whether one of these is it. Each is compared, in constant time.
+/// Whether one of these equals the tag. Each is compared, in constant time.
 fn matches(tag: &[u8], candidates: &[Vec<u8>]) -> bool {
     (candidates.iter()).fold(false, |any, candidate| {
         any | bool::from(candidate.ct_eq(tag))

@@ -1,4 +1,4 @@
-//! How signatures are spelled, from what the builder of a scheme was told.
+//! Builds the layout of signatures from the builder's settings.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What the builder of a scheme says in the wider model.
+//! Setters of a scheme's builder for the wider model.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::super::scheme::SchemeBuilder;
 use crate::encoding::Encoding;
 
 impl SchemeBuilder {
-    /// How the signature is made. HMAC-SHA256 unless set.
+    /// Sets the algorithm. HMAC-SHA256 unless set.
     ///
     /// ```
     /// use tower_webhook::signature::{Algorithm, Scheme};
@@ -28,13 +28,13 @@ impl SchemeBuilder {
         self
     }
 
-    /// A signature may stand in this place too: one that is right is enough.
+    /// Also accepts a signature in this place: one right signature is enough.
     ///
     /// ```
     /// use tower_webhook::Encoding;
     /// use tower_webhook::signature::{Component, Place, Scheme, TimeFormat};
     ///
-    /// // As Box signs, with the old key and the new one.
+    /// // Box signs with the old key and the new one.
     /// let scheme = Scheme::builder("box-signature-primary")
     ///     .or_at(Place::header("box-signature-secondary"))
     ///     .single("", Encoding::Base64)
@@ -49,8 +49,8 @@ impl SchemeBuilder {
         self
     }
 
-    /// The header may stand on several lines that differ, each with a signature: one that is right
-    /// is enough. Otherwise that is refused.
+    /// Allows several different lines of the header, each with a signature: one right signature is
+    /// enough. Otherwise such a header is refused.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -65,7 +65,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// The prefix of a signature may be left out.
+    /// Allows a signature without its prefix.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -81,20 +81,20 @@ impl SchemeBuilder {
         self
     }
 
-    /// The timestamp stands in this place, written so.
+    /// Reads the timestamp from this place, in this format.
     pub fn timestamp_at(mut self, place: Place, format: TimeFormat) -> Self {
         self.settings.time_place = Some(place);
         self.settings.time_format = format;
         self
     }
 
-    /// How the timestamp is written. In seconds unless set.
+    /// Sets the format of the timestamp. In seconds unless set.
     pub fn time_format(mut self, format: TimeFormat) -> Self {
         self.settings.time_format = format;
         self
     }
 
-    /// The delivery's id stands in this place.
+    /// Reads the delivery's id from this place.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -113,34 +113,34 @@ impl SchemeBuilder {
         self
     }
 
-    /// What stands between two pairs, or two entries of a list: a comma between pairs and a blank
-    /// between entries unless set.
+    /// Sets the separator of pairs or of list entries: a comma between pairs and a space between
+    /// entries unless set.
     pub fn separator(mut self, separator: char) -> Self {
         self.settings.separator = u8::try_from(separator).ok();
         self
     }
 
-    /// The sender writes a blank behind what stands between two pairs. A reader needs none.
+    /// The sender writes a space after the separator of two pairs. A reader needs none.
     #[cfg(feature = "senders")]
     pub(crate) fn blank_behind_separator(mut self) -> Self {
         self.settings.blank_behind_separator = true;
         self
     }
 
-    /// The header is the timestamp and, behind commas, one signature or more.
+    /// Reads the header as the timestamp and one or more signatures, separated by commas.
     pub fn positional(mut self, encoding: Encoding) -> Self {
         self.settings.positional = true;
         self.encoding = encoding;
         self
     }
 
-    /// This may be what was signed too, where the first content is not. It costs a hash for each key.
+    /// Adds an alternative for the signed content, if the first content does not match. It costs a hash for each key.
     ///
     /// ```
     /// use tower_webhook::Encoding;
     /// use tower_webhook::signature::{Component, Scheme, TimeFormat};
     ///
-    /// // As Mercado Pago signs a parameter of the query, as it stands or in lower case.
+    /// // Mercado Pago signs a query parameter, unchanged or in lower case.
     /// let signed = |id: Component| {
     ///     let request = [Component::literal(";request-id:"), Component::header("x-request-id")];
     ///     [Component::literal("id:"), id, Component::optional(request), Component::literal(";ts:"), Component::Timestamp]
@@ -162,16 +162,18 @@ impl SchemeBuilder {
         self
     }
 
-    /// What is signed is the event's [id](crate::signature::Verified::id): the content as it stands where it is
-    /// a short text, else its SHA-256. For signatures that do not cover the body, and for contents
-    /// whose pieces could be cut elsewhere: another reading is then the same event.
+    /// Uses the signed content as the event's [id](crate::signature::Verified::id): the content
+    /// itself if it is a short text, otherwise its SHA-256.
+    ///
+    /// This is for signatures that do not cover the body, and for contents whose pieces could be
+    /// split elsewhere: another reading is then the same event.
     pub fn content_is_id(mut self) -> Self {
         self.settings.content_is_id = true;
         self
     }
 
-    /// The body must be JSON that begins with a bracket, or the delivery is refused: for senders that
-    /// have other texts signed by the same key, such as challenges.
+    /// Demands a body of JSON that begins with a bracket: for senders that sign other texts with
+    /// the same key, such as challenges.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -186,7 +188,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// The URL that the sender was given, where that is signed.
+    /// Sets the URL that the sender was given, if the signature covers it.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -205,7 +207,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// Members are those of the only element of the array at this pointer. A longer array is refused.
+    /// Reads members from the only element of the array at this pointer. A longer array is refused.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -225,8 +227,8 @@ impl SchemeBuilder {
         self
     }
 
-    /// The name of the key that has signed stands here: of a [`KeySource`](crate::keys::KeySource)
-    /// that key is asked for, of a ring the key of this name is taken, if it has one.
+    /// Reads the name of the signing key from this place. A [`KeySource`](crate::keys::KeySource)
+    /// is queried for that key; from a ring, the key of this name is used, if there is one.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -247,8 +249,8 @@ impl SchemeBuilder {
         self
     }
 
-    /// What stands there is base64 of a JSON object that holds the signature, spelled so, and the name of the key
-    /// that has signed, at these pointers. Its other members are passed over: the scheme says how it is made.
+    /// Reads base64 of a JSON object with the signature, in this encoding, and the name of the key
+    /// at these pointers. Its other members are ignored: the scheme determines the algorithm.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -274,8 +276,8 @@ impl SchemeBuilder {
         self
     }
 
-    /// A delivery with more signatures than this is refused before one is looked at. 64 unless set,
-    /// and 2 where they are proved by public keys, for each then costs much.
+    /// Refuses a delivery with more signatures than this before checking any. 64 unless set, and 2
+    /// if they are verified by public keys, because each is then expensive.
     ///
     /// ```
     /// use tower_webhook::Encoding;
@@ -295,7 +297,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// What stands before the signature is taken in any case, such as `Bearer `.
+    /// Accepts the prefix of the signature in any case, such as `Bearer `.
     #[cfg(feature = "jwt")]
     pub(crate) fn any_case_prefix(mut self) -> Self {
         self.settings.any_case_prefix = true;

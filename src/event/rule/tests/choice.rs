@@ -6,7 +6,7 @@ fn orders_for(ours: &[&str]) -> EventRule {
     orders().only_for("/to|/For", ours.iter().copied()).unwrap()
 }
 
-/// What is said of an order with these members, or that it is taken.
+/// The error for an order with these members, or that it is accepted.
 fn said(rule: &EventRule, members: &str) -> String {
     let body = format!(r#"{{"OrderId":1,"Status":"PAID"{members}}}"#);
     match identify(rule, &body) {
@@ -32,7 +32,7 @@ fn an_event_is_anothers_only_where_it_names_another() {
         (r#""ACCT_1""#, others),
         ("8", others),
         ("false", others),
-        // It may name us as well.
+        // It may name this receiver as well.
         (r#"["acct_1","acct_2"]"#, unread),
         (r#"{"id":"acct_1"}"#, unread),
         ("7.0", unread),
@@ -64,7 +64,7 @@ fn an_event_is_filtered_only_where_its_type_can_be_read() {
     }
 }
 
-/// Else events of every type would be handled where no list is.
+/// Otherwise events of every type would be handled if there is no list.
 #[test]
 fn types_are_chosen_only_where_each_event_tells_its_own() {
     let typed = || orders().types_at("/type").unwrap();

@@ -1,4 +1,4 @@
-//! How a member is read: what counts as an id, what is refused, and what nobody reads.
+//! How a member is read: which values count as an id, which are refused, and which are ignored.
 
 use super::*;
 use crate::clock::UnixTime;
@@ -71,7 +71,7 @@ fn what_could_be_read_in_two_ways_is_refused() {
     refuses("<xml/>", "the body is not JSON");
 }
 
-/// A body of which only what does not count is odd is read; what is odd on the way is refused.
+/// A body that is invalid only in ignored parts is read; an invalid part on the path is refused.
 #[test]
 fn odd_bodies_are_read_where_nobody_reads_what_is_odd() {
     let rule = EventRule::members([Shape::new("event", ["/data/id"]).unwrap()]).unwrap();
@@ -108,7 +108,7 @@ fn odd_bodies_are_read_where_nobody_reads_what_is_odd() {
     }
 }
 
-/// A member that another shape would read is none of this one's business.
+/// A member that only another shape reads does not affect this one.
 #[test]
 fn what_only_another_shape_reads_may_be_there_twice() {
     let account = Shape::new("account", ["/urn"])
@@ -133,7 +133,7 @@ fn what_only_another_shape_reads_may_be_there_twice() {
     );
     let twice = Err(Kind::DuplicateMember);
     assert_eq!(read(r#"{"urn":"u","kind":1,"data":1,"data":2}"#), twice);
-    // Which shape it has must be sure.
+    // The shape of a body must be certain.
     assert_eq!(read(r#"{"urn":"u","kind":1,"kind":null,"tx":"t"}"#), twice);
 }
 

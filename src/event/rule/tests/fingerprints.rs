@@ -1,4 +1,4 @@
-//! What the fingerprint of an event follows from, and that it never changes.
+//! The input of an event's fingerprint, which never changes.
 
 use super::*;
 
@@ -27,7 +27,7 @@ fn the_fingerprint_is_what_the_event_means() {
     assert_ne!(of(r#","Amount":1"#), of(r#","Kind":1"#));
 }
 
-/// What a store holds must be found again: these were computed by a few lines of Python, from the
+/// Stored fingerprints must stay valid. These were computed by a few lines of Python, from the
 /// table in `canonical.rs` and with `json`, `decimal` and `hashlib`.
 #[test]
 fn fingerprints_never_change() {
@@ -54,7 +54,7 @@ fn fingerprints_never_change() {
             "3e09e09e97d1626dd42cc893939de381",
         ),
         (
-            // Strings about as long as what is copied at once, and as a length of one byte.
+            // Strings about as long as one copy step, and as the largest one-byte length.
             &format!(
                 r#","Kind":["{}","{}","{}","{}",{{"{p32}b":null,"{p32}a":null,"{p128}b":true,"{p128}a":false}}]"#,
                 n(31),
@@ -77,7 +77,7 @@ fn fingerprints_never_change() {
     }
 }
 
-/// What has no canonical form means its bytes; what is no text, the whole body's.
+/// A value without a canonical form means its bytes; one that is not text means the whole body's.
 #[test]
 fn what_has_no_form_means_its_bytes() {
     let of = |kind: &[u8], note: &str| {
@@ -105,7 +105,7 @@ fn what_has_no_form_means_its_bytes() {
         let is_text = std::str::from_utf8(kind).is_ok();
         assert_eq!(of(kind, "0") == of(kind, "1"), is_text, "{kind:?}");
     }
-    // Nobody can write a form, or bytes under their mark, as a text that means it.
+    // No text can contain a form, or bytes after their mark, and so share its meaning.
     assert_ne!(
         of(br#"{"a":1,"a":1}"#, "0"),
         of(br#""r{\"a\":1,\"a\":1}""#, "0")

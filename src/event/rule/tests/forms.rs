@@ -16,7 +16,7 @@ fn key(rule: &EventRule, body: &[u8]) -> String {
 #[test]
 fn a_field_can_hold_the_event() {
     let rule = ids().or_form_field("payload");
-    // As Python's `urllib.parse.urlencode` writes it, and with other fields around.
+    // As Python's `urllib.parse.urlencode` writes it, alone and among other fields.
     for body in [
         "payload=%7B%22id%22%3A+%22evt+1%22%2C+%22to%22%3A+%22a%26b%22%7D",
         r#"{"id":"evt 1","to":"a&b"}"#,
@@ -51,7 +51,7 @@ fn fields_can_be_the_members_of_the_event() {
         "acme:SM1:+14158675309"
     );
     assert_eq!(key(&rule, b"id=SM%3A1&to=x"), "acme:SM%3A1:x");
-    // What could be read in two ways, or is no text, is no key.
+    // Ambiguous or invalid text is no key.
     assert_eq!(
         key(&rule, b"id=1&to=x&id=2"),
         "/id: there twice, or in an object that is"
@@ -80,7 +80,7 @@ fn the_digest_of_a_form_is_that_of_its_bytes() {
     let rule = EventRule::body().or_form_field("payload");
     // `printf '%s' 'payload=%7B%22id%22%3A7%7D' | openssl dgst -sha256`
     assert_eq!(key(&rule, body), key(&EventRule::body(), body));
-    // Whatever is proved has a digest.
+    // Every proved body has a digest.
     assert!(key(&rule, b"Hello, World!").starts_with("acme:sha256:"));
     let gone = Shape::recognized("gone").only(["id"]);
     let rule = rule.unsigned_id_for(["x-id"], [gone]).unwrap();

@@ -1,4 +1,4 @@
-//! Ids beside the body: in a header, signed or not.
+//! Ids outside the body: in a header, signed or not.
 
 use super::*;
 use crate::event::Fingerprint;
@@ -58,7 +58,7 @@ fn an_unsigned_header_is_the_key_under_an_insecure_name_only() {
     assert_eq!(event.key.to_string(), "72d3162e:1");
     assert_eq!(event.key.encoded(), "acme:72d3162e%3A1");
     assert_eq!(event.fingerprint, Fingerprint::of(b"not JSON"));
-    // A captured body under a new header is a new event: this is what is insecure.
+    // A captured body under a new header is a new event, which makes this rule insecure.
     let replayed = by_header(&[b"2"], b"not JSON").unwrap();
     assert_ne!(replayed.key, event.key);
     // A line that an adapter has repeated is one line.

@@ -1,4 +1,4 @@
-//! Which events a body holds a list of.
+//! Lists of events in a body.
 
 use super::*;
 use crate::clock::UnixTime;
@@ -16,7 +16,7 @@ fn items<'b>(rule: &EventRule, body: &'b str) -> Result<Option<Vec<ItemIdentity<
     rule.identify_items(&provider(), &HeaderMap::new(), body.as_bytes(), 3)
 }
 
-/// The key of each item, or what is wrong with it.
+/// The key of each item, or its error.
 #[track_caller]
 fn keys(rule: &EventRule, body: &str) -> Vec<String> {
     let items = items(rule, body).unwrap().unwrap();
@@ -97,7 +97,7 @@ fn the_list_stands_in_one_of_the_places_that_are_named() {
         items(&EventRule::each("/pix", pix()).unwrap(), "[]"),
         Ok(None)
     );
-    // Without a list there is no event, unless another rule knows one.
+    // Without a list there is no event, unless another rule identifies one.
     for body in ["{}", r#"{"pix":{}}"#, "7"] {
         assert_eq!(items(&rule, body), Ok(None), "{body}");
         let error = identify(&rule, body).unwrap_err().to_string();
@@ -156,7 +156,7 @@ fn what_an_item_means_falls_back_to_its_own_bytes() {
     // `printf '{"a":1}' | openssl dgst -sha256`
     let key = "sha256:015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862";
     assert_eq!(digest(0).key.to_string(), key);
-    // A fingerprint that cannot be read is taken over the item, never over the body around it.
+    // If a fingerprint cannot be read, it is taken over the item, never over the body around it.
     let rule = EventRule::each("/pix", pix()).unwrap();
     let of = |rest: &[u8]| {
         let body = [

@@ -1,4 +1,4 @@
-//! Which shape an event has, and what becomes of one that has none.
+//! The shape of an event, and the handling of one without a shape.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What strangers can have computed: each signature that is put to a curve is counted.
+//! Bounds the computation that strangers can cause: each signature checked on a curve is counted.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -13,7 +13,7 @@ use crate::testing::TestDelivery;
 
 const NOW: UnixTime = UnixTime::from_secs(1_777_899_600);
 
-/// What comes of a delivery with this header, and how many signatures were put to a curve for it.
+/// The verdict on a delivery with this header, and the number of signatures checked on a curve.
 fn judge(sender: &Provider, header: &'static str, text: &str) -> (Result<(), Kind>, usize) {
     let delivery = TestDelivery::new(sender, r#"{"id":"1","data":{"id":"1"}}"#).at(NOW);
     let mut request: Request<Bytes> = delivery.request().unwrap();
@@ -39,7 +39,7 @@ fn no_more_signatures_are_verified_than_the_sender_may_send() {
     let acme = provider::standard_webhooks_v1a(Name::new("acme").unwrap(), key);
     let judge = |text: &str| judge(&acme, "webhook-signature", text);
     assert_eq!(judge("RIGHT"), (Ok(()), 1));
-    // Four are what this sender may send.
+    // This sender may send four.
     assert_eq!(judge(&forged(4)), (Err(Kind::Mismatch), 4));
     assert_eq!(judge(&format!("{} RIGHT", forged(3))), (Ok(()), 4));
     for count in [5, 63, 64, 65] {

@@ -4,8 +4,8 @@ use super::*;
 use SignatureErrorKind::Mismatch;
 #[test]
 fn a_crc_of_the_body_stands_in_decimal() {
-    // 3421780262 is the check value of CRC-32 in the catalogue of parametrised CRC algorithms.
-    // printf 'tx-7|3421780262' | openssl dgst -sha256 -hmac 'a secret of some length'
+    // 3421780262 is the check value of CRC-32 in the catalog of parametrized CRC algorithms. printf
+    // 'tx-7|3421780262' | openssl dgst -sha256 -hmac 'a secret of some length'
     let scheme = || {
         Scheme::builder("x-signature")
             .content([
@@ -143,7 +143,7 @@ fn a_field_of_a_form_holds_the_signature_of_another_field() {
     );
 }
 
-/// As SendGrid signs inbound mail: a time in digits, and a form in parts.
+/// As SendGrid signs inbound mail: a time in digits, and a multipart form.
 #[test]
 fn behind_a_time_in_digits_a_body_begins_with_anything_else() {
     // printf '1777899600--xyz…' | openssl dgst -sha256 -hmac 'a secret of some length'

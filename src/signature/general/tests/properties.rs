@@ -4,7 +4,7 @@ use super::*;
 use crate::signature::general::{Outgoing, Said};
 use crate::signature::signer::Signer;
 
-/// Schemes whose signature covers the body, each in one of the forms that the model knows.
+/// Schemes whose signature covers the body, one for each form of the model.
 fn schemes() -> Vec<SchemeBuilder> {
     let dot = || Component::literal(".");
     let line = || Component::literal("\n");
@@ -81,7 +81,7 @@ proptest! {
         let scheme = schemes().swap_remove(which).build().unwrap();
         let secret = SigningSecret::from_text(&secret).unwrap();
         let signer = Signer::new(scheme.clone(), secret.clone());
-        // One of them wants ten digits.
+        // One of them needs ten digits.
         let now = UnixTime::from_secs(if which == 15 { time.max(1_000_000_000) } else { time });
         let written = signer.scheme.general.as_ref().and_then(|general| {
             general.time.as_ref().map(|time| time.format.print(now))

@@ -130,7 +130,7 @@ fn only_what_a_scheme_allows_stands_twice() {
         sent(scheme(), &[&wrong, right]),
         Err(SignatureErrorKind::RepeatedHeader)
     );
-    // Mollie, while its secret is changed.
+    // Mollie, during a secret rotation.
     assert_eq!(sent(scheme().several_lines(), &[&wrong, right]), Ok(()));
     assert_eq!(
         sent(scheme().several_lines(), &[&wrong, &wrong]),

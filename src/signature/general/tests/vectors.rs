@@ -17,7 +17,7 @@ fn square_signs_its_url_and_the_body() {
     let hooks = "https://webhook.site/webhooks";
     let right = "W3FlCNk5IA3ZQ2LHTWoajvzfaDu/OwY2tNHIHC3IUOA=";
     assert_eq!(sent(hooks, "signature-key", right), Ok(()));
-    // One slash more is another URL.
+    // An additional slash makes another URL.
     let slash = "https://webhook.site/webhooks/";
     assert_eq!(sent(slash, "signature-key", right), Err(Mismatch));
     assert_eq!(sent(hooks, "Ibxx_5AKakO-3qeNVR61Dw", right), Err(Mismatch));
@@ -44,12 +44,12 @@ fn twilio_signs_its_url_and_the_sorted_fields() {
     // The same with the port that Twilio may have written.
     let ported = sent(app, query, form, "kvajT1Ptam85bY51eRf/AJRuM3w=").unwrap();
     assert!(plain.starts_with("sha256:") && plain != ported, "{plain}");
-    // The order in which the fields are sent does not count, nor a field that is there twice.
+    // The order of the fields does not count, and neither does a repeated field.
     let shuffled = "To=%2B18005551212&From=%2B14158675309&Digits=1234&Digits=1234&\
                     Caller=%2B14158675309&CallSid=CA1234567890ABCDE";
     let again = sent(app, query, shuffled, "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
     assert_eq!(again.as_ref(), Ok(&plain));
-    // Where a field is cut elsewhere the signature holds, and it is the same event.
+    // If a field is split elsewhere, the signature still matches, and it is the same event.
     let cut = "CallSid=CA1234567890ABCDECaller%2B14158675309&Digits=1234&From=%2B14158675309&\
                To=%2B18005551212";
     assert_eq!(
@@ -186,7 +186,7 @@ fn box_signs_the_body_and_a_time_with_an_offset_behind_it() {
     assert_eq!(sent(&[], body, "SamplePrimaryKey", at), Err(MissingHeader));
     assert_eq!(sent(&both, body, "SamplePrimaryKey", at + 301), Err(TooOld));
     assert_eq!(sent(&both, body, "SamplePrimaryKey", at - 301), Err(TooNew));
-    // What follows the body must not be taken for the end of it.
+    // Text after the body must not be read as its end.
     let longer = format!("{body}2020-01-01T00:00:00-07:00");
     assert_eq!(
         sent(&both, &longer, "SamplePrimaryKey", at),

@@ -1,4 +1,4 @@
-//! What is signed beside the body.
+//! Signed content other than the body.
 
 use super::*;
 

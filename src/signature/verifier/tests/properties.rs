@@ -1,4 +1,4 @@
-//! What holds for any frames, bytes and headers.
+//! Properties that hold for any frames, bytes and headers.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Two keys side by side, until the old one ends.
+//! Two keys at once, until the old one ends.
 
 use super::*;
 
@@ -17,10 +17,10 @@ fn both_keys_count_during_a_roll_over() {
         "2"
     );
 
-    // A signature that stands twice is right twice over.
+    // A repeated signature matches once.
     assert_eq!(key(format!("t={SIGNED},v1={BY_OLD},v1={BY_OLD}")), "2");
 
-    // The sender signs with both, and both names are told in the order of the ring.
+    // The sender signs with both, and both names are reported in the order of the ring.
     for value in [
         format!("t={SIGNED},v1={BY_OLD},v1={BY_NEW}"),
         format!("t={SIGNED},v1={BY_NEW},v1={BY_OLD}"),
@@ -28,7 +28,7 @@ fn both_keys_count_during_a_roll_over() {
         assert_eq!(key(value), "1,2");
     }
 
-    // The roll-over ends: the old secret expires, then leaves the running ring.
+    // The rotation ends: the old secret expires, then is removed from the running ring.
     let secret = |text| SigningSecret::from_text(text).unwrap();
     let ring = KeyRing::new([
         SigningKey::new("new", secret(NEW)),

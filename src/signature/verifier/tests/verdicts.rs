@@ -1,4 +1,4 @@
-//! What is right, forged or stale, byte by byte.
+//! Right, forged and stale deliveries, byte by byte.
 
 use super::*;
 
@@ -56,7 +56,7 @@ fn forged_and_stale_are_told_apart() {
     assert_eq!(kind(SIGNED + 61), Err(Kind::TooOld));
 }
 
-/// Also where two bytes differ by the same bits: a MAC is compared in words that are put together.
+/// Even if two bytes differ by the same bits: a MAC is compared in words that are combined.
 #[test]
 fn a_signature_that_differs_anywhere_is_none() {
     let right = data_encoding::HEXLOWER.decode(BY_OLD.as_bytes()).unwrap();
@@ -82,7 +82,7 @@ fn the_timestamp_is_signed_as_received() {
     let padded = format!("t=0{SIGNED},v1={ZERO_PADDED}");
     assert_eq!(verdict(&padded, BODY, SIGNED), Err(Kind::InvalidTimestamp));
 
-    // Times at the ends of what nineteen digits hold are right and far away, nothing more.
+    // Times at the limits of nineteen digits are valid but far off, nothing more.
     const OF_ZERO: &str = "65f1da4fca6a2f277970b285319f882233747958fd594aa7018fb6a28942cd11";
     assert_eq!(
         verdict(&format!("t=0,v1={OF_ZERO}"), BODY, SIGNED),
