@@ -98,7 +98,7 @@ pub enum ChallengeAnswer {
     SignedText {
         /// The text before the MAC.
         before: Cow<'static, str>,
-        /// How the MAC is made: with the scheme's algorithm.
+        /// The algorithm of the MAC: the same as the scheme's.
         algorithm: Algorithm,
         /// The encoding of the MAC.
         encoding: Encoding,
@@ -216,7 +216,7 @@ impl Challenge {
         self
     }
 
-    /// Looks for members in the only element of the array that the body is.
+    /// Reads members from the only element of the array in the body.
     ///
     /// ```
     /// use tower_webhook::challenge::{Challenge, ChallengeAnswer, ChallengeText};
@@ -244,7 +244,7 @@ impl Challenge {
         self
     }
 
-    /// Sets how it is answered. By default, with the text alone.
+    /// Sets the answer. The text alone unless set.
     #[must_use]
     pub fn answer(mut self, answer: ChallengeAnswer) -> Self {
         self.answer = answer;

@@ -49,10 +49,10 @@ use crate::name::Name;
 pub struct EventRule {
     source: Source,
     id_header: Option<HeaderName>,
-    /// Behind a pointer, as everything that most rules do without.
+    /// Boxed, because most rules do without it.
     selection: Option<Box<Selection>>,
     form: Option<Box<Form>>,
-    /// Behind a pointer, as everything that most rules do without.
+    /// Boxed, because most rules do without it.
     each: Option<Box<Each>>,
     order: Option<Box<OrderRule>>,
 }

@@ -26,7 +26,7 @@ pub(crate) struct NewestLines {
     pub(crate) lines: Vec<(JournalPosition, JournalLine)>,
     /// The position before which to continue; `None` at the beginning of the journal.
     pub(crate) next: Option<JournalPosition>,
-    /// How many lines among them are too long to be read here.
+    /// The number of lines that were too long to be read here.
     pub(crate) too_long: usize,
 }
 

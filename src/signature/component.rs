@@ -222,7 +222,7 @@ impl Component {
         Self::LowerCase(Box::new(self))
     }
 
-    /// These, or nothing where one of them is not there.
+    /// These pieces, or nothing if one of them is absent.
     pub fn optional(pieces: impl IntoIterator<Item = Self>) -> Self {
         Self::Optional(pieces.into_iter().collect())
     }

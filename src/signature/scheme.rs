@@ -68,7 +68,7 @@ impl Scheme {
         }
     }
 
-    /// How the provider writes down its secrets.
+    /// The format of the provider's secrets.
     pub fn secret_format(&self) -> &SecretFormat {
         &self.secrets
     }

@@ -37,7 +37,7 @@ use crate::secret::{KeyId, Material, SigningSecret};
 pub struct Signer {
     pub(super) scheme: Scheme,
     pub(crate) material: Material,
-    /// The name under which the key is told, where its scheme tells one.
+    /// The key name in a delivery, if the scheme sends one.
     #[cfg_attr(
         not(feature = "senders"),
         allow(dead_code, reason = "no scheme tells it")
@@ -46,7 +46,7 @@ pub struct Signer {
     family: usize,
 }
 
-/// The name that a ring of one key gives it.
+/// The name of the key in a ring of one key.
 const ONLY_KEY: &str = "1";
 
 /// The content of a signature in addition to the fixed texts of its scheme.

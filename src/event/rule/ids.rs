@@ -1,4 +1,4 @@
-//! Headers that ids of events stand in.
+//! The headers with ids of events.
 
 use http::HeaderName;
 
@@ -6,8 +6,9 @@ use super::super::source::Source;
 use super::EventRule;
 
 impl EventRule {
-    /// The headers that an id may stand in which nothing signs, where events are told apart by one: the first that is
-    /// there counts. None with most rules.
+    /// The headers that may contain an unsigned id, if the rule identifies events by one.
+    ///
+    /// The first one that is present applies. Most rules have none.
     ///
     /// ```
     /// use tower_webhook::event::EventRule;

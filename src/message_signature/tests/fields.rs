@@ -65,7 +65,7 @@ fn structured_fields_are_written_anew() {
 
 #[test]
 fn a_member_is_read_of_a_dictionary_that_looks_like_a_list() {
-    // Section 2.1.2: `;key` says that it is a dictionary; one of flags alone is also a list of tokens.
+    // Section 2.1.2: `;key` makes it a dictionary; a dictionary of flags alone is also a list of tokens.
     let request = Request::get("/foo").header("priority", "urgent, retry;n=2");
     signs(
         request,

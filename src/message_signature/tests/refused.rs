@@ -219,7 +219,7 @@ fn digests_that_are_known_are_all_the_bodys() {
         Ok(())
     );
     assert_eq!(digest(&format!("{right}, {long}")), Ok(()));
-    // RFC 9651, section 4.2.7: base64 without padding is read too.
+    // RFC 9651, section 4.2.7: base64 without padding is accepted too.
     assert_eq!(digest(&right.replace("BPE=:", "BPE:")), Ok(()));
     assert_eq!(digest(wrong), Err(Kind::Mismatch));
     assert_eq!(

@@ -115,21 +115,21 @@ impl From<RetriedFile> for RetriedStatuses {
 }
 
 impl<'de> Deserialize<'de> for RetrySchedule {
-    /// As `docs/schemes.md` says; times are in seconds.
+    /// `docs/schemes.md` describes the format; times are in seconds.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |file: RetriesFile| Ok(file.into()))
     }
 }
 
 impl<'de> Deserialize<'de> for RetriedStatuses {
-    /// As `docs/schemes.md` says.
+    /// `docs/schemes.md` describes the format.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |file: RetriedFile| Ok(file.into()))
     }
 }
 
 impl<'de> Deserialize<'de> for SenderContract {
-    /// As `docs/schemes.md` says; times are in seconds.
+    /// `docs/schemes.md` describes the format; times are in seconds.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |file: ContractFile| {
             let contract = file.contract();

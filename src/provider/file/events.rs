@@ -91,14 +91,14 @@ pub(super) struct ShapeFile {
 }
 
 impl<'de> Deserialize<'de> for Shape {
-    /// As `docs/schemes.md` says.
+    /// `docs/schemes.md` describes the format.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, ShapeFile::shape)
     }
 }
 
 impl<'de> Deserialize<'de> for EventRule {
-    /// As `docs/schemes.md` says.
+    /// `docs/schemes.md` describes the format.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |file: EventsFile| file.rule())
     }

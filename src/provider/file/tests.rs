@@ -157,7 +157,7 @@ label = "sig-b25"
     assert!(refused(both).contains("a place of their own"));
 }
 
-/// Their names in tokens and in the registry of RFC 9421: the words of an error are these too.
+/// Their names in tokens and in the registry of RFC 9421, which errors use too.
 #[cfg(feature = "jwt")]
 #[test]
 fn algorithms_are_said_by_their_names() {

@@ -18,8 +18,8 @@ const NAME: Name = Name::constant("ably");
 /// - `X-Ably-Signature: <base64>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest.
-/// - The secret is what stands behind the colon of the API key. Requests that are neither batched
-///   nor enveloped are not signed.
+/// - The secret is the part of the API key after the colon. Requests that are neither batched nor
+///   enveloped are not signed.
 /// - Retries for an hour after 5xx are assumed.
 pub fn ably(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Ably-Signature")

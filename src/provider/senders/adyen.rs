@@ -39,14 +39,14 @@ fn members() -> Vec<Component> {
 ///
 /// - The item's `hmacSignature: <base64>` over `pspReference`, `originalReference`,
 ///   `merchantAccountCode`, `merchantReference`, `amount.value`, `amount.currency`, `eventCode` and
-///   `success` with colons between, nothing escaped, what is missing empty.
-/// - **Nothing else of the body is covered**, and where one member ends is not signed: compare
-///   amount and reference with your own record. The webhook is built once a question confirms
-///   events, or [`Provider::without_confirmation`] says that there is none.
-/// - One event is what is signed. A delivery with more than one item, which JSON webhooks do not
-///   send, is refused.
-/// - It is answered `[accepted]`, which it once demanded. Retries for 7 days after every answer but
-///   2xx are assumed.
+///   `success`, separated by colons, without escapes. A missing value is empty.
+/// - **Nothing else in the body is covered**, and the boundaries of members are not signed: compare
+///   amount and reference with your own record. The webhook builds only if a question confirms
+///   events or [`Provider::without_confirmation`] is called.
+/// - One event is the signed content. A delivery with more than one item, which JSON webhooks do
+///   not send, is refused.
+/// - It is answered `[accepted]`, which Adyen once demanded. Retries for 7 days after every answer
+///   except 2xx are assumed.
 pub fn adyen(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::at(Place::member(
         "/NotificationRequestItem/additionalData/hmacSignature",

@@ -13,7 +13,7 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("alchemy");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[seconds(15), minutes(1), minutes(10)];
 
 /// Alchemy, proved by its signature.
@@ -21,7 +21,7 @@ const WAITS: &[Duration] = &[seconds(15), minutes(1), minutes(10)];
 /// - `X-Alchemy-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - One event is one `/id`.
-/// - Again after 15 s, 1 and 10 min, after every answer but 200.
+/// - It retries after 15 s, 1 and 10 min, after every answer except 200.
 pub fn alchemy(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Alchemy-Signature")
         .single("", Encoding::Hex)

@@ -1,4 +1,4 @@
-//! Anthropic (beta): signed in the frame of the Standard Webhooks specification
+//! Anthropic (beta): signed in the format of the Standard Webhooks specification
 //! (<https://docs.anthropic.com/en/api/webhooks>).
 //!
 //! ```
@@ -17,7 +17,7 @@ const NAME: Name = Name::constant("anthropic");
 ///
 /// - `webhook-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`webhook-id`).
-/// - Retries for 72 h after 5xx are assumed: nothing is stated.
+/// - Retries for 72 h after 5xx are assumed: none are documented.
 pub fn anthropic(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(72)), server_errors());
     framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)

@@ -12,7 +12,7 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("asaas");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[
     seconds(30),
     minutes(1),
@@ -32,13 +32,13 @@ const WAITS: &[Duration] = &[
 
 /// Asaas, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
 /// - `asaas-access-token` holds the token of the webhook.
 /// - One event is one `id`.
-/// - It tries again after 30 s, 1, 3.5, 5, 15 and 25 min, five times after 1 h, twice after 2 h and
-///   after 3 h; after 15 attempts the queue pauses, and keeps events for 14 days. 201 and 204 count
-///   as failures: a handler that answers so is answered for with 200.
+/// - It retries after 30 s, 1, 3.5, 5, 15 and 25 min, five times after 1 h, twice after 2 h and
+///   after 3 h. After 15 attempts the queue pauses, and keeps events for 14 days. 201 and 204 count
+///   as failures: if a handler answers with one of them, 200 is sent instead.
 pub fn asaas(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("asaas-access-token")).known();
     let contract =

@@ -17,7 +17,7 @@ const NAME: Name = Name::constant("asana");
 /// - `X-Hook-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a captured
 ///   delivery never grows stale: only its record stops a replay.
 /// - Each of `events` is one event, by its digest: it has no id, and several changes of one resource
-///   may agree in action and moment. A heartbeat has none, and is answered with success.
+///   may have the same action and time. A heartbeat has no events, and is answered with success.
 /// - Retries for a day after every answer but 2xx are assumed.
 pub fn asana(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hook-Signature")
@@ -33,11 +33,13 @@ pub fn asana(keys: impl Into<KeyRing>) -> Provider {
     )
 }
 
-/// Asana, whose handshake brings the secret: a POST with `X-Hook-Secret`, which is answered with the same
-/// header, comes while your call that creates the webhook is open.
+/// Asana, whose handshake brings the secret.
 ///
-/// It is taken only while [`Handshake::open_until`] says so and there is no key yet. With the secret that
-/// it brought, and keeps, the next start is [`asana`].
+/// While your call that creates the webhook is open, Asana sends a POST with `X-Hook-Secret`, which
+/// is answered with the same header.
+///
+/// It is accepted only while [`Handshake::open_until`] allows it and there is no key yet. With the
+/// secret that it brought and stored, use [`asana`] at the next start.
 ///
 /// ```
 /// use tower_webhook::KeyRing;

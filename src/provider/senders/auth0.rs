@@ -14,11 +14,11 @@ const NAME: Name = Name::constant("auth0");
 
 /// Auth0, event streams, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
 /// - `Authorization: Bearer` holds the token of the stream.
 /// - One event is one `id` (CloudEvents).
-/// - Three more attempts, after 1, 2 and 4 s, after 5xx; 4xx is final. Failed ones can be sent
+/// - Three retries, after 1, 2 and 4 s, after 5xx; 4xx is final. Failed deliveries can be sent
 ///   again through the API.
 pub fn auth0(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::bearer().known();

@@ -14,11 +14,12 @@ const NAME: Name = Name::constant("azure-event-grid");
 
 /// Azure Event Grid, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
-/// - Each item of the array is one event, by its `id`; a single CloudEvent is known by its digest.
+/// - Each item of the array is one event, by its `id`; a single CloudEvent is identified by its
+///   digest.
 /// - The subscription's URL ends in `?token=<secret>`.
-/// - It is taken to wait 30 s; retries for a day after 5xx are assumed.
+/// - It is assumed to wait 30 s; retries for a day after 5xx are assumed.
 pub fn azure_event_grid(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::query("token")).known();
     let contract = SenderContract::new(retries_for(hours(24)), server_errors()).waits(seconds(30));

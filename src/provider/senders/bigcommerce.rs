@@ -1,7 +1,7 @@
-//! BigCommerce: signed in the frame of the Standard Webhooks specification
+//! BigCommerce: signed in the format of the Standard Webhooks specification
 //! (<https://developer.bigcommerce.com/docs/integrations/webhooks>).
 //!
-//! The key is the text of the API account's client secret, and not what it spells in base64.
+//! The key is the text of the API account's client secret, not its base64 decoding.
 //!
 //! ```
 //! use tower_webhook::provider::{self, bigcommerce};
@@ -15,7 +15,7 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("bigcommerce");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[
     seconds(60),
     seconds(180),
@@ -39,19 +39,20 @@ fn contract() -> SenderContract {
 ///
 /// - `webhook-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`webhook-id`).
-/// - Again after 1, 3, 5, 10, 15 and 30 min, 1, 2, 6, 14 and 24 h, after every answer but 200; then
-///   it is switched off.
+/// - Retries after 1, 3, 5, 10, 15 and 30 min, 1, 2, 6, 14 and 24 h, after every answer except 200;
+///   then the webhook is switched off.
 pub fn bigcommerce(keys: impl Into<KeyRing>) -> Provider {
     framed(NAME, ["webhook", ""], SecretFormat::Text, keys, contract())
 }
 
-/// BigCommerce, proved by a token in a header of yours.
+/// BigCommerce, proved by a token in a custom header.
 ///
-/// - The header `X-Webhook-Token`, which you give as one of `headers` when the webhook is created,
-///   holds the secret itself. It proves who has sent a delivery, and nothing of what it says.
-/// - One event is one `hash` and `created_at`: that two changes of one object never share a hash is
-///   not said.
-/// - Again after 1, 3, 5, 10, 15 and 30 min, 1, 2, 6, 14 and 24 h, after every answer but 200.
+/// - The header `X-Webhook-Token`, which you pass in `headers` when you create the webhook,
+///   contains the secret itself. It proves the sender of a delivery, but not its content.
+/// - One event is one `hash` and `created_at`: it is not documented that two changes of one object
+///   never share a hash.
+/// - It retries after 1, 3, 5, 10, 15 and 30 min, 1, 2, 6, 14 and 24 h, after every answer except
+///   200.
 ///
 /// ```
 /// use tower_webhook::provider::{self, bigcommerce};

@@ -17,10 +17,11 @@ const NAME: Name = Name::constant("bird");
 
 /// Bird, notifications, proved by its signature.
 ///
-/// - `messagebird-signature: <base64>` over the time, the URL and the raw SHA-256 of the body, with
-///   line feeds between; a day of tolerance, for it states none and may not sign its retries anew.
+/// - `messagebird-signature: <base64>` over the time, the URL and the raw SHA-256 of the body,
+///   separated by line feeds. A day of tolerance, because it states none and may not sign its
+///   retries anew.
 /// - One event is one body, by its digest.
-/// - Retries for a day after 5xx are assumed: nothing is stated.
+/// - Retries for a day after 5xx are assumed: none are documented.
 pub fn bird(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("messagebird-signature")
         .single("", Encoding::Base64)

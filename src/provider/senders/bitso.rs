@@ -17,13 +17,13 @@ const NAME: Name = Name::constant("bitso");
 /// Bitso, payouts and funding, proved by the key that each delivery names.
 ///
 /// - `x-bitso-webhook-event-signature: <base64>`, RSA PKCS#1 with SHA-256 over the member `payload` as compact JSON:
-///   as it is written, without the blanks between its tokens. It covers no time, so only its record stops a replay.
-/// - `x-bitso-key-id` names the key; the list of all is public, and [`key_document`] reads it for a
-///   [`KeySource`](crate::keys::KeySource).
-/// - The signature covers that member alone, and neither `event` nor what is new beside it: say by `confirm` how a
-///   payment is asked for, or by [`Provider::without_confirmation`] that `payload` alone is read.
+///   as it is written, without white space between its tokens. It covers no time, so only its record stops a replay.
+/// - `x-bitso-key-id` names the key; the list of all keys is public, and [`key_document`] reads it
+///   for a [`KeySource`](crate::keys::KeySource).
+/// - The signature covers that member alone, and neither `event` nor new members next to it: confirm each payment
+///   with `confirm`, or declare with [`Provider::without_confirmation`] that only `payload` is read.
 /// - One event is one payload, by its digest: each change of a payment's status is one.
-/// - Nothing is stated of its retries: a day is assumed.
+/// - Its retries are not documented: a day is assumed.
 pub fn bitso(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-bitso-webhook-event-signature")
         .single("", Encoding::Base64)
@@ -43,7 +43,7 @@ keys!(
     &[]
 );
 
-/// How Bitso's API lists its public keys.
+/// The format of Bitso's list of public keys.
 ///
 /// ```
 /// use tower_webhook::provider::bitso;
@@ -73,7 +73,8 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
 }];
 
 vectors! {
-    // `openssl dgst -sha256 -sign` of the payload without its blanks, which the body has.
+    // The signature by `openssl dgst -sha256 -sign` is of the payload without the white space in
+    // the body.
     {
         of: "bitso",
         secret: "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAu42Dqyl9SjerwEcLdshp7dTx3e751iQko9aWBkS29JKbA8bveSOaDeCCCETlXGoziJdSks0CfhyQDpgCFIM1ncNx1hYsktH+DUQ8S9FDlTNa88b0jT4RceCxG4+5ySisjW8dDCbKILhLqmZ158bI2KaA8zlOLOYQqznTG1/0jlX1BL6TtCxN/X84RxkASJ6k0yCR+UwbS4e66DhtwomU6EPsUAAfLoI8aHfquWGHuIX/H2zHSwOpixPe70TPPJifCd3nkBCuGFSQsXHhexGs75qvwtabj6eAsyDUYR1e1gGj00K7mHXXD4b5yHsmywmTQ7Rw439F37XE5ZsQbSbdGwIDAQAB",

@@ -14,14 +14,14 @@ const NAME: Name = Name::constant("box");
 
 /// Box, V2, proved by its signature.
 ///
-/// - A signature under either of the two keys is enough: put both into the ring. It covers the body
-///   and, behind it, the time of `BOX-DELIVERY-TIMESTAMP`; ten minutes of tolerance to both sides,
-///   where Box' own code takes none ahead and so refuses what a clock that is a second late sees.
-/// - The body must be JSON that begins and ends with a bracket, since nothing stands between it and
-///   the time. Box sends what is not ASCII as escapes; a proxy that writes the JSON anew breaks the
-///   signature.
+/// - A signature by either of the two keys is enough: put both into the ring. It covers the body
+///   followed by the time of `BOX-DELIVERY-TIMESTAMP`. Ten minutes of tolerance in both directions:
+///   Box's own code allows none ahead, and so refuses deliveries if the receiver's clock is a
+///   second late.
+/// - The body must be JSON that begins and ends with a bracket, since nothing separates it from the
+///   time. Box escapes non-ASCII text; a proxy that serializes the JSON again breaks the signature.
 /// - One event is one `id`; `BOX-DELIVERY-ID` changes from one attempt to the next.
-/// - It tries again up to 12 times in 2 h, after every answer but 2xx, and waits 30 s.
+/// - It retries up to 12 times in 2 h, after every answer except 2xx, and waits 30 s.
 pub fn box_v2(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("BOX-SIGNATURE-PRIMARY")
         .or_at(Place::header("BOX-SIGNATURE-SECONDARY"))

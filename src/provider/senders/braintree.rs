@@ -15,14 +15,14 @@ const NAME: Name = Name::constant("braintree");
 
 /// Braintree, proved by the signature of the form's field `bt_payload`.
 ///
-/// - `bt_signature=<public key>|<hex>`, and `&` between several: HMAC-SHA1 over `bt_payload`, or over it with a line
-///   feed behind, under the SHA-1 of the private key. Only pairs of the public key that you give here count. It
-///   covers no time, so only its record stops a replay.
-/// - The signature covers that field alone: say by `confirm` how an event is asked for, or by
-///   [`Provider::without_confirmation`] that the field alone is read.
+/// - `bt_signature=<public key>|<hex>`, several separated by `&`: HMAC-SHA1 over `bt_payload`, with
+///   or without a trailing line feed, under the SHA-1 of the private key. Only pairs with the
+///   public key that you pass count. It covers no time, so only its record stops a replay.
+/// - The signature covers that field alone: confirm each event with `confirm`, or declare with
+///   [`Provider::without_confirmation`] that only this field is read.
 /// - One event is one payload, which is XML in base64.
-/// - `bt_challenge` is answered with its HMAC under the key that signs events too. It has 20 to 32 hex digits, and
-///   payloads are longer.
+/// - `bt_challenge` is answered with its HMAC under the key that also signs events. It has 20 to 32
+///   hex digits, and payloads are longer.
 /// - Retries for a day after 5xx are assumed.
 pub fn braintree(keys: impl Into<KeyRing>, public_key: &str) -> Provider {
     let pair = format!("{public_key}|");
@@ -62,7 +62,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
 }];
 
 vectors! {
-    // By the SDK's `webhook_testing.sample_notification`.
+    // Made by the SDK's `webhook_testing.sample_notification`.
     {
         of: "braintree",
         secret: "integration_private_key",

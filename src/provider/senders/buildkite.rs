@@ -14,10 +14,10 @@ const NAME: Name = Name::constant("buildkite");
 
 /// Buildkite, proved by its signature.
 ///
-/// - `X-Buildkite-Signature: timestamp=<time>,signature=<hex>` over `{time}.{body}`, the time in
-///   seconds; a day of tolerance, for it states none and may not sign its retries anew.
+/// - `X-Buildkite-Signature: timestamp=<time>,signature=<hex>` over `{time}.{body}`, with the time
+///   in seconds; a day of tolerance, because it states none and may not sign its retries anew.
 /// - One event is one body, by its digest.
-/// - Retries for a day after 5xx are assumed: nothing is stated.
+/// - Retries for a day after 5xx are assumed: none are documented.
 pub fn buildkite(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Buildkite-Signature")
         .pairs("timestamp", "signature", Encoding::Hex)

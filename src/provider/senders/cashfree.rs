@@ -14,11 +14,11 @@ const NAME: Name = Name::constant("cashfree");
 
 /// Cashfree, proved by its signature.
 ///
-/// - `x-webhook-signature: <base64>` over the time and the body with nothing between: the body must
-///   begin with a bracket. The time may be in seconds or milliseconds; a day of tolerance, for it
-///   states none and may not sign its retries anew.
-/// - One event is one `data.payment.cf_payment_id` and `type`; a body without them is known by its
-///   digest.
+/// - `x-webhook-signature: <base64>` over the time and the body without a separator: the body must
+///   begin with a bracket. The time may be in seconds or milliseconds. A day of tolerance, because
+///   it states none and may not sign its retries anew.
+/// - One event is one `data.payment.cf_payment_id` and `type`; a body without them is identified by
+///   its digest.
 /// - Retries for a day after 5xx are assumed.
 pub fn cashfree(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-webhook-signature")

@@ -15,15 +15,15 @@ const NAME: Name = Name::constant("celcoin");
 
 /// Celcoin, Pix and banking as a service, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
-/// - `Authorization: Basic` holds the user and password that were given at registration, as
+/// - `Authorization: Basic` contains the user and password from the registration, as
 ///   `user:password`; in a list of [`Secrets`](crate::Secrets) each needs a name, as in
-///   `1:user:password`. Its documents do not show the header: try it with a delivery of your own
-///   first.
+///   `1:user:password`. Its documentation does not show the header: test it first with one of your
+///   own deliveries.
 /// - One event is one body, by its digest.
-/// - It tries again after every answer but 200, up to 20 times for a transaction, and blocks it
-///   then until it is released.
+/// - It retries after every answer except 200, up to 20 times for a transaction, and then blocks it
+///   until you release it.
 pub fn celcoin(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::basic().known();
     let contract = SenderContract::new(retries_for(hours(72)), RetriedStatuses::AllButSuccess)

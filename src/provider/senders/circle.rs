@@ -3,7 +3,7 @@
 //! ```
 //! use tower_webhook::provider::{self, circle};
 //!
-//! // One key, or a `KeySource` that asks Circle for each by its id.
+//! // One key, or a `KeySource` that queries Circle for each key by its id.
 //! let key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/n7SP68rlZ6rHJRug87bl+Hka2Gkqiv+eZ8Z7Adqcys6Sq3NAxQN9rALKroRhnQKBM/r4Wbjy101MsXjDqOrxw==";
 //! let sender = provider::circle(circle::keys([key])?);
 //! assert_eq!(sender.name().as_str(), "circle");
@@ -18,10 +18,10 @@ const NAME: Name = Name::constant("circle");
 ///
 /// - `X-Circle-Signature: <base64>`, ECDSA on P-256 in DER over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - `X-Circle-Key-Id` names the key, which Circle's API answers by its id: [`key_document`] reads it
-///   for a [`KeySource`](crate::keys::KeySource).
+/// - `X-Circle-Key-Id` names the key, which Circle's API returns by its id: [`key_document`] reads
+///   it for a [`KeySource`](crate::keys::KeySource).
 /// - One event is one `notificationId`.
-/// - It asks with `HEAD` whether the URL is there; retries for a day are assumed.
+/// - It checks with `HEAD` that the URL exists; retries for a day are assumed.
 pub fn circle(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Circle-Signature")
         .single("", Encoding::Base64)
@@ -40,7 +40,7 @@ keys!(
     &[]
 );
 
-/// How Circle's API answers `/v2/notifications/publicKey/{id}`.
+/// The format of the answer of Circle's API to `/v2/notifications/publicKey/{id}`.
 ///
 /// ```
 /// use tower_webhook::provider::circle;

@@ -14,11 +14,11 @@ const NAME: Name = Name::constant("circleci");
 
 /// CircleCI, proved by its signature.
 ///
-/// - `circleci-signature: v1=<hex>`, HMAC-SHA256 over the body alone; other versions, with commas
-///   between, are passed over. It covers no time, so a captured delivery never grows stale: only its
-///   record stops a replay.
+/// - `circleci-signature: v1=<hex>`, HMAC-SHA256 over the body alone; comma-separated entries of
+///   other versions are ignored. It covers no time, so a captured delivery never grows stale: only
+///   its record stops a replay.
 /// - One event is one `/id`.
-/// - Retries for a day are assumed: that it tries again is stated, how often is not.
+/// - Retries for a day are assumed: CircleCI states that it retries, but not how often.
 pub fn circleci(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("circleci-signature")
         .list("v1=", Encoding::Hex)

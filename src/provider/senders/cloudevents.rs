@@ -15,11 +15,10 @@ const NAME: Name = Name::constant("cloudevents");
 
 /// CloudEvents over HTTP, structured mode, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
 /// - `Authorization: Bearer` holds the token.
-/// - One event is one `source` and `id`. In binary mode, where both stand in headers, it is one
-///   body.
+/// - One event is one `source` and `id`. In binary mode, which has both in headers, it is one body.
 /// - Retries for a day after 5xx are assumed.
 /// - An `OPTIONS` request from one of `origins` is answered with `WebHook-Allowed-Origin`.
 pub fn cloudevents(

@@ -14,11 +14,11 @@ const NAME: Name = Name::constant("coinbase-cdp");
 
 /// Coinbase Developer Platform, proved by its signature.
 ///
-/// - `X-Hook0-Signature: t=<time>,v0=<hex>` over `{time}.{body}`, the time in seconds; five minutes
-///   of tolerance.
+/// - `X-Hook0-Signature: t=<time>,v0=<hex>` over `{time}.{body}`, with the time in seconds; five
+///   minutes of tolerance.
 /// - One event is one `/id`.
-/// - The `v0` of the header counts, as Coinbase advises; `v1`, over headers too, is passed over. A delivery without `v0`,
-///   which Coinbase's pages on transfers and payment acceptance show, is refused.
+/// - The `v0` of the header counts, as Coinbase advises; `v1`, which also covers headers, is ignored. A delivery
+///   without `v0`, as shown on Coinbase's pages on transfers and payment acceptance, is refused.
 /// - Retries for three days after every answer but 2xx are assumed.
 pub fn coinbase_cdp(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hook0-Signature")

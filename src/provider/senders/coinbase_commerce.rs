@@ -18,7 +18,7 @@ const NAME: Name = Name::constant("coinbase-commerce");
 /// - `X-CC-Webhook-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - One event is one `/event/id`.
-/// - The outer `id` is the delivery's, and changes.
+/// - The outer `id` is that of the delivery, and changes.
 /// - Retries for three days after every answer but 200 are assumed.
 pub fn coinbase_commerce(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-CC-Webhook-Signature")

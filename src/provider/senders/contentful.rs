@@ -1,4 +1,4 @@
-//! Contentful, requests that are signed
+//! Contentful, signed requests
 //! (<https://www.contentful.com/developers/docs/extensibility/app-framework/request-verification/>).
 //!
 //! ```
@@ -16,12 +16,12 @@ const NAME: Name = Name::constant("contentful");
 /// Contentful, proved by the signature of the request.
 ///
 /// - `x-contentful-signature: <hex>`, HMAC-SHA256 over four lines: the method; path and query, escaped twice; the
-///   headers that `x-contentful-signed-headers` lists; the body. Register the URL whose path arrives here: a proxy
-///   that cuts it breaks the signature. Of the query what stands behind a second `?` is not signed.
-/// - `x-contentful-timestamp` is in milliseconds. Five minutes of tolerance; its own code takes 30 s, and asks for
-///   no bound ahead.
-/// - One event is one body, by its digest: a version stands in it, and `X-Contentful-Topic` is signed only where it
-///   is listed.
+///   headers that `x-contentful-signed-headers` lists; the body. Register the URL with the path that arrives here:
+///   a proxy that shortens it breaks the signature. In the query, text after a second `?` is not signed.
+/// - `x-contentful-timestamp` is in milliseconds. Five minutes of tolerance; Contentful's own code
+///   uses 30 s, and sets no bound ahead.
+/// - One event is one body, by its digest: the body contains a version, and `X-Contentful-Topic` is
+///   signed only if it is listed.
 /// - Retries for an hour after 5xx are assumed.
 pub fn contentful(keys: impl Into<KeyRing>) -> Provider {
     let line = || Component::literal("\n");

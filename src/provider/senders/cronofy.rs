@@ -14,9 +14,9 @@ const NAME: Name = Name::constant("cronofy");
 
 /// Cronofy, proved by its signature.
 ///
-/// - `Cronofy-HMAC-SHA256: <base64>`, and commas between several while a secret is changed: HMAC-SHA256 over the body
+/// - `Cronofy-HMAC-SHA256: <base64>`, several separated by commas during a secret rotation: HMAC-SHA256 over the body
 ///   alone. It covers no time, so a captured delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest: it says since when a calendar has changed, and has no id.
+/// - One event is one body, by its digest: it states since when a calendar has changed, and has no id.
 /// - Retries for a day after 5xx are assumed.
 pub fn cronofy(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Cronofy-HMAC-SHA256")

@@ -15,18 +15,18 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("discord");
 
-/// Discord's own name for the other product: both share one key, and no event of the two is alike.
+/// The name for Discord's other product: both share one key, and their events are never equal.
 const EVENTS: Name = Name::constant("discord-events");
 
 /// Discord, interactions, proved by the application's public key.
 ///
-/// - `X-Signature-Ed25519: <hex>`, Ed25519 over `{time}{body}`, the time in seconds in
-///   `X-Signature-Timestamp`; that has one reading because the body begins with a bracket. Five
-///   minutes of tolerance are ours: Discord states none.
+/// - `X-Signature-Ed25519: <hex>`, Ed25519 over `{time}{body}`, with the time in seconds in
+///   `X-Signature-Timestamp`. This has one reading because the body begins with a bracket. The five
+///   minutes of tolerance are our choice: Discord states none.
 /// - One event is one `id`.
-/// - A `PING` (type 1) is answered `{"type":1}`. Discord sends wrong signatures on purpose, and a URL
-///   that does not answer them 401 is taken off.
-/// - It waits 3 s and never tries again. What you answer is the interaction's response.
+/// - A `PING` (type 1) is answered `{"type":1}`. Discord sends wrong signatures on purpose, and
+///   removes a URL that does not answer them with 401.
+/// - It waits 3 s and never retries. Your answer is the interaction's response.
 pub fn discord(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(RetrySchedule::Never, RetriedStatuses::None).waits(seconds(3));
     let ping = Challenge::in_body("/type", ChallengeText::Token)
@@ -39,7 +39,7 @@ pub fn discord(keys: impl Into<KeyRing>) -> Provider {
 ///
 /// - One event is one `event`, by its digest: it has no id.
 /// - A `PING` (type 0) is answered 204.
-/// - It waits 3 s and tries again for ten minutes, after every answer but 2xx.
+/// - It waits 3 s and retries for ten minutes, after every answer except 2xx.
 pub fn discord_events(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(minutes(10)), RetriedStatuses::AllButSuccess)
         .waits(seconds(3));

@@ -12,12 +12,12 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("docusign");
 
-/// DocuSign Connect, proved by its signature, where the account has a key for HMAC.
+/// DocuSign Connect, proved by its signature, for an account with an HMAC key.
 ///
-/// - `X-DocuSign-Signature-1: <base64>`, HMAC-SHA256 over the body alone, and as many such headers as there are keys. It
+/// - `X-DocuSign-Signature-1: <base64>`, HMAC-SHA256 over the body alone, with one such header for each key. It
 ///   covers no time, so a captured delivery never grows stale: only its record stops a replay.
-/// - One event is one `event` of one envelope at its `generatedDateTime`, in the JSON that is called SIM:
-///   `retryCount` is another at each try. Any other body is known by its digest.
+/// - One event is one `event` of one envelope at its `generatedDateTime`, in the JSON format called
+///   SIM: `retryCount` differs for each attempt. Any other body is identified by its digest.
 /// - Retries for 15 days after 5xx are assumed.
 pub fn docusign(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::at(Place::numbered_headers("x-docusign-signature-", 100))

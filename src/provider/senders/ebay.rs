@@ -4,7 +4,7 @@
 //! use tower_webhook::provider::{self, ebay};
 //! use tower_webhook::signature::PublicUrl;
 //!
-//! // One key, or a `KeySource` that asks eBay for each by its id.
+//! // One key, or a `KeySource` that queries eBay for each key by its id.
 //! let key = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZhhxXKtR+TOvtDbgTPCkSof02qgBB7IsYOyf76ilExJ/upAa/vKIKheOoCyOpcLmi4t0b4uepb7LLjmMr90FUg==";
 //! let url = PublicUrl::parse("https://shop.example/hooks/ebay")?;
 //! let tokens = ebay::verification_tokens(["a-verification-token-of-32-letters"])?;
@@ -21,13 +21,13 @@ const NAME: Name = Name::constant("ebay");
 ///
 /// - `X-EBAY-SIGNATURE` is base64 of a JSON object: `signature`, ECDSA on P-256 with SHA-1, in DER and base64, over
 ///   the body alone, and `kid`, the name of the key. It covers no time, so a captured delivery never grows stale:
-///   only its record stops a replay. What the object says of the algorithm is passed over.
-/// - eBay's API answers `/commerce/notification/v1/public_key/{kid}` for who has an application's token:
-///   [`key_document`] reads it for a [`KeySource`](crate::keys::KeySource).
-/// - One event is one `notification.notificationId`; the number of the attempt stands in the body, so that each
-///   attempt is another one.
-/// - `challenge_code` is answered with the SHA-256 of it, of the first of `verification_tokens` and of the URL that
-///   eBay was given. No key that signs events has a part in it.
+///   only its record stops a replay. The algorithm that the object names is ignored.
+/// - eBay's API returns `/commerce/notification/v1/public_key/{kid}` to a client with an
+///   application's token: [`key_document`] reads it for a [`KeySource`](crate::keys::KeySource).
+/// - One event is one `notification.notificationId`; the body contains the number of the attempt,
+///   so each attempt has another body.
+/// - `challenge_code` is answered with the SHA-256 of three texts: the code, the first of
+///   `verification_tokens` and the URL that eBay was given. No key that signs events is involved.
 /// - Retries for a day after 5xx are assumed.
 pub fn ebay(
     keys: impl Into<KeyRing>,
@@ -57,8 +57,8 @@ keys!(
     &[]
 );
 
-/// The verification tokens that eBay was given with the URL: 32 to 80 letters, digits, `_` and `-`. The first one
-/// counts.
+/// The verification tokens that eBay was given with the URL: 32 to 80 letters, digits, `_` and `-`.
+/// The first one is used.
 ///
 /// ```
 /// use tower_webhook::provider::ebay;
@@ -77,7 +77,7 @@ where
     KeyRing::of_provider("ebay", &SecretFormat::Text, &[], tokens)
 }
 
-/// How eBay's API answers `/commerce/notification/v1/public_key/{kid}`.
+/// The format of the answer of eBay's API to `/commerce/notification/v1/public_key/{kid}`.
 ///
 /// ```
 /// use tower_webhook::provider::ebay;

@@ -14,14 +14,14 @@ const NAME: Name = Name::constant("efi");
 
 /// Efí, Pix without client certificates, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
-/// - Each of `pix` is one event, by its digest: one that comes again with a refund is another
+/// - Each of `pix` is one event, by its digest: one that arrives again with a refund is another
 ///   event.
 /// - The webhook is registered with `x-skip-mtls-checking: true` and a URL that ends in
-///   `?hmac=<secret>&ignorar=`, so that `/pix` is not added to the path. Demand its source address
-///   too, by [`Provider::and_from_source`]: `34.193.116.226` by its documents.
-/// - Again after 5 min, and each time twice as long; a tenth attempt weeks later is not waited for.
+///   `?hmac=<secret>&ignorar=`, so that `/pix` is not added to the path. Also demand its source
+///   address with [`Provider::and_from_source`]: `34.193.116.226` according to its documentation.
+/// - It retries after 5 min, doubling each time; a tenth attempt weeks later is not waited for.
 pub fn efi(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::query("hmac")).known();
     let contract = SenderContract::new(

@@ -18,16 +18,17 @@ const NAME: Name = Name::constant("efi");
 
 /// Efí, Pix with client certificates, proved by the certificate that it shows.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
-/// - Your TLS server trusts the chain that Efí publishes as authority of its clients, and demands a
-///   certificate on this host or path. When a webhook is registered, Efí calls once without one and wants
-///   to be refused, and once with it and wants 200. A handshake that fails and a 401 both refuse.
+/// - Your TLS server trusts the chain that Efí publishes as its client authority, and demands a
+///   certificate on this host or path. When a webhook is registered, Efí calls once without a
+///   certificate and must be refused, and once with it and must get 200. A failed handshake and a
+///   401 both count as a refusal.
 /// - `/pix` is added to the URL, unless it ends in `?ignorar=`: mount the webhook with and without it.
-/// - Each of `pix` is one event, by its digest: one that comes again with a refund is another
-///   event. A body without them, as the test at registration, is known by its own.
-/// - Again after 5 min, and each time twice as long; a tenth attempt weeks later is not waited for.
-/// - With `x-skip-mtls-checking: true` there is no certificate: that is [`efi`](super::efi()).
+/// - Each of `pix` is one event, by its digest: one that arrives again with a refund is another
+///   event. A body without them, such as the test at registration, is identified by its own digest.
+/// - It retries after 5 min, doubling each time; a tenth attempt weeks later is not waited for.
+/// - With `x-skip-mtls-checking: true` there is no certificate: use [`efi`](super::efi()).
 pub fn efi_mtls(certificate: CertificateProof) -> Provider {
     let contract = SenderContract::new(
         RetrySchedule::Exponential {

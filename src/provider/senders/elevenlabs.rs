@@ -14,10 +14,10 @@ const NAME: Name = Name::constant("elevenlabs");
 
 /// ElevenLabs, proved by its signature.
 ///
-/// - `ElevenLabs-Signature: t=<time>,v0=<hex>` over `{time}.{body}`, the time in seconds; half an
-///   hour of tolerance.
+/// - `ElevenLabs-Signature: t=<time>,v0=<hex>` over `{time}.{body}`, with the time in seconds; half
+///   an hour of tolerance.
 /// - One event is one body, by its digest.
-/// - Retries for a day after 5xx are assumed: nothing is stated.
+/// - Retries for a day after 5xx are assumed: none are documented.
 pub fn elevenlabs(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("ElevenLabs-Signature")
         .pairs("t", "v0", Encoding::Hex)

@@ -6,7 +6,7 @@ use crate::name::Name;
 use crate::provider::Provider;
 use crate::signature::PublicUrl;
 
-/// What is known of a sender beside its [`Provider`], and how sure that is.
+/// Facts about a sender in addition to its [`Provider`], and how certain they are.
 ///
 /// ```
 /// use tower_webhook::provider::senders;
@@ -28,7 +28,7 @@ pub struct SenderFacts {
     pub(super) example: fn(&str, &PublicUrl) -> Result<Provider, ConfigError>,
 }
 
-/// Where it is known from how a sender signs.
+/// The source for how a sender signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Confidence {
@@ -36,7 +36,7 @@ pub enum Confidence {
     Code,
     /// The sender's own documents were read.
     Documents,
-    /// Others say so, and their code or vectors agree.
+    /// Third parties document it, and their code or vectors agree.
     Others,
 }
 
@@ -56,7 +56,7 @@ impl SenderFacts {
         self.name
     }
 
-    /// The name of its provider, under which events are kept: another one than that of the constructor here and there.
+    /// The name of its provider, under which events are stored: it can differ from that of the constructor.
     ///
     /// ```
     /// use tower_webhook::provider::senders;
@@ -69,7 +69,8 @@ impl SenderFacts {
         Some(self.any()?.name().clone())
     }
 
-    /// Whether a private key signs, which only the sender has: nobody else can make its deliveries.
+    /// Whether it signs with a private key, which only the sender has: nobody else can forge its
+    /// deliveries.
     pub fn signs_with_private_key(&self) -> bool {
         #[cfg(feature = "asymmetric")]
         {
@@ -85,7 +86,7 @@ impl SenderFacts {
         false
     }
 
-    /// What the sender calls itself, and which of its products it is.
+    /// The sender's own name, and its product.
     pub fn title(&self) -> &'static str {
         self.title
     }
@@ -100,44 +101,46 @@ impl SenderFacts {
         self.event
     }
 
-    /// What must be answered before events flow.
+    /// The challenge that must be answered before events flow.
     pub fn challenge(&self) -> &'static str {
         self.challenge
     }
 
-    /// Where it is known from how it signs.
+    /// The source for how it signs.
     pub fn confidence(&self) -> Confidence {
         self.confidence
     }
 
-    /// What was read, with its version.
+    /// The sources that were read, with their versions.
     pub fn source(&self) -> &'static str {
         self.source
     }
 
-    /// What neither its code nor its documents say, so that a cautious value is taken.
+    /// The facts that neither its code nor its documentation states, for which a cautious value is
+    /// assumed.
     pub fn assumed(&self) -> &'static str {
         self.assumed
     }
 
-    /// The sender's provider with one secret, for lists and tests. The URL counts where it is signed.
+    /// The sender's provider with one secret, for lists and tests. The URL matters only if it is
+    /// signed.
     ///
     /// # Errors
     ///
-    /// A text that is no secret of this sender.
+    /// A text that is not a secret of this sender.
     pub fn provider(&self, secret: &str, url: &PublicUrl) -> Result<Provider, ConfigError> {
         (self.example)(secret, url)
     }
 
-    /// How it delivers.
+    /// The delivery contract.
     pub(super) fn contract(&self) -> Option<SenderContract> {
         Some(self.any()?.contract().clone())
     }
 
-    /// The sender's provider with a secret of nobody's: for its scheme and its contract, which hang on
-    /// none.
+    /// The sender's provider with a dummy secret: for its scheme and its contract, which do not
+    /// depend on it.
     pub(in crate::provider) fn any(&self) -> Option<Provider> {
-        // A secret in each format that there is.
+        // A secret in each existing format.
         let url = PublicUrl::parse("https://hooks.example/").ok()?;
         [
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

@@ -14,8 +14,8 @@ const NAME: Name = Name::constant("fireblocks");
 
 /// Fireblocks, proved by the key that each delivery names.
 ///
-/// - `Fireblocks-Webhook-Signature: <header>..<signature>`, a JWS by RS512 that leaves its payload
-///   out: the body. It covers no time, so only its record stops a replay.
+/// - `Fireblocks-Webhook-Signature: <header>..<signature>`, a JWS by RS512 that omits its payload,
+///   the body. It covers no time, so only its record stops a replay.
 /// - Its `kid` names a key of the region's JWKS, which a [`KeySource`](crate::keys::KeySource) fetches
 ///   as [`KeyDocument::Jwks`](crate::keys::KeyDocument).
 /// - One event is one `id`.

@@ -18,7 +18,7 @@ const NAME: Name = Name::constant("fireblocks-legacy");
 /// - `Fireblocks-Signature: <base64>`, RSA PKCS#1 with SHA-512 over the body alone, hashed once. It
 ///   covers no time, so only its record stops a replay.
 /// - One event is one `data.id` and its `data.status`, at its `timestamp`.
-/// - It tries again after 15, 45, 105, 225 and 465 s, as is known from others.
+/// - It retries after 15, 45, 105, 225 and 465 s, according to others.
 pub fn fireblocks_legacy(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Fireblocks-Signature")
         .single("", Encoding::Base64)

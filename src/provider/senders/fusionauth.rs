@@ -12,12 +12,12 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("fusionauth");
 
-/// FusionAuth, proved by its token, where the webhook is signed with an HMAC key.
+/// FusionAuth, proved by its token, for a webhook that is signed with an HMAC key.
 ///
 /// - `X-FusionAuth-Signature-JWT: <JWT>`, HS256, HS384 or HS512, whose claim `request_body_sha256` is
 ///   the SHA-256 of the body in base64. It covers no time, so only its record stops a replay.
 /// - One event is one `event.id`.
-/// - By default it waits 2 s, and what it tries again is not known: a day is assumed.
+/// - By default it waits 2 s. Its retries are not known: a day is assumed.
 pub fn fusionauth(keys: impl Into<KeyRing>) -> Provider {
     let algorithms = [JwsAlgorithm::Hs256, JwsAlgorithm::Hs384, JwsAlgorithm::Hs512];
     signed_by(algorithms, keys)
@@ -25,8 +25,8 @@ pub fn fusionauth(keys: impl Into<KeyRing>) -> Provider {
 
 keys!("fusionauth", "The webhook's HMAC keys");
 
-/// The same, where it is signed with a key pair: the keys come from
-/// `/.well-known/jwks.json` of your FusionAuth, by a [`KeySource`](crate::keys::KeySource).
+/// The same for a webhook that is signed with a key pair: the keys come from
+/// `/.well-known/jwks.json` of your FusionAuth, through a [`KeySource`](crate::keys::KeySource).
 ///
 /// ```
 /// use tower_webhook::provider::fusionauth;

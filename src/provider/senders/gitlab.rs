@@ -1,7 +1,7 @@
-//! GitLab, signing token: signed in the frame of the Standard Webhooks specification
+//! GitLab, signing token: signed in the format of the Standard Webhooks specification
 //! (<https://docs.gitlab.com/user/project/integrations/webhooks/>).
 //!
-//! GitLab signs since 2026, where a signing token is set; a hook can have both it and the old
+//! GitLab has signed since 2026, if a signing token is set; a hook can have both it and the old
 //! secret token. The key has exactly 32 bytes.
 //!
 //! ```
@@ -20,7 +20,7 @@ const NAME: Name = Name::constant("gitlab");
 ///
 /// - `webhook-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`webhook-id`).
-/// - Retries for a day are assumed. GitLab switches a webhook off after failures in a row.
+/// - Retries for a day are assumed. GitLab switches a webhook off after consecutive failures.
 pub fn gitlab(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(24)), server_errors());
     framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)

@@ -1,7 +1,7 @@
-//! GitLab with its secret token, which it sends in clear
+//! GitLab with its secret token, which it sends in plain text
 //! (<https://docs.gitlab.com/user/project/integrations/webhooks/>).
 //!
-//! The token proves who has sent a delivery, and nothing of what it says.
+//! The token proves the sender of a delivery, but not its content.
 //!
 //! ```
 //! use tower_webhook::provider::{self, gitlab_token};
@@ -15,12 +15,12 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("gitlab");
 
-/// GitLab, proved by the secret token that it sends in clear.
+/// GitLab, proved by the secret token that it sends in plain text.
 ///
-/// - `X-Gitlab-Token` holds the secret itself: it proves who has sent a delivery, and nothing of
-///   what it says. Prefer [`gitlab()`](crate::provider::gitlab()).
-/// - One event is one body, by its digest: `Idempotency-Key` is signed by nothing.
-/// - Retries for a day are assumed; GitLab switches a webhook off that keeps failing.
+/// - `X-Gitlab-Token` contains the secret itself: it proves the sender of a delivery, but not its
+///   content. Prefer [`gitlab()`](crate::provider::gitlab()).
+/// - One event is one body, by its digest: `Idempotency-Key` is not signed.
+/// - Retries for a day are assumed; GitLab switches off a webhook that keeps failing.
 pub fn gitlab_token(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("X-Gitlab-Token"))
         .shown_id_header("Idempotency-Key")

@@ -1,8 +1,7 @@
 //! GoCardless: signed with HMAC-SHA256
 //! (<https://developer.gocardless.com/api-reference/#webhooks-overview>).
 //!
-//! The name of its header is that of other senders too, with another content: never choose a sender
-//! by it.
+//! Other senders use the same header name with other content: never choose a sender by it.
 //!
 //! ```
 //! use tower_webhook::provider::{self, gocardless};

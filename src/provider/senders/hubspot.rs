@@ -1,9 +1,9 @@
 //! HubSpot
 //! (<https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation>).
 //!
-//! Its documents decode twelve percent escapes of the URL first, `%40` and `%2F` among them; its own code does
-//! not (npm @hubspot/api-client 13.5.0, PyPI hubspot-api-client 12.0.0), and neither does this: register a URL
-//! without them.
+//! HubSpot's documentation first decodes twelve percent escapes of the URL, `%40` and `%2F` among
+//! them. Its own code does not (npm @hubspot/api-client 13.5.0, PyPI hubspot-api-client 12.0.0),
+//! and neither does this crate: register a URL without them.
 //!
 //! ```
 //! use tower_webhook::provider::{self, hubspot};
@@ -30,7 +30,7 @@ fn version(version: &'static str) -> Component {
     ))
 }
 
-/// What all versions have in common.
+/// The parts that all versions share.
 fn sender(verifier: Verifier) -> Provider {
     let item = by_members(["/eventId", "/subscriptionId", "/occurredAt"]);
     let contract = SenderContract::new(retries_for(hours(72)), server_errors()).waits(seconds(5));
@@ -41,14 +41,14 @@ fn sender(verifier: Verifier) -> Provider {
 ///
 /// - `X-HubSpot-Signature-v3: <base64>` over method, public URL with the query as it arrives, body
 ///   and the milliseconds of `X-HubSpot-Request-Timestamp`; five minutes of tolerance. The body
-///   must be JSON that begins and ends with a bracket, since nothing stands between it and the
-///   time.
+///   must be JSON that begins and ends with a bracket, since nothing separates it from the time.
 /// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
-///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
-/// - A workflow sends an object, which is one event by its digest. Its `GET` has no body, and so nothing that tells
-///   one event from the next: it is refused.
-/// - A workflow retries for up to three days (<https://knowledge.hubspot.com/workflows/how-do-i-use-webhooks-with-hubspot-workflows>);
-///   that other deliveries do so too, after 5xx, and 5 s to answer, are assumed.
+///   `subscriptionId` and `occurredAt`: `eventId` alone is not documented as unique.
+/// - A workflow sends an object, which is one event by its digest. A workflow's `GET` has no body,
+///   so nothing distinguishes its events: it is refused.
+/// - A workflow retries for up to three days
+///   (<https://knowledge.hubspot.com/workflows/how-do-i-use-webhooks-with-hubspot-workflows>); the
+///   same for other deliveries, after 5xx, and 5 s to answer, are assumed.
 pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("X-HubSpot-Signature-v3")
         .single("", Encoding::Base64)
@@ -69,10 +69,10 @@ pub fn hubspot(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 
 /// HubSpot, v2, proved by its signature.
 ///
-/// - A plain hash with the secret in front, for cards and workflow actions. A delivery that also
-///   has a signature of v3 is refused: take [`hubspot()`] for it.
+/// - A plain hash that begins with the secret, for cards and workflow actions. A delivery that also
+///   has a v3 signature is refused: use [`hubspot()`] for it.
 /// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
-///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
+///   `subscriptionId` and `occurredAt`: `eventId` alone is not documented as unique.
 ///
 /// ```
 /// use tower_webhook::provider::{self, hubspot};
@@ -103,10 +103,10 @@ pub fn hubspot_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
 
 /// HubSpot, v1, proved by its signature.
 ///
-/// - A plain hash with the secret in front. A delivery that also has a signature of v3 is refused:
-///   take [`hubspot()`] for it.
+/// - A plain hash that begins with the secret. A delivery that also has a v3 signature is refused:
+///   use [`hubspot()`] for it.
 /// - Each item of the array, of which there are up to 100, is one event, by its `eventId`,
-///   `subscriptionId` and `occurredAt`: the first alone is not said to be unique.
+///   `subscriptionId` and `occurredAt`: `eventId` alone is not documented as unique.
 ///
 /// ```
 /// use tower_webhook::provider::{self, hubspot};

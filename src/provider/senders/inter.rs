@@ -5,7 +5,7 @@
 //! use tower_webhook::provider;
 //!
 //! # let authority = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/certificates/root.pem"));
-//! // The authority of Inter's webhooks, from its portal for developers.
+//! // The authority of Inter's webhooks, from its developer portal.
 //! let sender = CertificateProof::of([CertificateMatch::issued_by(authority)?])?;
 //! let sender = provider::inter(sender);
 //! assert_eq!(sender.name().as_str(), "inter");
@@ -16,16 +16,16 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("inter");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[minutes(20), minutes(30), minutes(60), minutes(120)];
 
 /// Banco Inter, Pix, proved by the certificate that it shows.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
-/// - Your TLS server trusts the authority of Inter's portal for its clients.
-/// - The body is an array, and each of it is one event, by its digest.
-/// - Again after 20, 30, 60 and 120 min, as is known from others, and after every answer but 2xx.
+/// - Your TLS server trusts the authority from Inter's portal for its clients.
+/// - The body is an array, and each item is one event, by its digest.
+/// - It retries after 20, 30, 60 and 120 min, according to others, after every answer except 2xx.
 pub fn inter(certificate: CertificateProof) -> Provider {
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), server_errors()).redelivers_by_hand();

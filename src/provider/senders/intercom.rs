@@ -16,8 +16,8 @@ const NAME: Name = Name::constant("intercom");
 ///
 /// - `X-Hub-Signature: sha1=<hex>`, HMAC-SHA1 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - One event is one `/id`: `delivery_attempts` is another at each try.
-/// - It asks with `HEAD` whether the URL is there. Retries for a day after 5xx are assumed.
+/// - One event is one `/id`: `delivery_attempts` differs for each attempt.
+/// - It checks with `HEAD` that the URL exists. Retries for a day after 5xx are assumed.
 pub fn intercom(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hub-Signature")
         .single("sha1=", Encoding::Hex)

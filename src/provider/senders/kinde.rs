@@ -14,7 +14,7 @@ const NAME: Name = Name::constant("kinde");
 
 /// Kinde, proved by the key that each delivery names.
 ///
-/// - The body is a JWT by RS256; nothing stands in a header. Read its claims with
+/// - The body is a JWT by RS256; no header is used. Read its claims with
 ///   [`Delivery::body`](crate::Delivery) once it is proved. A token of more than 16 KiB is refused.
 /// - Its `kid` names a key of your domain's JWKS, which a [`KeySource`](crate::keys::KeySource) fetches
 ///   as [`KeyDocument::Jwks`](crate::keys::KeyDocument). It covers no time, so only its record stops

@@ -16,8 +16,8 @@ const NAME: Name = Name::constant("lemon_squeezy");
 ///
 /// - `X-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest: `X-Event-Name` is not signed. Choose a secret of 12 characters or
-///   more; six are allowed there.
+/// - One event is one body, by its digest: `X-Event-Name` is not signed. Choose a secret of 12
+///   characters or more, although Lemon Squeezy allows six.
 /// - Retries for a day after 5xx are assumed.
 pub fn lemon_squeezy(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Signature")

@@ -17,9 +17,9 @@ const NAME: Name = Name::constant("line");
 ///
 /// - `x-line-signature: <base64>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - Each of `events` is one event, by its `webhookEventId`. Where redelivery is on, LINE writes so
-///   into the event.
-/// - It is taken to wait 1 s; retries for a day after 5xx are assumed.
+/// - Each of `events` is one event, by its `webhookEventId`. If redelivery is on, LINE marks it in
+///   the event.
+/// - It is assumed to wait 1 s; retries for a day after 5xx are assumed.
 pub fn line(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-line-signature")
         .single("", Encoding::Base64)

@@ -14,11 +14,11 @@ const NAME: Name = Name::constant("linear");
 
 /// Linear, proved by its signature.
 ///
-/// - `Linear-Signature: <hex>` over the body, which holds its time as `webhookTimestamp` in
-///   milliseconds; one minute of tolerance, as Linear's own code has it. The header
-///   `linear-timestamp` is signed by nothing and not read.
-/// - One event is one `type`, `action`, `data.id` and `createdAt`: `Linear-Delivery` is signed by
-///   nothing, and `webhookTimestamp` changes where an attempt is signed anew.
+/// - `Linear-Signature: <hex>` over the body, which contains its time as `webhookTimestamp` in
+///   milliseconds; one minute of tolerance, as in Linear's own code. The header `linear-timestamp`
+///   is not signed and not read.
+/// - One event is one `type`, `action`, `data.id` and `createdAt`: `Linear-Delivery` is not signed,
+///   and `webhookTimestamp` changes if an attempt is signed anew.
 /// - Retries for 7 h after every answer but 200 are assumed.
 pub fn linear(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Linear-Signature")

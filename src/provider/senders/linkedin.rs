@@ -15,11 +15,11 @@ const NAME: Name = Name::constant("linkedin");
 
 /// LinkedIn, proved by its signature.
 ///
-/// - `X-LI-Signature: <hex>` over `hmacsha256={body}`: the words in front are signed and not sent.
+/// - `X-LI-Signature: <hex>` over `hmacsha256={body}`: the prefix is signed but not sent.
 /// - Each of `notifications` is one event, by its `notificationId`.
-/// - Every 5 min for 8 h, after every answer but 2xx.
-/// - `challengeCode` is answered with its HMAC under the secret that signs events too. So only
-///   UUIDs are, which never begin as what is signed does.
+/// - It retries every 5 min for 8 h, after every answer except 2xx.
+/// - `challengeCode` is answered with its HMAC under the secret that also signs events. Therefore
+///   only UUIDs are answered: signed content never begins like one.
 pub fn linkedin(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-LI-Signature")
         .single("", Encoding::Hex)

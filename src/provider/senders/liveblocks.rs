@@ -1,4 +1,4 @@
-//! Liveblocks: signed in the frame of the Standard Webhooks specification
+//! Liveblocks: signed in the format of the Standard Webhooks specification
 //! (<https://liveblocks.io/docs/platform/webhooks>).
 //!
 //! ```
@@ -17,7 +17,7 @@ const NAME: Name = Name::constant("liveblocks");
 ///
 /// - `webhook-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`webhook-id`).
-/// - Delivered by Svix; retries for 28 h, every answer but 2xx, are assumed as Svix has them.
+/// - Delivered by Svix; retries for 28 h, after every answer except 2xx, are assumed, as at Svix.
 pub fn liveblocks(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(28)), RetriedStatuses::AllButSuccess)
         .waits(seconds(10));

@@ -15,10 +15,10 @@ const NAME: Name = Name::constant("livekit");
 /// LiveKit, proved by its token.
 ///
 /// - `Authorization: <JWT>` without `Bearer`, HS256, whose claim `sha256` is the SHA-256 of the body in
-///   base64; `exp` is demanded, and counts with five minutes of tolerance.
-/// - Its `iss` is the API key: a secret of the ring that is named so is taken alone.
+///   base64; `exp` is demanded, and checked with five minutes of tolerance.
+/// - Its `iss` is the API key: if the ring has a secret of that name, only that one is used.
 /// - One event is one `id`.
-/// - It waits 5 s and tries again for a few minutes, it is assumed.
+/// - It is assumed to wait 5 s and to retry for a few minutes.
 pub fn livekit(keys: impl Into<KeyRing>) -> Provider {
     let token = Jws::new([JwsAlgorithm::Hs256])
         .key_by_claim("iss")

@@ -13,7 +13,7 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("mailgun");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[
     minutes(5),
     minutes(10),
@@ -27,13 +27,13 @@ const WAITS: &[Duration] = &[
 ///
 /// - `signature.signature: <hex>` over `signature.timestamp` and `signature.token`, which has 50
 ///   characters.
-/// - **The event is not covered**: whoever holds one delivery can put any event beside its
-///   signature. The webhook is built once a question confirms events, or
-///   [`Provider::without_confirmation`] says that there is none.
-/// - One event is what is signed: a token that was seen runs nothing again.
-/// - Eight hours of tolerance are taken, as long as it tries again, for it states none and may not
-///   sign anew. Again after 5, 10 and 15 min, 1, 2 and 4 h, after every answer but 200 and 406, is
-///   assumed.
+/// - **The event is not covered**: anyone who holds one delivery can combine any event with its
+///   signature. The webhook builds only if a question confirms events or
+///   [`Provider::without_confirmation`] is called.
+/// - One event is the signed content: a known token does not run again.
+/// - The tolerance is eight hours, as long as Mailgun retries, because it states none and may not
+///   sign anew. Retries after 5, 10 and 15 min, 1, 2 and 4 h, after every answer except 200 and
+///   406, are assumed.
 pub fn mailgun(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::at(Place::member("/signature/signature"))
         .single("", Encoding::Hex)

@@ -33,18 +33,18 @@ fn content(data_id: Component) -> Vec<Component> {
 
 /// Mercado Pago, proved by its signature.
 ///
-/// - `x-signature: ts=<time>,v1=<hex>` over `id:{data.id};request-id:{x-request-id};ts:{time};`, a
-///   part of which is left out where its value is missing. `data.id` is the parameter of the URL,
-///   as it arrives or in lower case: its documents and its own code disagree. The time is in
-///   seconds or milliseconds, for it has sent both.
-/// - **The body is not covered**: fetch what `data.id` names and believe that alone. The webhook is
-///   built once a question confirms events, or [`Provider::without_confirmation`] says that there
-///   is none.
-/// - One event is what is signed: an attempt that is signed anew runs again, which a fetch makes
-///   harmless.
-/// - A day of tolerance, the longest there is, is taken, for it states none and may not sign its
-///   retries anew. Retries for 7 days after every answer but 200 and 201 are assumed. Notifications
-///   of QR codes are not signed, and refused.
+/// - `x-signature: ts=<time>,v1=<hex>` over `id:{data.id};request-id:{x-request-id};ts:{time};`. A
+///   part is omitted if its value is missing. `data.id` is the parameter of the URL, as it arrives
+///   or in lower case: Mercado Pago's documentation and code disagree. The time is in seconds or
+///   milliseconds, because it has sent both.
+/// - **The body is not covered**: fetch the object that `data.id` names and trust only that. The
+///   webhook builds only if a question confirms events or [`Provider::without_confirmation`] is
+///   called.
+/// - One event is the signed content: an attempt that is signed anew runs again, which is harmless
+///   with a fetch.
+/// - The tolerance is a day, the longest possible, because it states none and may not sign its
+///   retries anew. Retries for 7 days after every answer except 200 and 201 are assumed.
+///   Notifications of QR codes are not signed, and are refused.
 pub fn mercado_pago(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-signature")
         .pairs("ts", "v1", Encoding::Hex)

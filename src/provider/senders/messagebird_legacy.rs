@@ -15,8 +15,8 @@ const NAME: Name = Name::constant("messagebird");
 /// MessageBird, before its JWT, proved by its signature.
 ///
 /// - `MessageBird-Signature: <base64>` over the time, the query and the raw SHA-256 of the body,
-///   with line feeds between; 100 s of tolerance. Its code sorts the query: register a URL whose
-///   parameters are sorted.
+///   separated by line feeds; 100 s of tolerance. MessageBird's code sorts the query: register a
+///   URL whose parameters are sorted.
 /// - One event is one body, by its digest.
 /// - Deprecated by MessageBird. Retries for a day after 5xx are assumed.
 pub fn messagebird_legacy(keys: impl Into<KeyRing>) -> Provider {

@@ -1,8 +1,8 @@
 //! Meta: Facebook, Instagram, Messenger, WhatsApp: signed with HMAC-SHA256
 //! (<https://developers.facebook.com/docs/graph-api/webhooks/getting-started>).
 //!
-//! What is not ASCII is signed as it is sent, in escapes: a proxy that writes the JSON anew breaks
-//! the signature.
+//! Non-ASCII text is signed as it is sent, in escapes: a proxy that serializes the JSON again
+//! breaks the signature.
 //!
 //! ```
 //! use tower_webhook::provider::{self, meta};
@@ -21,9 +21,9 @@ const NAME: Name = Name::constant("meta");
 /// - `X-Hub-Signature-256: sha256=<hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest.
-/// - A delivery holds up to 1,000 changes, and is one event here: the handler tells them apart.
+/// - A delivery contains up to 1,000 changes, and is one event here: the handler separates them.
 /// - Retries for 7 days after every answer but 200 are assumed.
-/// - `hub.challenge` is echoed where `hub.verify_token` is one of `verify_tokens`; another one is
+/// - `hub.challenge` is echoed if `hub.verify_token` is one of `verify_tokens`; any other token is
 ///   answered 403.
 pub fn meta(keys: impl Into<KeyRing>, verify_tokens: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Hub-Signature-256")

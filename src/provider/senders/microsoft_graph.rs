@@ -15,14 +15,14 @@ const NAME: Name = Name::constant("microsoft-graph");
 
 /// Microsoft Graph, proved by the `clientState` of the subscription.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: ask Graph for what has changed.
-/// - `clientState` stands in each item of `value`, and each must be one of the keys: subscriptions with states of
-///   their own share a URL. Give each subscription one, of up to 128 letters.
-/// - Each item of `value` is one event, by its `id`. An item without one, of which Graph has some, runs each time that
-///   it comes: nothing tells a second change from a repeated delivery.
-/// - `validationToken`, which comes before a subscription is made and is a sentence, is echoed as plain text.
-/// - It waits 3 s, and tries again for 4 h, after every answer but 2xx.
-/// - What is encrypted in it, and the tokens beside that, are handed on as they are.
+/// - It proves the sender of a delivery, but not its content: query Graph for the changes.
+/// - Each item of `value` has a `clientState`, and each must be one of the keys: subscriptions with
+///   different states share a URL. Give each subscription its own, of up to 128 letters.
+/// - Each item of `value` is one event, by its `id`. An item without one, which Graph sometimes sends, runs each time
+///   it arrives: nothing distinguishes a second change from a repeated delivery.
+/// - `validationToken`, a sentence that arrives before a subscription is made, is echoed as plain text.
+/// - It waits 3 s, and retries for 4 h, after every answer except 2xx.
+/// - Encrypted content, and the tokens next to it, are handed on unchanged.
 pub fn microsoft_graph(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::each_member("/value", "/clientState")).known();
     let contract = SenderContract::new(retries_for(hours(4)), RetriedStatuses::AllButSuccess)
@@ -63,7 +63,7 @@ pub(super) const FACTS: &[SenderFacts] = &[SenderFacts {
 }];
 
 vectors! {
-    // The documents' example with two items.
+    // The documentation's example with two items.
     {
         of: "microsoft_graph",
         secret: "5hG7kQ2mW9xZ4tB8vN3c",

@@ -1,8 +1,9 @@
 //! The senders beyond the default presets: one file of data each.
 //!
-//! A file imports from `prelude` alone, and holds the scheme, the rule of events, the contract, what
-//! is known of the sender and how sure that is, and vectors that this crate did not make. Where a fact
-//! is not known from the sender's own words or code, the cautious value is taken and said on the page.
+//! A file imports from `prelude` alone. It contains the scheme, the event rule, the contract, the
+//! facts about the sender with their certainty, and vectors that this crate did not make. If a fact
+//! is not known from the sender's own documentation or code, a cautious value is used, and the page
+//! says so.
 
 mod facts;
 mod page;
@@ -11,7 +12,7 @@ mod prelude;
 pub use facts::{Confidence, SenderFacts};
 pub use page::senders_page;
 
-/// Makes each sender known: its module, its constructors, its facts and its vectors.
+/// Registers each sender: its module, its constructors, its facts and its vectors.
 macro_rules! senders {
     ($($(#[$only:meta])? $module:ident [$($constructor:ident),+])+) => {
         $(
@@ -170,7 +171,7 @@ senders! {
     zoom [zoom]
 }
 
-/// Every sender that the `senders` feature knows, in the order of their names.
+/// Every sender of the `senders` feature, sorted by name.
 ///
 /// ```
 /// use tower_webhook::provider::senders;

@@ -14,12 +14,12 @@ const NAME: Name = Name::constant("mollie");
 
 /// Mollie, next-gen webhooks, proved by its signature.
 ///
-/// - `X-Mollie-Signature: sha256=<hex>` over the body, or `<hex>` alone, as the page above has it. While a
-///   secret is changed it stands there on several lines, which a gateway may join by commas: one that is right
-///   is enough. It covers no time.
+/// - `X-Mollie-Signature: sha256=<hex>` over the body, or `<hex>` alone, as on the page above.
+///   During a secret rotation the header has several lines, which a gateway may join by commas: one
+///   valid signature is enough. It covers no time.
 /// - One event is one `id`.
-/// - Classic webhooks, a form with an `id`, are not signed, and refused. Retries for 26 h after
-///   every answer but 2xx are assumed.
+/// - Classic webhooks, a form with an `id`, are not signed, and are refused. Retries for 26 h after
+///   every answer except 2xx are assumed.
 pub fn mollie(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Mollie-Signature")
         .list("sha256=", Encoding::Hex)

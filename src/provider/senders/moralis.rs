@@ -12,14 +12,14 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("moralis");
 
-/// Moralis Streams, proved by a hash that holds its secret.
+/// Moralis Streams, proved by a hash that includes its secret.
 ///
-/// - `x-signature: 0x<hex>`, Keccak-256 of `{body}{secret}`, as Ethereum has it: that is no MAC, but the sponge lets
-///   nobody make it longer. It covers no time, so only its record stops a replay.
-/// - Its own code signs the JSON that it writes anew; the body that comes is taken as it stands.
-/// - One event is one body, by its digest: each block comes twice, `confirmed` the second time. The number of
-///   attempts before it stands in the body, so that what was handled and comes again nevertheless runs again.
-/// - Retries for a day after every answer but 2xx are assumed; it sends again by hand.
+/// - `x-signature: 0x<hex>`, Keccak-256 of `{body}{secret}`, in the variant of Ethereum. It is not a MAC, but its
+///   sponge construction prevents an extension of the content. It covers no time, so only its record stops a replay.
+/// - Moralis' own code signs the JSON after serializing it again; here the received body is used unchanged.
+/// - One event is one body, by its digest: each block arrives twice, the second time as `confirmed`. The body
+///   contains the number of earlier attempts, so a repeated delivery of a handled event runs again.
+/// - Retries for a day after every answer except 2xx are assumed; it can send again by hand.
 pub fn moralis(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-signature")
         .single("0x", Encoding::Hex)

@@ -14,8 +14,8 @@ const NAME: Name = Name::constant("mux");
 
 /// Mux, proved by its signature.
 ///
-/// - `Mux-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in seconds; five minutes of
-///   tolerance.
+/// - `Mux-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, with the time in seconds; five
+///   minutes of tolerance.
 /// - One event is one `/id`.
 /// - `attempts` in the body changes from one attempt to the next: other content under one `id` is a
 ///   duplicate.

@@ -1,7 +1,7 @@
 //! Notion: signed with HMAC-SHA256 (<https://developers.notion.com/reference/webhooks>).
 //!
-//! Once, when the subscription is made, Notion posts its `verification_token`, which is the secret:
-//! [`by_handshake`] takes it while there is no key yet, and a receiver with a key refuses it.
+//! When the subscription is made, Notion posts its `verification_token` once. It is the secret:
+//! [`by_handshake`] accepts it while there is no key yet, and a receiver with a key refuses it.
 //!
 //! ```
 //! use tower_webhook::provider::{self, notion};
@@ -20,8 +20,8 @@ const NAME: Name = Name::constant("notion");
 /// - `X-Notion-Signature: sha256=<hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - One event is one `/id`.
-/// - Retries for a day after every answer but 2xx are assumed. `attempt_number` may change from one
-///   to the next.
+/// - Retries for a day after every answer except 2xx are assumed. `attempt_number` may change
+///   between them.
 pub fn notion(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Notion-Signature")
         .single("sha256=", Encoding::Hex)
@@ -30,11 +30,13 @@ pub fn notion(keys: impl Into<KeyRing>) -> Provider {
     signed(NAME, scheme, keys, by_id("/id"), contract)
 }
 
-/// Notion, whose handshake brings the secret: a POST of `verification_token`, whose signature, if it has one, is
-/// made with that token itself. Show the token to who makes the subscription: it is pasted there.
+/// Notion, whose handshake brings the secret.
 ///
-/// It is taken only while [`Handshake::open_until`] says so and there is no key yet. With the secret that
-/// it brought, and keeps, the next start is [`notion`].
+/// Notion posts a `verification_token`; a signature of this request, if any, is made with that
+/// token itself. Show the token to the person who makes the subscription: it must be pasted there.
+///
+/// It is accepted only while [`Handshake::open_until`] allows it and there is no key yet. With the
+/// secret that it brought and stored, use [`notion`] at the next start.
 ///
 /// ```
 /// use tower_webhook::KeyRing;

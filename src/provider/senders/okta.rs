@@ -14,13 +14,13 @@ const NAME: Name = Name::constant("okta");
 
 /// Okta, event hooks, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
 /// - Each of `data.events` is one event, by its `uuid`.
-/// - `Authorization` holds the text that you chose for the hook, word for word. One that begins with
-///   `Bearer` or `Basic` looks like a header's value to [`keys`]: give its bytes to
+/// - `Authorization` contains the text that you chose for the hook, unchanged. A text that begins
+///   with `Bearer` or `Basic` looks like a header's value to [`keys`]: pass its bytes to
 ///   [`SigningSecret::from_bytes`](crate::SigningSecret::from_bytes).
-/// - One more attempt, after no answer or 5xx; 4xx is final. It waits 3 s.
+/// - One retry, after no answer or 5xx; 4xx is final. It waits 3 s.
 pub fn okta(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::token(Place::header("authorization")).known();
     let contract = SenderContract::new(

@@ -17,7 +17,7 @@ const NAME: Name = Name::constant("onfido");
 /// - `X-SHA2-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a captured
 ///   delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest.
-/// - It has no id: the object's may come with each of its actions.
+/// - It has no id: that of the object may occur with each of its actions.
 /// - Retries for a day after every answer but 2xx are assumed.
 pub fn onfido(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-SHA2-Signature")

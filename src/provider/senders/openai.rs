@@ -1,7 +1,7 @@
-//! OpenAI: signed in the frame of the Standard Webhooks specification
+//! OpenAI: signed in the format of the Standard Webhooks specification
 //! (<https://platform.openai.com/docs/guides/webhooks>).
 //!
-//! OpenAI's own code takes a secret without `whsec_` as text; that one is read by
+//! OpenAI's own code uses a secret without `whsec_` as text; read such a secret with
 //! [`text_keys`](crate::provider::standard_webhooks::text_keys).
 //!
 //! ```

@@ -14,10 +14,10 @@ const NAME: Name = Name::constant("paddle");
 
 /// Paddle Billing, proved by its signature.
 ///
-/// - `Paddle-Signature: ts=<time>;h1=<hex>` over `{time}:{body}`; several `h1` while a secret is
-///   changed, of which its own code looks at the last one alone.
-/// - Five minutes of tolerance. Paddle advises five seconds, which its own Node code takes and
-///   which costs genuine deliveries where a clock is off.
+/// - `Paddle-Signature: ts=<time>;h1=<hex>` over `{time}:{body}`, with several `h1` during a secret
+///   rotation; Paddle's own code checks only the last one.
+/// - Five minutes of tolerance. Paddle advises five seconds, which its own Node code uses. That
+///   loses genuine deliveries if a clock is off.
 /// - One event is one `event_id`; `notification_id` changes when it is sent again.
 /// - Retries for three days after every answer but 2xx are assumed.
 pub fn paddle(keys: impl Into<KeyRing>) -> Provider {

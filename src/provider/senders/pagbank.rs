@@ -15,9 +15,9 @@ const NAME: Name = Name::constant("pagbank");
 /// PagBank, proved by its signature.
 ///
 /// - `x-authenticity-token: <hex>`, the plain SHA-256 of the account's token, a hyphen and the
-///   body. It is no MAC: in theory a stranger can make a captured body longer, which is then no
-///   JSON.
-/// - One event is one body, by its digest: each status of an order is a body of its own.
+///   body. It is not a MAC: in theory a stranger can extend a captured body, which is then not
+///   valid JSON.
+/// - One event is one body, by its digest: each status of an order has its own body.
 /// - The sandbox and recurring payments do not send the header, and are refused. Retries for a day
 ///   after 5xx are assumed.
 pub fn pagbank(keys: impl Into<KeyRing>) -> Provider {

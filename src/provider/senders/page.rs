@@ -8,7 +8,7 @@ pub fn senders_page() -> String {
     let mut page = String::from(HEAD);
     for sender in senders() {
         let contract = sender.contract().map(|contract| described(&contract));
-        // A text cannot fail to grow.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             page,
             "| {} (`{}`) | {} | {} | {} | {} | {} | {} | {} |",

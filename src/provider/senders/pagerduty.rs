@@ -15,11 +15,11 @@ const NAME: Name = Name::constant("pagerduty");
 
 /// PagerDuty, V3, proved by its signature.
 ///
-/// - `X-PagerDuty-Signature: v1=<hex>`, with a comma between two while a secret is changed,
+/// - `X-PagerDuty-Signature: v1=<hex>`, or two separated by a comma during a secret rotation:
 ///   HMAC-SHA256 over the body alone. It covers no time, so a captured delivery never grows stale:
 ///   only its record stops a replay.
 /// - One event is one `/event/id`.
-/// - For up to 48 h, after no answer, 429 and 5xx; every other 4xx is final.
+/// - It retries for up to 48 h, after no answer, 429 and 5xx; every other 4xx is final.
 pub fn pagerduty(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-PagerDuty-Signature")
         .list("v1=", Encoding::Hex)

@@ -3,7 +3,7 @@
 //! ```
 //! use tower_webhook::provider::{self, paypal};
 //!
-//! // One key, or a `KeySource` that fetches the certificate which a delivery names.
+//! // One key, or a `KeySource` that fetches the certificate that a delivery names.
 //! let key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB";
 //! let sender = provider::paypal(paypal::keys([key])?, "0EH40505U7160970P");
 //! assert_eq!(sender.name().as_str(), "paypal");
@@ -16,16 +16,16 @@ const NAME: Name = Name::constant("paypal");
 
 /// PayPal, proved by the certificate that each delivery names.
 ///
-/// - `PAYPAL-TRANSMISSION-SIG: <base64>`, RSA PKCS#1 with SHA-256 over the transmission's id, its time,
-///   the id of your webhook and the CRC-32 of the body. `PAYPAL-AUTH-ALGO` must say so: SHA-1, which
-///   PayPal's own code takes, is not taken.
-/// - A CRC-32 is no hash: whoever holds one delivery can put another body beside its signature. Say by
-///   `confirm` how an event is asked for, or by [`Provider::without_confirmation`] that what it says is
-///   not believed.
-/// - `PAYPAL-CERT-URL` names the certificate: [`certificate_urls`] says which ones may be fetched.
-/// - One event is what is signed; the time of the transmission has no window, for it may be as old
-///   as the last attempt.
-/// - It tries 25 times within three days, as is known from others, after every answer but 2xx.
+/// - `PAYPAL-TRANSMISSION-SIG: <base64>`, RSA PKCS#1 with SHA-256 over the transmission's id, its
+///   time, the id of your webhook and the CRC-32 of the body. `PAYPAL-AUTH-ALGO` must name this
+///   algorithm: SHA-1, which PayPal's own code accepts, is refused.
+/// - A CRC-32 is not a secure hash: anyone who holds one delivery can combine another body with its
+///   signature. Confirm each event with `confirm`, or declare with
+///   [`Provider::without_confirmation`] that its content is not trusted.
+/// - `PAYPAL-CERT-URL` names the certificate: [`certificate_urls`] lists the URLs that may be fetched.
+/// - One event is the signed content; the time of the transmission has no window, because it may be
+///   as old as the last attempt.
+/// - It tries 25 times within three days, according to others, after every answer except 2xx.
 pub fn paypal(keys: impl Into<KeyRing>, webhook_id: impl Into<String>) -> Provider {
     let between = || Component::literal("|");
     let scheme = Scheme::builder("PAYPAL-TRANSMISSION-SIG")
@@ -57,7 +57,7 @@ keys!(
     &[]
 );
 
-/// Where PayPal's certificates are.
+/// The URLs of PayPal's certificates.
 ///
 /// ```
 /// use tower_webhook::provider::paypal;

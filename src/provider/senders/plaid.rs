@@ -16,7 +16,7 @@ const NAME: Name = Name::constant("plaid");
 ///
 /// - `Plaid-Verification: <JWT>`, ES256, whose claim `request_body_sha256` is the SHA-256 of the body
 ///   in hex; `iat` within five minutes.
-/// - Its `kid` names the key, which Plaid's API answers by its id: [`key_document`] reads it for a
+/// - Its `kid` names the key, which Plaid's API returns by its id: [`key_document`] reads it for a
 ///   [`KeySource`](crate::keys::KeySource).
 /// - One event is one body, by its digest.
 /// - Retries for a day after every answer but 200 are assumed.
@@ -38,7 +38,8 @@ keys!(
     &[]
 );
 
-/// How Plaid's API answers `/webhook_verification_key/get`: a JWK as the member `key`.
+/// The format of the answer of Plaid's API to `/webhook_verification_key/get`: a JWK as the member
+/// `key`.
 ///
 /// ```
 /// use tower_webhook::provider::plaid;

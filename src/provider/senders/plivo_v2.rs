@@ -16,12 +16,12 @@ const NAME: Name = Name::constant("plivo");
 
 /// Plivo, V2, proved by its signature.
 ///
-/// - `X-Plivo-Signature-V2: <base64>` over the URL without its query, as you give it here, and the
+/// - `X-Plivo-Signature-V2: <base64>` over the URL without its query, as you pass it here, and the
 ///   nonce.
-/// - **The body is not covered**: whoever holds one delivery can put any fields beside its
-///   signature. The webhook is built once a question confirms events, or
-///   [`Provider::without_confirmation`] says that there is none.
-/// - One event is what is signed: a nonce that was seen runs nothing again.
+/// - **The body is not covered**: anyone who holds one delivery can combine any fields with its
+///   signature. The webhook builds only if a question confirms events or
+///   [`Provider::without_confirmation`] is called.
+/// - One event is the signed content: a known nonce does not run again.
 /// - Retries for an hour after 5xx are assumed.
 pub fn plivo_v2(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("X-Plivo-Signature-V2")

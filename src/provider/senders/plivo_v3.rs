@@ -14,15 +14,15 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("plivo");
 
-/// Plivo, V3, proved by its signature, where it calls with POST.
+/// Plivo, V3, proved by its signature, for calls with POST.
 ///
-/// - `X-Plivo-Signature-V3: <base64>`, and commas between several, over the URL as you give it here, its query
-///   sorted, the sorted fields and the nonce. `X-Plivo-Signature-Ma-V3` by the main account's token is taken too: give
-///   both tokens where both sign.
-/// - It covers no time, so only its record stops a replay. One event is what is signed.
-/// - Where one field ends and the next begins is not signed: take what matters from Plivo's API.
-/// - Register a URL without a user and without a semicolon: Plivo's own libraries sign two texts of one that has them
-///   (npm plivo 4.79.0, PyPI plivo 4.63.0).
+/// - `X-Plivo-Signature-V3: <base64>`, several separated by commas, over the URL as you pass it
+///   here, its query sorted, the sorted fields and the nonce. `X-Plivo-Signature-Ma-V3` by the main
+///   account's token is also accepted: pass both tokens if both sign.
+/// - It covers no time, so only its record stops a replay. One event is the signed content.
+/// - The boundaries of fields are not signed: read important facts from Plivo's API.
+/// - Register a URL without a user and without a semicolon: for any other, Plivo's own libraries
+///   sign two different texts (npm plivo 4.79.0, PyPI plivo 4.63.0).
 /// - Retries for an hour after 5xx are assumed.
 pub fn plivo_v3(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("X-Plivo-Signature-V3")

@@ -1,7 +1,7 @@
-//! Polar: signed in the frame of the Standard Webhooks specification
+//! Polar: signed in the format of the Standard Webhooks specification
 //! (<https://polar.sh/docs/integrate/webhooks/delivery>).
 //!
-//! The key is the text of the secret, its prefix included, and not what it spells in base64.
+//! The key is the text of the secret, its prefix included, not its base64 decoding.
 //!
 //! ```
 //! use tower_webhook::provider::{self, polar};

@@ -1,4 +1,4 @@
-//! What the files of senders are made of.
+//! The building blocks of the senders' files.
 
 pub(super) use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) use crate::signature::{Curve, EcdsaForm, KeyKind, PublicKeyAlgorithm,
 #[cfg(feature = "jwt")]
 pub(super) use crate::signature::{Jws, JwsAlgorithm};
 
-/// A function `keys` that reads this sender's secrets, which are text if nothing else is said.
+/// A function `keys` that reads this sender's secrets, which are text unless stated otherwise.
 macro_rules! keys {
     ($provider:literal, $what:literal) => {
         keys!($provider, $what, SecretFormat::Text, &[]);
@@ -58,8 +58,8 @@ macro_rules! keys {
 }
 pub(super) use keys;
 
-/// Deliveries that this crate did not make: what the tests of all senders try. A member that is left
-/// out is that of `Vector::USUAL`.
+/// Deliveries that this crate did not make, which the tests try with all senders. An omitted member
+/// is that of `Vector::USUAL`.
 macro_rules! vectors {
     ($({ $($member:tt)* })*) => {
         #[cfg(test)]
@@ -71,7 +71,7 @@ macro_rules! vectors {
 }
 pub(super) use vectors;
 
-/// The same for senders that show a certificate, and whose deliveries hold no proof.
+/// The same for senders that show a certificate, and whose deliveries contain no proof.
 #[cfg(feature = "asymmetric")]
 macro_rules! certified {
     ($($vector:tt)*) => {
@@ -85,7 +85,7 @@ macro_rules! certified {
 #[cfg(feature = "asymmetric")]
 pub(super) use certified;
 
-/// The sender that shows the one certificate with this SHA-256.
+/// The proof for the one certificate with this SHA-256.
 #[cfg(feature = "asymmetric")]
 pub(super) fn known_by(sha256: &str) -> Result<CertificateProof, ConfigError> {
     CertificateProof::of([CertificateMatch::sha256(sha256)?])
@@ -103,13 +103,13 @@ pub(super) const fn hours(count: u64) -> Duration {
     Duration::from_secs(3_600 * count)
 }
 
-/// A window of so many seconds to both sides, which is one that is allowed.
+/// A tolerance of this many seconds in both directions, which must be an allowed one.
 pub(super) fn tolerance(seconds: u64) -> Tolerance {
     Tolerance::from_secs(seconds).unwrap_or_default()
 }
 
-/// It tries again, but when and how often is not known: as soon as half a minute later, and for this
-/// long.
+/// Retries at unknown times and of unknown number: the first as soon as half a minute later, the
+/// last within this time.
 pub(super) fn retries_for(horizon: Duration) -> RetrySchedule {
     RetrySchedule::Unstated {
         interval: seconds(30),
@@ -117,12 +117,12 @@ pub(super) fn retries_for(horizon: Duration) -> RetrySchedule {
     }
 }
 
-/// What a sender that says nothing is sure to take for a failure.
+/// The statuses that any sender treats as a failure.
 pub(super) fn server_errors() -> RetriedStatuses {
     RetriedStatuses::server_errors_and(&[])
 }
 
-/// A sender whose scheme proves its deliveries with these keys.
+/// A sender whose deliveries are proved by its scheme with these keys.
 pub(super) fn signed(
     name: Name,
     scheme: Scheme,
@@ -133,7 +133,7 @@ pub(super) fn signed(
     Provider::signed(name, Verifier::new(scheme, keys), rule, contract)
 }
 
-/// A sender in the frame of the Standard Webhooks specification, in headers of these families.
+/// A sender in the format of the Standard Webhooks specification, with headers of these families.
 pub(super) fn framed(
     name: Name,
     [first, second]: [&str; 2],
@@ -167,7 +167,7 @@ pub(super) fn framed(
     signed(name, scheme, keys, EventRule::signed_id(), contract)
 }
 
-/// `{time}.{body}`, and its like.
+/// `{time}.{body}`, or with another separator.
 pub(super) fn time_and_body(between: &'static str) -> [Component; 3] {
     [
         Component::Timestamp,
@@ -176,21 +176,22 @@ pub(super) fn time_and_body(between: &'static str) -> [Component; 3] {
     ]
 }
 
-/// One event is one member of the body, the sender's own id; a body without it is known by its
-/// digest, for an unknown shape must not be lost.
+/// Keys an event on one member of the body, the sender's own id. A body without it is identified by
+/// its digest, because an unknown shape must not be lost.
 pub(super) fn by_id(pointer: &'static str) -> EventRule {
     let event = KnownShape::new("event", [pointer]).own_id().when(pointer);
     EventRule::known([event]).or_body("event")
 }
 
-/// Each item of the list at this pointer is an event; a body without a list is known by its digest.
+/// Makes each item of the list at this pointer an event; a body without a list is identified by its
+/// digest.
 pub(super) fn each(list: &str, item: EventRule) -> EventRule {
     let rule = EventRule::body().or_each(list, item);
     debug_assert!(rule.is_ok(), "{list}");
     rule.unwrap_or_else(|_| EventRule::body())
 }
 
-/// One event is what these members say together; a body without one of them is known by its digest.
+/// Keys an event on these members together; a body without one of them is identified by its digest.
 pub(super) fn by_members<const N: usize>(pointers: [&'static str; N]) -> EventRule {
     let mut event = KnownShape::new("event", pointers);
     for pointer in pointers {

@@ -18,7 +18,7 @@ const NAME: Name = Name::constant("pusher");
 /// - `X-Pusher-Signature: <hex>` over the body alone, under the secret of the key that
 ///   `X-Pusher-Key` names: put the secrets of all of the app's keys into the ring.
 /// - One event is one body, by its digest; it holds its time.
-/// - It waits 4 s, and tries again for 5 min, after every answer but 2xx.
+/// - It waits 4 s, and retries for 5 min, after every answer except 2xx.
 pub fn pusher(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Pusher-Signature")
         .single("", Encoding::Hex)

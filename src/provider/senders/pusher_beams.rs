@@ -12,7 +12,7 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("pusher-beams");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[seconds(10), seconds(30), minutes(2), minutes(5)];
 
 /// Pusher Beams, proved by its signature.
@@ -20,7 +20,7 @@ const WAITS: &[Duration] = &[seconds(10), seconds(30), minutes(2), minutes(5)];
 /// - `Webhook-Signature: <hex>`, HMAC-SHA1 over the body alone. It covers no time, so a captured delivery never
 ///   grows stale: only its record stops a replay.
 /// - One event is one `metadata.event_id`, which stays the same when it is sent again.
-/// - It waits 3 s, and tries again after 10, 30, 120 and 300 s, after every answer but 2xx.
+/// - It waits 3 s, and retries after 10, 30, 120 and 300 s, after every answer except 2xx.
 pub fn pusher_beams(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Webhook-Signature")
         .single("", Encoding::Hex)

@@ -17,10 +17,10 @@ const NAME: Name = Name::constant("qi-tech");
 /// QI Tech, compliance as a service, proved by its signature.
 ///
 /// - `Signature: <hex>`, HMAC-SHA1 over the public URL, the method and the body. One of its pages
-///   says endpoint where another says URL: where deliveries are refused, take a scheme of your own
-///   with the path as a literal in the URL's place.
+///   says endpoint instead of URL: if deliveries are refused, use a scheme of your own with the
+///   path as a literal in place of the URL.
 /// - One event is one `id`, `analysis_status` and `event_date`.
-/// - Retries for a day after 5xx are assumed: nothing is stated.
+/// - Retries for a day after 5xx are assumed: none are documented.
 pub fn qi_tech(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("Signature")
         .single("", Encoding::Hex)

@@ -14,8 +14,8 @@ const NAME: Name = Name::constant("qonto");
 
 /// Qonto, proved by its signature.
 ///
-/// - `X-Qonto-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in seconds; a day of
-///   tolerance, for it states none and may not sign its retries anew.
+/// - `X-Qonto-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, with the time in seconds; a day
+///   of tolerance, because it states none and may not sign its retries anew.
 /// - One event is one `/id`.
 /// - It waits 1 s. Retries for a day after every answer but 2xx are assumed.
 pub fn qonto(keys: impl Into<KeyRing>) -> Provider {

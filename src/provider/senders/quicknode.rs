@@ -15,12 +15,13 @@ const NAME: Name = Name::constant("quicknode");
 
 /// QuickNode Streams, proved by its signature.
 ///
-/// - `X-QN-Signature: <hex>`, HMAC-SHA256 over `{nonce}{time}{body}` with nothing between: so the time in
-///   `X-QN-Timestamp` must have ten digits, and the body begin with the first bracket.
-/// - A stream that compresses signs the content and sends it by gzip, which is taken with the feature `gzip`.
+/// - `X-QN-Signature: <hex>`, HMAC-SHA256 over `{nonce}{time}{body}` without separators. The time in
+///   `X-QN-Timestamp` must therefore have ten digits, and the body must begin with the first bracket.
+/// - A stream with compression signs the content and sends it with gzip, which is accepted with the
+///   feature `gzip`.
 /// - Five minutes of tolerance are assumed.
-/// - One event is one body, by its digest: a nonce is of one attempt.
-/// - How often it tries again is set for each stream: a day is assumed, after every answer but 2xx.
+/// - One event is one body, by its digest: each attempt has another nonce.
+/// - The number of retries is set for each stream: a day is assumed, after every answer except 2xx.
 pub fn quicknode(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-QN-Signature")
         .single("", Encoding::Hex)

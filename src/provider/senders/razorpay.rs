@@ -16,9 +16,9 @@ const NAME: Name = Name::constant("razorpay");
 ///
 /// - `X-Razorpay-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest: `x-razorpay-event-id` is signed by nothing.
-/// - It tries again for 24 h, after every answer but 2xx, and then switches the webhook off.
-///   Retries of an older event keep the old secret after a change: leave it in the ring for a day.
+/// - One event is one body, by its digest: `x-razorpay-event-id` is not signed.
+/// - It retries for 24 h, after every answer except 2xx, and then switches the webhook off. After a
+///   rotation, retries of older events use the old secret: leave it in the ring for a day.
 pub fn razorpay(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Razorpay-Signature")
         .single("", Encoding::Hex)

@@ -1,4 +1,4 @@
-//! Replicate: signed in the frame of the Standard Webhooks specification
+//! Replicate: signed in the format of the Standard Webhooks specification
 //! (<https://replicate.com/docs/topics/webhooks/verify-webhook>).
 //!
 //! ```
@@ -17,8 +17,8 @@ const NAME: Name = Name::constant("replicate");
 ///
 /// - `webhook-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`webhook-id`).
-/// - Retries for an hour are assumed, and only for `completed`. Its own code checks no time; five
-///   minutes are taken, as the specification has them.
+/// - Retries for an hour are assumed, and only for `completed`. Its own code checks no time; the
+///   five minutes are those of the specification.
 pub fn replicate(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(1)), server_errors());
     framed(NAME, ["webhook", ""], SecretFormat::base64("whsec_"), keys, contract)

@@ -1,4 +1,4 @@
-//! Resend: signed in the frame of the Standard Webhooks specification
+//! Resend: signed in the format of the Standard Webhooks specification
 //! (<https://resend.com/docs/dashboard/webhooks/verify-webhooks-requests>).
 //!
 //! ```
@@ -17,7 +17,7 @@ const NAME: Name = Name::constant("resend");
 ///
 /// - `svix-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`svix-id`).
-/// - Delivered by Svix; retries for 28 h, every answer but 2xx, are assumed as Svix has them.
+/// - Delivered by Svix; retries for 28 h, after every answer except 2xx, are assumed, as at Svix.
 pub fn resend(keys: impl Into<KeyRing>) -> Provider {
     let contract = SenderContract::new(retries_for(hours(28)), RetriedStatuses::AllButSuccess)
         .waits(seconds(10))

@@ -15,7 +15,7 @@ const NAME: Name = Name::constant("revolut");
 
 /// Revolut, Merchant and Business, proved by its signature.
 ///
-/// - `Revolut-Signature: v1=<hex>`, with a comma between two while a secret is changed, over
+/// - `Revolut-Signature: v1=<hex>`, or two separated by a comma during a secret rotation, over
 ///   `v1.{time}.{body}` with the milliseconds of `Revolut-Request-Timestamp`; five minutes of
 ///   tolerance.
 /// - One event is one body, by its digest: no id is documented.

@@ -14,11 +14,11 @@ const NAME: Name = Name::constant("sanity");
 
 /// Sanity, proved by its signature.
 ///
-/// - `sanity-webhook-signature: t=<time>,v1=<base64>` over `{time}.{body}`, the time in
-///   milliseconds; an hour of tolerance, for it states none and may not sign its retries anew.
+/// - `sanity-webhook-signature: t=<time>,v1=<base64>` over `{time}.{body}`, with the time in
+///   milliseconds; an hour of tolerance, because it states none and may not sign its retries anew.
 /// - One event is one body, by its digest.
-/// - The body is your projection: have it hold `_rev`, so that two true events differ.
-///   `idempotency-key` is signed by nothing.
+/// - The body is your projection: include `_rev` in it, so that two genuine events differ.
+///   `idempotency-key` is not signed.
 /// - Its own code checks no time. Retries for an hour after 5xx are assumed.
 pub fn sanity(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("sanity-webhook-signature")

@@ -18,8 +18,7 @@ const NAME: Name = Name::constant("segment");
 /// - `X-Signature: <hex>`, HMAC-SHA1 over the body alone. It covers no time, so a captured delivery
 ///   never grows stale: only its record stops a replay.
 /// - One event is one `/messageId`.
-/// - Switch batching off: of a batch, only the first event is signed, so that an array is refused
-///   here.
+/// - Switch batching off: only the first event of a batch is signed, so an array is refused here.
 /// - Retries for 4 h after 5xx are assumed.
 pub fn segment(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Signature")

@@ -18,8 +18,8 @@ const NAME: Name = Name::constant("sendgrid");
 /// - `X-Twilio-Email-Event-Webhook-Signature: <base64>`, ECDSA on P-256 in DER over `{time}{body}`,
 ///   the time in seconds in `X-Twilio-Email-Event-Webhook-Timestamp`. The body ends in CR LF, which
 ///   is signed.
-/// - A day of tolerance: SendGrid's code checks no time, and it tries for a day. Say a shorter one by
-///   [`Provider::tolerance`] if your retries are signed anew.
+/// - A day of tolerance: SendGrid's code checks no time, and it retries for a day. Set a shorter
+///   one with [`Provider::tolerance`] if your retries are signed anew.
 /// - Each item of the array is one event, by its `sg_event_id`.
 /// - It waits 3 s; retries for 24 h are assumed.
 pub fn sendgrid(keys: impl Into<KeyRing>) -> Provider {

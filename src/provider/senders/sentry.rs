@@ -16,8 +16,8 @@ const NAME: Name = Name::constant("sentry");
 ///
 /// - `Sentry-Hook-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - One event is one body, by its digest: neither `Request-ID` nor `Sentry-Hook-Resource` is signed.
-///   Two changes whose bodies are alike are one event.
+/// - One event is one body, by its digest: neither `Request-ID` nor `Sentry-Hook-Resource` is
+///   signed. Two changes with equal bodies are one event.
 /// - It waits 1 s. Retries for an hour after 5xx are assumed.
 pub fn sentry(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Sentry-Hook-Signature")

@@ -17,9 +17,9 @@ const NAME: Name = Name::constant("shopify-events");
 /// - `shopify-hmac-sha256: <base64>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest.
-/// - It may stand beside the header of [`shopify()`](crate::provider::shopify()), over the same
-///   bytes with the same secret.
-/// - Eight more attempts in 4 h, after every answer but 2xx, are assumed, as for its webhooks.
+/// - It may be sent together with the header of [`shopify()`](crate::provider::shopify()), over the
+///   same bytes with the same secret.
+/// - Eight retries in 4 h, after every answer except 2xx, are assumed, as for its webhooks.
 pub fn shopify_events(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("shopify-hmac-sha256")
         .single("", Encoding::Base64)

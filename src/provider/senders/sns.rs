@@ -3,7 +3,7 @@
 //! ```
 //! use tower_webhook::provider::{self, sns};
 //!
-//! // One key, or a `KeySource` that fetches the certificate which a delivery names.
+//! // One key, or a `KeySource` that fetches the certificate that a delivery names.
 //! let key = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAqOS5UcOqZpPwm37J5UJT+t6OBiast8K4HOTMuj9R8vP9P7Oqp+9MfYk+Gyf+b+zEPP8Bqu3kEvC94/pmxpKDDawsaEk1+YKH/mr4VPN9jFmLT9jHhNGAZNy2ruM7oJAdC+BeBYVwDBihE4LN0puQBBhWMa4wAgV7Qa0JZilF/cHweJ2QUYuiJ3wzpFotTeawj8G1WiVebHAvMRF/nhWOeYHOCl5y1F5Lhxt2er+ll3Z1tNm7qI9NQ6POC01Oq9AeM01QFfl4hiUzavAj4kVwUDCCnL3BRwXLj6cayl2D/EgRx9I/vNDbE3iKkSC4PrQCQFJGrKzM6IHA1FEAknLLBwIDAQAB";
 //! let sender = provider::sns(sns::keys([key])?);
 //! assert_eq!(sender.name().as_str(), "sns");
@@ -17,15 +17,16 @@ const NAME: Name = Name::constant("sns");
 /// AWS SNS, signature version 2, proved by the certificate that each delivery names.
 ///
 /// - The member `Signature` of the body, in base64: RSA PKCS#1 with SHA-256 over the members
-///   `Message`, `MessageId`, `Subject` if it is there, `Timestamp`, `TopicArn` and `Type`, or of a
-///   confirmation `SubscribeURL` and `Token` in place of the subject. Version 1, by SHA-1, is not
-///   taken: set `SignatureVersion` of your topic to 2. Raw delivery has no signature.
-/// - Other members are not signed, `MessageAttributes` among them: say by `confirm` how an event is
-///   asked for, or by [`Provider::without_confirmation`] that they are not believed.
-/// - `SigningCertURL` names the certificate: [`certificate_urls`] says which ones may be fetched.
-/// - One event is what is signed. Believe no other topic than yours: compare `TopicArn`.
-/// - A `SubscriptionConfirmation` is an event like any other: fetch its `SubscribeURL` where its
-///   `TopicArn` is yours. SNS signs for everybody's topics, and a stranger's may name your URL.
+///   `Message`, `MessageId`, `Subject` if present, `Timestamp`, `TopicArn` and `Type`. For a
+///   confirmation, `SubscribeURL` and `Token` replace the subject. Version 1, which uses SHA-1, is
+///   not accepted: set `SignatureVersion` of your topic to 2. Raw delivery has no signature.
+/// - Other members, such as `MessageAttributes`, are not signed: confirm each event with `confirm`,
+///   or declare with [`Provider::without_confirmation`] that they are not trusted.
+/// - `SigningCertURL` names the certificate: [`certificate_urls`] lists the URLs that may be
+///   fetched.
+/// - One event is the signed content. Trust only your own topic: compare `TopicArn`.
+/// - A `SubscriptionConfirmation` is an event like any other: fetch its `SubscribeURL` if its
+///   `TopicArn` is yours. SNS signs for all topics, and a stranger's topic may use your URL.
 /// - It tries for 23 days after 5xx and 429, unless your policy says otherwise.
 pub fn sns(keys: impl Into<KeyRing>) -> Provider {
     let member = |name: &'static str| {
@@ -71,7 +72,7 @@ keys!(
     &[]
 );
 
-/// Where SNS' certificates are.
+/// The URLs of SNS' certificates.
 ///
 /// ```
 /// use tower_webhook::provider::sns;

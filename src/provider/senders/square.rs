@@ -16,9 +16,9 @@ const NAME: Name = Name::constant("square");
 
 /// Square, proved by its signature.
 ///
-/// - `x-square-hmacsha256-signature: <base64>` over the URL and the body. The URL counts byte for
-///   byte as it stands in Square's developer console. No time is covered, so that only the record
-///   stops a replay.
+/// - `x-square-hmacsha256-signature: <base64>` over the URL and the body. The URL must equal the
+///   one in Square's developer console byte for byte. No time is covered, so only the record stops
+///   a replay.
 /// - One event is one `event_id`.
 /// - Retries for a day after every answer but 2xx are assumed.
 pub fn square(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {

@@ -15,13 +15,12 @@ use super::prelude::*;
 
 /// A sender of this name that follows the Standard Webhooks specification, proved by its public key.
 ///
-/// - `webhook-signature: v1a,<base64>`, Ed25519 over `{id}.{timestamp}.{body}`, with `webhook-id` and
-///   `webhook-timestamp`; signatures of other versions beside it are passed over. Five minutes of
+/// - `webhook-signature: v1a,<base64>`, Ed25519 over `{id}.{timestamp}.{body}`, with `webhook-id`
+///   and `webhook-timestamp`; additional signatures of other versions are ignored. Five minutes of
 ///   tolerance.
 /// - One event is one signed id.
-/// - Svix's documented schedule, as with
-///   [`standard_webhooks`](crate::provider::standard_webhooks()); where the sender's own differs, say so
-///   by [`Provider::replace_contract`].
+/// - Svix's documented schedule, as with [`standard_webhooks`](crate::provider::standard_webhooks()); if
+///   the sender's schedule differs, declare it with [`Provider::replace_contract`].
 pub fn standard_webhooks_v1a(name: Name, keys: impl Into<KeyRing>) -> Provider {
     let dot = || Component::literal(".");
     let scheme = Scheme::builder("webhook-signature")

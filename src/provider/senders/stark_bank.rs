@@ -15,13 +15,13 @@ const NAME: Name = Name::constant("stark-bank");
 
 /// Stark Bank and Stark Infra, proved by the bank's public key.
 ///
-/// - `Digital-Signature: <base64>`, ECDSA on secp256k1 in DER over the body alone. It covers no time,
-///   so a captured delivery never grows stale: only its record stops a replay. What Stark's Python
-///   code tries besides, the body written anew, is not taken.
+/// - `Digital-Signature: <base64>`, ECDSA on secp256k1 in DER over the body alone. It covers no
+///   time, so a captured delivery never grows stale: only its record stops a replay. Stark's Python
+///   code also tries the body serialized again, which is not accepted here.
 /// - The key is published at `/v2/public-key`: [`key_document`] reads it for a
 ///   [`KeySource`](crate::keys::KeySource).
 /// - One event is one `event.id`.
-/// - It tries again after 5, 30 and 120 min, as is known from others, after every answer but 200.
+/// - It retries after 5, 30 and 120 min, according to others, after every answer except 200.
 pub fn stark_bank(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Digital-Signature")
         .single("", Encoding::Base64)
@@ -44,7 +44,7 @@ keys!(
     &[]
 );
 
-/// How the bank's API answers `/v2/public-key`.
+/// The format of the answer of the bank's API to `/v2/public-key`.
 ///
 /// ```
 /// use tower_webhook::provider::stark_bank;

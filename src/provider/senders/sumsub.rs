@@ -12,7 +12,7 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("sumsub");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[minutes(5), hours(1), hours(5), hours(18)];
 
 /// Sumsub, proved by its signature.
@@ -20,9 +20,9 @@ const WAITS: &[Duration] = &[minutes(5), hours(1), hours(5), hours(18)];
 /// - `x-payload-digest: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a captured
 ///   delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest.
-/// - HMAC-SHA256 is taken, whatever `x-payload-digest-alg` says: nothing signs that header. Choose
-///   `HMAC_SHA256_HEX` there.
-/// - Again after 5 min, 1, 5 and 18 h; other events come again sooner.
+/// - HMAC-SHA256 is used, whatever `x-payload-digest-alg` says, because that header is not signed.
+///   Choose `HMAC_SHA256_HEX` at Sumsub.
+/// - It retries after 5 min, 1, 5 and 18 h; other events are retried sooner.
 pub fn sumsub(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-payload-digest")
         .single("", Encoding::Hex)

@@ -1,7 +1,8 @@
-//! Svix, and whoever sends through it: signed in the frame of the Standard Webhooks specification
+//! Svix and its customers: signed in the format of the Standard Webhooks specification
 //! (<https://docs.svix.com/receiving/verifying-payloads/how-manual>).
 //!
-//! Newer versions send `webhook-…` beside `svix-…`: where both are there they must say the same.
+//! Newer versions send `webhook-…` in addition to `svix-…`: if both are present, they must be
+//! equal.
 //!
 //! ```
 //! use tower_webhook::provider::{self, svix};
@@ -15,7 +16,7 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("svix");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[
     seconds(5),
     minutes(5),
@@ -26,12 +27,12 @@ const WAITS: &[Duration] = &[
     hours(10),
 ];
 
-/// Svix, and whoever sends through it, proved by its signature.
+/// Svix and its customers, proved by its signature.
 ///
 /// - `svix-signature: v1,<base64>` over `{id}.{time}.{body}`; five minutes of tolerance.
 /// - One event is one signed id (`svix-id`).
-/// - Again after 5 s, 5 and 30 min, 2, 5, 10 and 10 h, after every answer but 2xx; any message can
-///   be sent again by hand.
+/// - It retries after 5 s, 5 and 30 min, 2, 5, 10 and 10 h, after every answer except 2xx; any
+///   message can be sent again by hand.
 pub fn svix(keys: impl Into<KeyRing>) -> Provider {
     let contract =
         SenderContract::new(RetrySchedule::listed(WAITS), RetriedStatuses::AllButSuccess)

@@ -14,7 +14,7 @@ const NAME: Name = Name::constant("telegram");
 
 /// Telegram, bots, proved by a shared token.
 ///
-/// - It proves who has sent a delivery, and nothing of what it says: confirm what matters with the
+/// - It proves the sender of a delivery, but not its content: confirm important facts with the
 ///   sender's API.
 /// - `X-Telegram-Bot-Api-Secret-Token` holds the `secret_token` of `setWebhook`.
 /// - One event is one `update_id`.

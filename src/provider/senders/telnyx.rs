@@ -17,7 +17,7 @@ const NAME: Name = Name::constant("telnyx");
 ///
 /// - `telnyx-signature-ed25519: <base64>`, Ed25519 over `{time}|{body}`, the time in seconds in
 ///   `telnyx-timestamp`; five minutes of tolerance.
-/// - One event is one `data.id`. What `meta` says differs from attempt to attempt.
+/// - One event is one `data.id`. The content of `meta` differs from attempt to attempt.
 /// - It waits 2 s; retries for a day are assumed.
 pub fn telnyx(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("telnyx-signature-ed25519")

@@ -30,18 +30,18 @@ pub(super) struct Vector {
     /// The constructor.
     pub(super) of: &'static str,
     pub(super) secret: &'static str,
-    /// The URL that the sender was given, and what of it arrives.
+    /// The URL that the sender was given, and the part of it that arrives.
     pub(super) url: &'static str,
     pub(super) uri: &'static str,
     pub(super) headers: &'static [(&'static str, &'static str)],
     pub(super) body: &'static str,
     pub(super) now: u64,
-    /// What the event is known by.
+    /// The key of the event.
     pub(super) key: &'static str,
 }
 
 impl Vector {
-    /// What most deliveries have in common.
+    /// The members that most deliveries share.
     pub(super) const USUAL: Self = Self {
         of: "",
         secret: "",
@@ -68,7 +68,7 @@ impl Vector {
         provider.unwrap_or_else(|error| panic!("{}: {error}", self.of))
     }
 
-    /// The same sender with a key that has not signed this.
+    /// The same sender with a key that did not sign this delivery.
     fn of_another_key(&self) -> Provider {
         #[cfg(feature = "asymmetric")]
         if let Some(other) = by_private_key(self.provider(), PrivateKey::of_nobody) {
@@ -88,7 +88,7 @@ impl Vector {
         headers
     }
 
-    /// The key of the event, or why the delivery proves none.
+    /// The key of the event, or the reason why the delivery proves none.
     fn key(&self, provider: &Provider, body: &str, now: u64) -> Result<String, SignatureErrorKind> {
         self.key_with(provider, &self.headers(), body, now)
     }
@@ -157,7 +157,7 @@ fn a_changed_byte_or_another_secret_proves_nothing() {
     }
 }
 
-/// The same sender with such a key, if its signatures are proved by public ones.
+/// The same sender with such a key, if its signatures are verified by public keys.
 #[cfg(feature = "asymmetric")]
 fn by_private_key(
     mut provider: Provider,
@@ -169,7 +169,7 @@ fn by_private_key(
     Some(provider)
 }
 
-/// Adapters repeat lines, and join those of one name.
+/// Adapters repeat lines, and join lines of one name.
 #[test]
 fn lines_that_were_repeated_or_joined_count_once_with_each_sender() {
     let mut wrong = Vec::new();
@@ -194,7 +194,7 @@ fn lines_that_were_repeated_or_joined_count_once_with_each_sender() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A secret of the same form: one of its letters or digits is another one.
+/// A secret of the same form with one letter or digit changed.
 fn other_secret(secret: &str) -> String {
     let at = secret.len() - 5;
     let mut bytes = secret.as_bytes().to_vec();
@@ -280,7 +280,7 @@ fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
             ),
             ("signature", verify(right().signature_changed()).is_err()),
         ];
-        // Where the signature or the token stands in the body, the vector's own is there.
+        // If the signature or the token is in the body, the vector's own one is there.
         let proofs = ["ignature\":", "ignature=", vector.secret];
         if !proofs.iter().any(|proof| vector.body.contains(proof)) {
             tries.push(("unsigned", verify(right().without_signature()).is_err()));
@@ -299,7 +299,7 @@ fn a_test_delivery_of_each_sender_is_right_until_it_is_made_wrong() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Whatever a handler answers: the kit's sender follows the contract, and would come again.
+/// Any answer of a handler: the test kit's sender follows the contract, and would otherwise retry.
 #[cfg(feature = "testing")]
 #[tokio::test(start_paused = true)]
 async fn each_sender_takes_what_a_handler_answers_for_success() {
@@ -344,7 +344,7 @@ async fn each_sender_takes_what_a_handler_answers_for_success() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// `docs/schemes.md` says these senders in words of its own.
+/// `docs/schemes.md` describes these senders in its own format.
 #[test]
 fn a_scheme_from_a_file_takes_what_its_preset_takes() {
     let mut tried = 0;

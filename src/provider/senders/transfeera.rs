@@ -14,10 +14,10 @@ const NAME: Name = Name::constant("transfeera");
 
 /// Transfeera, proved by its signature.
 ///
-/// - `Transfeera-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, the time in milliseconds; a
-///   day of tolerance, for it states none and may not sign its retries anew.
+/// - `Transfeera-Signature: t=<time>,v1=<hex>` over `{time}.{body}`, with the time in milliseconds;
+///   a day of tolerance, because it states none and may not sign its retries anew.
 /// - One event is one `/id`.
-/// - Retries for a day after 5xx are assumed: nothing is stated.
+/// - Retries for a day after 5xx are assumed: none are documented.
 pub fn transfeera(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Transfeera-Signature")
         .pairs("t", "v1", Encoding::Hex)

@@ -16,13 +16,13 @@ const NAME: Name = Name::constant("travis");
 /// Travis CI, proved by its public key.
 ///
 /// - `Signature: <base64>`, RSA PKCS#1 with SHA-1 over the form field `payload`, decoded. SHA-1 is
-///   weak as a hash, and Travis has nothing better: who can choose what is built could make two
-///   payloads with one signature.
-/// - The signature covers that field alone: say by `confirm` how a build is asked for, or by
-///   [`Provider::without_confirmation`] that the field alone is read.
+///   a weak hash, and Travis offers nothing better: anyone who chooses the built content could make
+///   two payloads with one signature.
+/// - The signature covers that field alone: confirm each build with `confirm`, or declare with
+///   [`Provider::without_confirmation`] that only this field is read.
 /// - One event is one payload. The key is published at `/config`: [`key_document`] reads it for a
 ///   [`KeySource`](crate::keys::KeySource).
-/// - Nothing is stated of its retries: a day is assumed.
+/// - Its retries are not documented: a day is assumed.
 pub fn travis(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("Signature")
         .single("", Encoding::Base64)
@@ -41,7 +41,7 @@ keys!(
     &[]
 );
 
-/// How `https://api.travis-ci.com/config` holds the key.
+/// The format of the key in `https://api.travis-ci.com/config`.
 ///
 /// ```
 /// use tower_webhook::provider::travis;

@@ -17,10 +17,10 @@ const NAME: Name = Name::constant("trello");
 
 /// Trello, proved by its signature.
 ///
-/// - `x-trello-webhook: <base64>`, HMAC-SHA1 over the body and the URL behind it, as you give it here: that of the
+/// - `x-trello-webhook: <base64>`, HMAC-SHA1 over the body followed by the URL, as you pass it here: that of the
 ///   webhook's creation. It covers no time, so a captured delivery never grows stale: only its record stops a replay.
 /// - One event is one `/action/id`.
-/// - It asks with `HEAD` whether the URL is there. Retries for an hour after 5xx are assumed.
+/// - It checks with `HEAD` that the URL exists. Retries for an hour after 5xx are assumed.
 pub fn trello(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = Scheme::builder("x-trello-webhook")
         .single("", Encoding::Base64)

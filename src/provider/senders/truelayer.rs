@@ -15,13 +15,13 @@ const NAME: Name = Name::constant("truelayer");
 
 /// TrueLayer, proved by the key that each delivery names.
 ///
-/// - `Tl-Signature: <header>..<signature>`, a JWS by ES512 that leaves its payload out: the method, the path, the headers
-///   that the token lists, and the body. The path is that which TrueLayer was given, without a slash at its end.
+/// - `Tl-Signature: <header>..<signature>`, a JWS by ES512 that omits its payload: the method, the path, the headers
+///   that the token lists, and the body. The path is that of the URL given to TrueLayer, without a trailing slash.
 /// - Its `kid` names a key of TrueLayer's JWKS, which a [`KeySource`](crate::keys::KeySource) fetches as
 ///   [`KeyDocument::Jwks`](crate::keys::KeyDocument) from `https://webhooks.truelayer.com/.well-known/jwks`, in the
-///   sandbox from `https://webhooks.truelayer-sandbox.com/.well-known/jwks`. What the token says in `jku` is not asked.
-/// - `X-Tl-Webhook-Timestamp` is signed where the token lists it, and no window is known for it: only the record stops a
-///   replay.
+///   sandbox from `https://webhooks.truelayer-sandbox.com/.well-known/jwks`. The token's `jku` is ignored.
+/// - `X-Tl-Webhook-Timestamp` is signed if the token lists it, and no window is known for it: only
+///   the record stops a replay.
 /// - One event is one `event_id`.
 /// - Retries for three days are assumed.
 pub fn truelayer(keys: impl Into<KeyRing>) -> Provider {

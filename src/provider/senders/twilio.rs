@@ -1,8 +1,8 @@
 //! Twilio: messages, calls and more
 //! (<https://www.twilio.com/docs/usage/webhooks/webhooks-security>).
 //!
-//! Requests that want TwiML as an answer are no events: two true ones may agree in every byte. For
-//! those, use [`VerifySignatureLayer`](crate::layer::VerifySignatureLayer) alone.
+//! Requests that need TwiML as an answer are not events: two genuine ones may agree in every byte.
+//! For them, use [`VerifySignatureLayer`](crate::layer::VerifySignatureLayer) alone.
 //!
 //! ```
 //! use tower_webhook::provider::{self, twilio};
@@ -54,10 +54,10 @@ fn sender(verifier: Verifier) -> Provider {
 /// Twilio, proved by the signature of the account's token.
 ///
 /// - `X-Twilio-Signature: <base64>`, HMAC-SHA1 over the public URL with the query as it arrives,
-///   without and with its default port, and behind it the fields of the form, sorted. Where the
-///   query has `bodySHA256` that must be the body's, and the URL alone is signed.
-/// - One event is what is signed, by its SHA-256: where a field ends is not signed, so that another
-///   cut of it must be the same event.
+///   with or without its default port, followed by the sorted fields of the form. If the query has
+///   `bodySHA256`, it must be that of the body, and only the URL is signed.
+/// - One event is the signed content, by its SHA-256: the boundaries of fields are not signed, so
+///   another split of them must be the same event.
 /// - No time is covered. Retries for a day after 5xx, and 5 s to answer, are assumed.
 pub fn twilio(keys: impl Into<KeyRing>, url: PublicUrl) -> Provider {
     let scheme = scheme(

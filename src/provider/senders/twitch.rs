@@ -14,10 +14,10 @@ const NAME: Name = Name::constant("twitch");
 
 /// Twitch, EventSub, proved by its signature.
 ///
-/// - `Twitch-Eventsub-Message-Signature: sha256=<hex>` over id, time and body with nothing between,
-///   which has one reading because the body begins with a bracket, which id and time do not hold, and
-///   the time in RFC 3339 has one beginning; ten minutes of tolerance. The id is of any form, as
-///   Twitch says.
+/// - `Twitch-Eventsub-Message-Signature: sha256=<hex>` over id, time and body without separators.
+///   This has one reading: the body begins with a bracket, which id and time do not contain, and
+///   the RFC 3339 time has only one possible beginning. Ten minutes of tolerance. The id may have
+///   any form, as Twitch states.
 /// - One event is one signed id (`Twitch-Eventsub-Message-Id`).
 /// - Retries for a day after 5xx are assumed.
 pub fn twitch(keys: impl Into<KeyRing>) -> Provider {

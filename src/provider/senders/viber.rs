@@ -16,9 +16,9 @@ const NAME: Name = Name::constant("viber");
 ///
 /// - `X-Viber-Content-Signature: <hex>`, HMAC-SHA256 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
-/// - One event is one `event` and `message_token`, and `user_id` where it has one: that a message was
-///   delivered and that it was seen are told under one token. The token is larger than a float can
-///   hold.
+/// - One event is one `event` and `message_token`, and `user_id` if present: the reports that a
+///   message was delivered and that it was seen have the same token. The token is larger than a
+///   float can represent.
 /// - Retries for a day after every answer but 200 are assumed.
 pub fn viber(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-Viber-Content-Signature")

@@ -15,10 +15,10 @@ const NAME: Name = Name::constant("vonage");
 /// Vonage, messages, proved by its token.
 ///
 /// - `Authorization: Bearer <JWT>`, HS256, whose claim `payload_hash` is the SHA-256 of the body in
-///   hex; `iat` within five minutes. RS256, which Vonage's own code takes too, is not taken.
-/// - Its `api_key` names the account: a secret of the ring that is named so is taken alone.
+///   hex; `iat` within five minutes. RS256, which Vonage's own code also accepts, is refused.
+/// - Its `api_key` names the account: if the ring has a secret of that name, only that one is used.
 /// - One event is one body, by its digest.
-/// - It tries again for a day after every answer but 2xx.
+/// - It retries for a day after every answer except 2xx.
 pub fn vonage(keys: impl Into<KeyRing>) -> Provider {
     let token = Jws::new([JwsAlgorithm::Hs256])
         .key_by_claim("api_key")

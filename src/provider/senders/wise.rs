@@ -13,10 +13,11 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("wise");
 
-/// Wise, proved by its public key, of which there is one for production and one for the sandbox.
+/// Wise, proved by its public key, one for production and one for the sandbox.
 ///
-/// - `X-Signature-SHA256: <base64>`, RSA PKCS#1 with SHA-256 over the body alone. `X-Signature`, by
-///   SHA-1, is not looked at. No time is signed but in the body, so only its record stops a replay.
+/// - `X-Signature-SHA256: <base64>`, RSA PKCS#1 with SHA-256 over the body alone. `X-Signature`,
+///   with SHA-1, is ignored. Only the body contains a signed time, so only its record stops a
+///   replay.
 /// - One event is one body, by its digest: `X-Delivery-Id` is not signed.
 /// - It tries 25 times within two weeks, after every answer but 2xx.
 pub fn wise(keys: impl Into<KeyRing>) -> Provider {

@@ -1,7 +1,7 @@
 //! Woovi, OpenPix, by HMAC: signed with HMAC-SHA1
 //! (<https://developers.woovi.com/docs/webhook/seguranca/webhook-hmac>).
 //!
-//! The sample that is published there is not the MAC of the body that is shown.
+//! The published sample is not the MAC of the body that is shown with it.
 //!
 //! ```
 //! use tower_webhook::provider::{self, woovi};
@@ -20,10 +20,9 @@ const NAME: Name = Name::constant("woovi");
 /// - `X-OpenPix-Signature: <base64>`, HMAC-SHA1 over the body alone. It covers no time, so a
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest.
-/// - Deprecated, and sent beside a signature of RSA. This one belongs to your webhook, that one to
-///   all of Woovi's customers.
-/// - It tries again after 10 s, and each time twice as long, nine attempts in all, after 400 and
-///   above.
+/// - Deprecated, and sent together with an RSA signature. This key belongs to your webhook, the RSA
+///   key to all of Woovi's customers.
+/// - It retries after 10 s, doubling each time, nine attempts in all, after 400 and above.
 pub fn woovi(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("X-OpenPix-Signature")
         .single("", Encoding::Base64)

@@ -17,12 +17,11 @@ const NAME: Name = Name::constant("woovi");
 ///
 /// - `x-webhook-signature: <base64>`, RSA PKCS#1 with SHA-256 over the body alone. It covers no time,
 ///   so a captured delivery never grows stale: only its record stops a replay.
-/// - The production key has 1024 bits, which is taken here alone; the sandbox's has 2048. It is one
-///   key for all of Woovi's customers: it proves Woovi, not that an event is yours.
-/// - One event is one body, by its digest, as by [`woovi`](crate::provider::woovi()): the two proofs of
-///   a delivery name the same event.
-/// - It tries again after 10 s, and each time twice as long, nine attempts in all, after 400 and
-///   above.
+/// - The production key has 1024 bits, which is accepted only here; the sandbox key has 2048. It is
+///   one key for all of Woovi's customers: it proves Woovi, not that an event is yours.
+/// - One event is one body, by its digest, as with [`woovi`](crate::provider::woovi()): the two
+///   proofs of a delivery identify the same event.
+/// - It retries after 10 s, doubling each time, nine attempts in all, after 400 and above.
 pub fn woovi_rsa(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-webhook-signature")
         .single("", Encoding::Base64)

@@ -1,7 +1,7 @@
 //! WorkOS (<https://workos.com/docs/events/data-syncing/webhooks>).
 //!
-//! Version 8 of WorkOS' own code for Node signs the JSON as it is written anew; what is signed are the
-//! bytes as they are sent, as version 11 has them too.
+//! Version 8 of WorkOS' own Node code signs the JSON after serializing it again. The signature is
+//! over the bytes as they are sent, as in version 11.
 //!
 //! ```
 //! use tower_webhook::provider::{self, workos};
@@ -17,8 +17,8 @@ const NAME: Name = Name::constant("workos");
 
 /// WorkOS, proved by its signature.
 ///
-/// - `WorkOS-Signature: t=<time>, v1=<hex>` over `{time}.{body}`, the time in milliseconds; three
-///   minutes of tolerance.
+/// - `WorkOS-Signature: t=<time>, v1=<hex>` over `{time}.{body}`, with the time in milliseconds;
+///   three minutes of tolerance.
 /// - One event is one `/id`.
 /// - Retries for three days after every answer but 200 are assumed.
 pub fn workos(keys: impl Into<KeyRing>) -> Provider {

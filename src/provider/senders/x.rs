@@ -18,11 +18,11 @@ const NAME: Name = Name::constant("x");
 /// - `x-twitter-webhooks-signature: sha256=<base64>`, HMAC-SHA256 over the body alone. It covers no
 ///   time, so a captured delivery never grows stale: only its record stops a replay.
 /// - One event is one body, by its digest.
-/// - It does not try again by itself, as far as is known; a replay job can send events of the last
-///   five days again.
-/// - `crc_token` is answered with its HMAC under the secret that signs events too. So only texts of
-///   `A-Z a-z 0-9 - . _ ~ + / =` are, and an event must be JSON that begins with a bracket: none is
-///   the other.
+/// - As far as is known, it does not retry by itself; a replay job can send events of the last five
+///   days again.
+/// - `crc_token` is answered with its HMAC under the secret that also signs events. Therefore only
+///   texts of `A-Z a-z 0-9 - . _ ~ + / =` are answered, and an event must be JSON that begins with
+///   a bracket: no text is both.
 pub fn x(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-twitter-webhooks-signature")
         .single("sha256=", Encoding::Base64)

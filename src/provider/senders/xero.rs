@@ -18,8 +18,8 @@ const NAME: Name = Name::constant("xero");
 ///   captured delivery never grows stale: only its record stops a replay.
 /// - Each of `events` is one event, by its digest.
 /// - Retries for a day after every answer but 200 are assumed.
-/// - Before events flow it posts lists of none, signed rightly and wrongly, and wants 200 and 401 in answer: what any
-///   delivery gets.
+/// - Before events flow it posts empty lists, with valid and invalid signatures, and expects 200
+///   and 401: the same answers as for any delivery.
 pub fn xero(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-xero-signature")
         .single("", Encoding::Base64)

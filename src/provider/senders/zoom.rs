@@ -1,7 +1,7 @@
 //! Zoom (<https://developers.zoom.us/docs/api/webhooks/>).
 //!
-//! Zoom's own samples sign the JSON as it is written anew; the bytes as they are sent are what it
-//! signs.
+//! Zoom's own samples sign the JSON after serializing it again; the signature is over the bytes as
+//! they are sent.
 //!
 //! ```
 //! use tower_webhook::provider::{self, zoom};
@@ -15,17 +15,17 @@ use super::prelude::*;
 
 const NAME: Name = Name::constant("zoom");
 
-/// From one attempt to the next.
+/// The pauses between attempts.
 const WAITS: &[Duration] = &[minutes(5), minutes(30), minutes(90)];
 
 /// Zoom, proved by its signature.
 ///
 /// - `x-zm-signature: v0=<hex>` over `v0:{time}:{body}`, with `x-zm-request-timestamp`; three hours
-///   of tolerance, for Zoom states none and may not sign its retries anew.
-/// - One event is one body, by its digest: `x-zm-trackingid` is signed by nothing.
-/// - Again after 5, 30 and 90 min, after 5xx, is assumed. It waits 3 s.
-/// - `plainToken` is answered with its HMAC under the secret that signs events too, once the
-///   request's own signature was right; it has no colon, which what is signed has.
+///   of tolerance, because Zoom states none and may not sign its retries anew.
+/// - One event is one body, by its digest: `x-zm-trackingid` is not signed.
+/// - Retries after 5, 30 and 90 min, after 5xx, are assumed. It waits 3 s.
+/// - `plainToken` is answered with its HMAC under the secret that also signs events, once the
+///   request's own signature is valid. It contains no colon, which signed content does.
 pub fn zoom(keys: impl Into<KeyRing>) -> Provider {
     let scheme = Scheme::builder("x-zm-signature")
         .single("v0=", Encoding::Hex)

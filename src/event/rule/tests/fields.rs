@@ -152,7 +152,7 @@ fn an_event_tells_its_time_if_it_can_be_read() {
         time("\"2026-05-04T15:00:00.123+02:00\""),
         Some(1_777_899_600)
     );
-    // Offsets with minutes, behind UTC, and of two digits that are not zero.
+    // Offsets with minutes, offsets west of UTC, and those of two nonzero digits.
     for same in [
         "\"2026-05-04T18:30:00+05:30\"",
         "\"2026-05-04T10:30:00-02:30\"",

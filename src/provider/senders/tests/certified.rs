@@ -1,4 +1,4 @@
-//! The senders that show a certificate: what they send holds no proof.
+//! The senders that show a certificate: their deliveries contain no proof.
 
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
@@ -11,7 +11,7 @@ use crate::clock::ManualClock;
 use crate::reason::Reason;
 use crate::rejection::Rejection;
 
-/// A delivery, and what its only event is known by.
+/// A delivery, and the key of its only event.
 #[derive(Debug)]
 pub(in crate::provider::senders) struct Certified {
     pub(in crate::provider::senders) of: &'static str,

@@ -9,7 +9,7 @@ fn handshake() -> Handshake {
     Handshake::new(KeyRing::empty(), |_: &str| Ok::<_, std::io::Error>(()))
 }
 
-/// While its secret is awaited nothing is proved: whoever is to show more must not be passed by.
+/// While the secret is awaited nothing is proved, so a handshake must not bypass another proof.
 #[test]
 fn a_handshake_stands_beside_no_other_proof() {
     for sender in [
@@ -29,7 +29,7 @@ fn a_handshake_stands_beside_no_other_proof() {
     }
 }
 
-/// Whatever the header or the member is called that brings a secret.
+/// For any name of the header or member that brings a secret.
 #[test]
 fn what_a_handshake_brings_is_masked() {
     let sender = asana(KeyRing::empty())
